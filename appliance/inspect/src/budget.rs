@@ -1,0 +1,60 @@
+//! The limits of an inspection, all in one table.
+
+/// How much work and memory one file may cost. A file past a limit is reported as malformed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Budget {
+    /// Bytes of a safetensors header.
+    pub safetensors_header: u64,
+    /// Tensors in a safetensors header.
+    pub safetensors_tensors: usize,
+    /// Bytes of a JSON file.
+    pub json_bytes: u64,
+    /// Nesting of objects and arrays in a JSON file. Above 127 the parser's own limit holds.
+    pub json_depth: usize,
+    /// Keys in a JSON file, over all its objects.
+    pub json_keys: usize,
+    /// Bytes of one name: a JSON key, a tensor, a GGUF key.
+    pub name_bytes: usize,
+    /// Bytes of a text file.
+    pub text_bytes: u64,
+    /// Key-value pairs of a GGUF file.
+    pub gguf_pairs: u64,
+    /// Tensors of a GGUF file.
+    pub gguf_tensors: u64,
+    /// Strings in all arrays of a GGUF file together.
+    pub gguf_strings: u64,
+    /// Bytes of all keys and tensor names of a GGUF file together.
+    pub gguf_names: u64,
+    /// Pieces of a tokenizer model.
+    pub tokenizer_pieces: u64,
+    /// Opcodes of a pickle stream.
+    pub pickle_opcodes: u64,
+    /// Marks that are open at once in a pickle stream.
+    pub pickle_marks: usize,
+    /// Fields at the top of an ONNX model.
+    pub onnx_fields: u64,
+}
+
+const MIB: u64 = 1024 * 1024;
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            safetensors_header: 100 * MIB,
+            safetensors_tensors: 1_048_576,
+            json_bytes: 64 * MIB,
+            json_depth: 64,
+            json_keys: 1_048_576,
+            name_bytes: 65_535,
+            text_bytes: 1024 * MIB,
+            gguf_pairs: 65_536,
+            gguf_tensors: 1_048_576,
+            gguf_strings: 4_194_304,
+            gguf_names: 64 * MIB,
+            tokenizer_pieces: 4_194_304,
+            pickle_opcodes: 16_777_216,
+            pickle_marks: 65_536,
+            onnx_fields: 65_536,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The decision: every format looks at the file once, and their claims are weighed.
+//!
+//! A sure claim rests on bytes that no other format can have there. A weak one rests on bytes that
+//! ordinary text may also start with, or on a beginning that then breaks; it stands only when no
+//! sure claim does and the file is not text.
+
+use std::io::{self, Read, Seek};
+
+use crate::budget::Budget;
+use crate::checks;
+use crate::format::{Format, Identified};
+use crate::json::{self, RemoteCode};
+use crate::malformed::Malformed;
+use crate::source::Source;
+use crate::{Inspection, gguf, magic, onnx, pickle, safetensors, text, tokenizer, zip};
+
+/// One format's word that the file is of its kind.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) format: Format,
+    pub(crate) sure: bool,
+    /// The first break of the format's structure.
+    pub(crate) malformed: Option<Malformed>,
+}
+
+impl Claim {
+    pub(crate) fn sure(format: Format) -> Self {
+        Claim { format, sure: true, malformed: None }
+    }
+
+    pub(crate) fn weak(format: Format) -> Self {
+        Claim { format, sure: false, malformed: None }
+    }
+}
+
+/// Identifies the file and reports what was found.
+pub(crate) fn decide<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+) -> io::Result<Inspection> {
+    if source.length() == 0 {
+        return Ok(report(vec![Claim::sure(Format::Empty)], Vec::new()));
+    }
+    let (mut sure, weak): (Vec<_>, Vec<_>) =
+        claims(source, budget)?.into_iter().partition(|claim| claim.sure);
+
+    if let Some(bytes) = zip::prefix(&sure) {
+        sure.extend(weak);
+        sure.extend(in_front(source, bytes));
+    }
+    if !sure.is_empty() {
+        return Ok(report(sure, Vec::new()));
+    }
+    if let json::Reading::Yes { malformed, remote_code } = json::read(source, budget)? {
+        return Ok(report(vec![Claim { malformed, ..Claim::sure(Format::Json) }], remote_code));
+    }
+    if let Some(text) = plain(source, budget)? {
+        return Ok(report(vec![text], Vec::new()));
+    }
+    Ok(report(weak, Vec::new()))
+}
+
+fn claims<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::Result<Vec<Claim>> {
+    let mut claims = Vec::new();
+    claims.extend(safetensors::claim(source, budget)?);
+    claims.extend(gguf::claim(source, budget)?);
+    claims.extend(zip::claim(source)?);
+    claims.extend(pickle::claim(source, budget)?);
+    claims.extend(tokenizer::claim(source, budget)?);
+    claims.extend(onnx::claim(source, budget)?);
+    claims.extend(magic::claims(source)?);
+    Ok(claims)
+}
+
+fn plain<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+) -> io::Result<Option<Claim>> {
+    if !text::starts_as_text(source.head()) {
+        return Ok(None);
+    }
+    let limit = budget.text_bytes;
+    if source.length() > limit {
+        let malformed = Some(Malformed::TextTooLarge { limit });
+        return Ok(Some(Claim { malformed, ..Claim::sure(Format::Text) }));
+    }
+    let text = text::is_text(source.scan(0)?)?;
+    Ok(text.then(|| Claim::sure(Format::Text)))
+}
+
+/// What a reader that starts at the first byte would take the `bytes` before a zip for.
+fn in_front<R: Read + Seek>(source: &Source<'_, R>, bytes: u64) -> Option<Claim> {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let front = source.head();
+    let front = front.get(..bytes.min(front.len())).unwrap_or_default();
+    if !text::starts_as_text(front) || front.starts_with(b"#!") {
+        return None;
+    }
+    let json = matches!(front.trim_ascii_start().first(), Some(b'{' | b'['));
+    Some(Claim::sure(if json { Format::Json } else { Format::Text }))
+}
+
+fn report(claims: Vec<Claim>, remote_code: Vec<RemoteCode>) -> Inspection {
+    let mut formats: Vec<Format> = claims.iter().map(|claim| claim.format).collect();
+    formats.sort_unstable();
+    formats.dedup();
+    let format = match formats.as_slice() {
+        [] => Identified::Unknown,
+        &[format] => Identified::One(format),
+        _ => Identified::Ambiguous(formats),
+    };
+    let checks = checks::ran(&format);
+    let malformed = claims.into_iter().find_map(|claim| claim.malformed);
+    Inspection { format, malformed, remote_code, checks }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{look, samples, zip};
+
+    #[test]
+    fn the_smallest_file_of_each_format_is_only_that() {
+        for (format, bytes) in samples() {
+            let found = look(&bytes);
+            assert_eq!(found.format, Identified::One(format), "{bytes:02x?}");
+            assert_eq!(found.malformed, None, "{format:?}");
+            assert_eq!(found.checks, checks::ran(&found.format));
+        }
+    }
+
+    #[test]
+    fn every_format_has_a_sample() {
+        for &format in Format::ALL {
+            assert!(samples().iter().any(|(sample, _)| *sample == format), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn any_file_with_a_zip_at_its_end_is_both() {
+        for (format, mut bytes) in samples() {
+            if matches!(format, Format::Zip | Format::Empty) {
+                continue;
+            }
+            let length = bytes.len() as u64;
+            bytes.extend(zip(0));
+            let both = |mut formats: Vec<Format>| {
+                formats.sort_unstable();
+                Identified::Ambiguous(formats)
+            };
+            assert_eq!(look(&bytes).format, both(vec![format, Format::Zip]), "{format:?}");
+            // Also when the zip's offsets count from the start of the file.
+            bytes.truncate(bytes.len() - zip(0).len());
+            bytes.extend(zip(length as u32));
+            assert_eq!(look(&bytes).format, both(vec![format, Format::Zip]), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_zip_inside_the_last_tensor_is_seen() {
+        let zip = zip(0);
+        let header = format!(
+            r#"{{"t":{{"dtype":"U8","shape":[{0}],"data_offsets":[0,{0}]}}}}"#,
+            zip.len()
+        );
+        let mut bytes = crate::sample::safetensors(&header, 0);
+        bytes.extend(zip);
+        let both = Identified::Ambiguous(vec![Format::Safetensors, Format::Zip]);
+        assert_eq!(look(&bytes).format, both);
+    }
+
+    #[test]
+    fn a_pickle_in_the_length_of_a_safetensors_header_is_seen() {
+        // PROTO 2, BINUNICODE of 5 bytes (which ends inside the JSON), then SHORT_BINSTRING and so on.
+        let mut bytes = vec![0x80, 0x02, b'X', 5, 0, 0, 0, 0];
+        let header = 0x0558_0280_usize & 0x00ff_ffff | 0x0500_0000;
+        assert_eq!(header >> 24, 5);
+        // A header of 80 MiB is not built here; the claim needs only the head.
+        bytes.extend(b"{\"aa.");
+        let found = look(&bytes).format;
+        assert_eq!(found, Identified::Ambiguous(vec![Format::Safetensors, Format::Pickle]));
+    }
+
+    #[test]
+    fn a_pdf_that_starts_late_makes_two() {
+        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+        bytes.extend(b"\n%PDF-1.7\n1 0 obj\nendobj\n%%EOF\n");
+        let both = Identified::Ambiguous(vec![Format::Pdf, Format::Image]);
+        assert_eq!(look(&bytes).format, both);
+    }
+
+    #[test]
+    fn what_nothing_claims_is_unknown() {
+        for bytes in [&b"\0"[..], b"\x01\x02\x03", b"\xff\xfe{\0}\0", &[0; 5000]] {
+            let found = look(bytes);
+            assert_eq!(found.format, Identified::Unknown);
+            assert_eq!(found.checks, ["identify", "polyglot"]);
+        }
+    }
+}

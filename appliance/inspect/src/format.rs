@@ -1,0 +1,91 @@
+//! The formats that a policy can name.
+
+macro_rules! formats {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// A format as the policy names it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Format {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Format {
+            /// All formats.
+            pub const ALL: &[Format] = &[$(Format::$variant,)+];
+
+            /// The name in policies and verdicts.
+            pub fn name(self) -> &'static str {
+                match self { $(Format::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+formats! {
+    /// Tensors with a JSON header, and nothing that runs.
+    Safetensors = "safetensors",
+    /// The format of llama.cpp.
+    Gguf = "gguf",
+    /// One JSON object or array.
+    Json = "json",
+    /// UTF-8 without control characters.
+    Text = "text",
+    /// A SentencePiece model. A `tokenizer.json` is JSON, and a list of merges is text.
+    Tokenizer = "tokenizer",
+    /// A zip, which is also what PyTorch saves.
+    Zip = "zip",
+    /// A Python pickle of any protocol.
+    Pickle = "pickle",
+    /// An ONNX model.
+    Onnx = "onnx",
+    /// HDF5, which is also what Keras saves.
+    Hdf5 = "hdf5",
+    /// One NumPy array.
+    Numpy = "numpy",
+    /// A program or library for Linux and others.
+    Elf = "elf",
+    /// A program or library for Windows or DOS.
+    Pe = "pe",
+    /// A program or library for macOS.
+    MachO = "macho",
+    /// Text that names its interpreter.
+    Script = "script",
+    /// gzip, xz, zstd, bzip2, lz4, tar, 7z or rar.
+    Archive = "archive",
+    /// A PDF document.
+    Pdf = "pdf",
+    /// PNG, JPEG, GIF or WebP.
+    Image = "image",
+    /// A file without a byte.
+    Empty = "empty",
+}
+
+impl Format {
+    /// The format of that name, if there is one. Names are matched exactly.
+    pub fn from_name(name: &str) -> Option<Format> {
+        Self::ALL.iter().copied().find(|format| format.name() == name)
+    }
+}
+
+/// What a file turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identified {
+    /// One format claims it and no other does.
+    One(Format),
+    /// No format claims it.
+    Unknown,
+    /// Two or more formats claim it: two readers would see two different files.
+    Ambiguous(Vec<Format>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_lead_back() {
+        for &format in Format::ALL {
+            assert_eq!(Format::from_name(format.name()), Some(format));
+        }
+        assert_eq!(Format::from_name("Safetensors"), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! What is inside a model file, told by its bytes and never by its name.
+//!
+//! ```text
+//!   bytes --> claims ------> one sure claim      One(format)
+//!   (head,    (each format   several             Ambiguous(formats)
+//!    tail)     looks once)   none: JSON, text    One(Json | Text) or Unknown
+//! ```
+//!
+//! The crate is pure over [`Read`] and [`Seek`]: no file system, no network, no unsafe code. Every
+//! byte is taken as hostile. Sizes, counts, depth and time are bounded by a [`Budget`], and nothing
+//! is allocated by a length that the file claims for itself.
+
+mod budget;
+mod checks;
+mod claim;
+mod format;
+mod gguf;
+mod json;
+mod magic;
+mod malformed;
+mod onnx;
+mod pickle;
+mod protobuf;
+mod safetensors;
+#[cfg(test)]
+mod sample;
+mod source;
+mod strict;
+mod text;
+mod tokenizer;
+mod zip;
+
+use std::io::{self, Read, Seek};
+
+pub use budget::Budget;
+pub use checks::{CHECKS, Check};
+pub use format::{Format, Identified};
+pub use json::{RemoteCode, RemoteCodeKey};
+pub use malformed::Malformed;
+
+/// What was found out about one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// What the file is.
+    pub format: Identified,
+    /// The first break of the format's structure, if there is one.
+    pub malformed: Option<Malformed>,
+    /// Keys of a JSON file that ask a loader to run code; at most [`RemoteCode::MOST`] of them.
+    pub remote_code: Vec<RemoteCode>,
+    /// Stable names of the checks that ran, all listed in [`CHECKS`].
+    pub checks: &'static [&'static str],
+}
+
+/// Why a file could not be inspected. Bad content is never an error, it is a finding.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The reader failed, or ended before the length that the caller gave.
+    #[error("the file could not be read: {0}")]
+    Read(#[from] io::Error),
+}
+
+/// Identifies `reader` and checks the structure of what it found.
+///
+/// `length` is the file's length in bytes; the reader must hold at least as many, and what lies
+/// beyond is not looked at. The reader's position does not matter and is not kept.
+///
+/// Weights are not read: of safetensors, GGUF and zip only the header and the tail. JSON, text,
+/// pickles and tokenizers are streamed, each at most once.
+///
+/// # Errors
+///
+/// [`InspectError::Read`] when the reader fails or is shorter than `length`.
+pub fn inspect<R: Read + Seek>(
+    reader: &mut R,
+    length: u64,
+    budget: &Budget,
+) -> Result<Inspection, InspectError> {
+    let mut source = source::Source::open(reader, length)?;
+    Ok(claim::decide(&mut source, budget)?)
+}

@@ -1,0 +1,60 @@
+//! Every limit on what a carrier may make this appliance do, in one table.
+
+/// Limits for reading a bundle, its certificates and its statement. All are inclusive.
+///
+/// The defaults are the design's; a policy raises or lowers only the ones that it names under
+/// `[manifest]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Bytes of a bundle file.
+    pub bundle_bytes: u64,
+    /// Nesting of JSON arrays and objects.
+    pub json_depth: usize,
+    /// Certificates in a bundle.
+    pub certificates: usize,
+    /// Bytes of one certificate in DER.
+    pub certificate_bytes: usize,
+    /// Certificates of one path, leaf and anchor included.
+    pub path_depth: usize,
+    /// Candidate paths that are tried.
+    pub path_candidates: usize,
+    /// Signatures on certificates and CRLs that are checked for one path search.
+    pub signature_checks: usize,
+    /// Entries of a manifest.
+    pub resources: usize,
+    /// Bytes of a resource's path.
+    pub name_bytes: usize,
+    /// Bytes of one component of a path.
+    pub component_bytes: usize,
+    /// Components of a path.
+    pub path_components: usize,
+    /// Bytes of one file.
+    pub file_bytes: u64,
+    /// Bytes of all files of a model.
+    pub total_bytes: u64,
+    /// Bytes of one CRL.
+    pub crl_bytes: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        const TIB: u64 = 1 << 40;
+        Budget {
+            bundle_bytes: 64 * MIB,
+            json_depth: 32,
+            certificates: 16,
+            certificate_bytes: 64 << 10,
+            path_depth: 8,
+            path_candidates: 32,
+            signature_checks: 64,
+            resources: 100_000,
+            name_bytes: 1024,
+            component_bytes: 255,
+            path_components: 64,
+            file_bytes: 2 * TIB,
+            total_bytes: 4 * TIB,
+            crl_bytes: 256 * MIB,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Hash algorithms and digests, as OMS names them (OMS v1.0, section 7 and the algorithm registry).
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// A hash algorithm for the contents of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HashAlgorithm {
+    /// SHA-256 (FIPS 180-4).
+    Sha256,
+    /// BLAKE2b with 512 bits of output (RFC 7693).
+    Blake2b,
+    /// BLAKE3 with 256 bits of output.
+    Blake3,
+}
+
+impl HashAlgorithm {
+    /// Every algorithm.
+    pub const ALL: [HashAlgorithm; 3] =
+        [HashAlgorithm::Sha256, HashAlgorithm::Blake2b, HashAlgorithm::Blake3];
+
+    /// The identifier in `hash_type` and `algorithm`.
+    pub fn name(self) -> &'static str {
+        match self {
+            HashAlgorithm::Sha256 => "sha256",
+            HashAlgorithm::Blake2b => "blake2b",
+            HashAlgorithm::Blake3 => "blake3",
+        }
+    }
+
+    /// The algorithm that OMS calls `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// Bytes of output.
+    pub fn output_size(self) -> usize {
+        match self {
+            HashAlgorithm::Sha256 | HashAlgorithm::Blake3 => 32,
+            HashAlgorithm::Blake2b => 64,
+        }
+    }
+}
+
+impl fmt::Display for HashAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The digest of a file or of a shard: its algorithm and exactly as many bytes as that gives.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
+    algorithm: HashAlgorithm,
+    bytes: Box<[u8]>,
+}
+
+/// A digest has the wrong number of bytes, or is not lower-case hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a digest of this algorithm in lower-case hexadecimal")]
+pub struct NotADigest;
+
+impl Digest {
+    /// A digest from the raw output of `algorithm`.
+    ///
+    /// # Errors
+    /// When `bytes` is not as long as the algorithm's output.
+    pub fn new(algorithm: HashAlgorithm, bytes: &[u8]) -> Result<Self, NotADigest> {
+        if bytes.len() != algorithm.output_size() {
+            return Err(NotADigest);
+        }
+        Ok(Digest { algorithm, bytes: bytes.into() })
+    }
+
+    /// Reads lower-case hexadecimal, the only form that OMS allows.
+    ///
+    /// # Errors
+    /// When `text` has another length or another character.
+    pub fn from_hex(algorithm: HashAlgorithm, text: &str) -> Result<Self, NotADigest> {
+        Self::new(algorithm, &hex_decode(text).ok_or(NotADigest)?)
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> HashAlgorithm {
+        self.algorithm
+    }
+
+    /// The raw bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Lower-case hexadecimal.
+    pub fn to_hex(&self) -> String {
+        hex_encode(&self.bytes)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// `algorithm:hex`.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm, self.to_hex())
+    }
+}
+
+/// A SHA-256 value: root digests, fingerprints, digests of bundles and of policies.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256Digest(pub [u8; 32]);
+
+impl Sha256Digest {
+    /// Thirty-two zero bytes: what the first verdict of a station names as its predecessor.
+    pub const ZERO: Sha256Digest = Sha256Digest([0; 32]);
+
+    /// SHA-256 of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Sha256Digest(Sha256::digest(bytes).into())
+    }
+
+    /// The root digest of a manifest: SHA-256 over the raw digests in listed order
+    /// (OMS v1.0, section 6.5.1).
+    pub fn root<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> Self {
+        let mut hasher = Sha256::new();
+        for digest in digests {
+            hasher.update(digest.as_bytes());
+        }
+        Sha256Digest(hasher.finalize().into())
+    }
+
+    /// Reads 64 lower-case hexadecimal characters.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        hex_decode(text)?.try_into().ok().map(Sha256Digest)
+    }
+
+    /// Lower-case hexadecimal.
+    pub fn to_hex(self) -> String {
+        hex_encode(&self.0)
+    }
+}
+
+impl fmt::Debug for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+impl fmt::Display for Sha256Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
+fn hex_encode(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
+        .collect()
+}
+
+/// Decodes lower-case hexadecimal; `None` for anything else.
+fn hex_decode(text: &str) -> Option<Vec<u8>> {
+    let nibble = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lower_case_hexadecimal_of_the_right_length_is_a_digest() {
+        let good = "ab".repeat(32);
+        assert_eq!(Digest::from_hex(HashAlgorithm::Sha256, &good).unwrap().to_hex(), good);
+        for bad in
+            ["AB".repeat(32), "ab".repeat(31), "ab".repeat(33), format!("{}g0", "ab".repeat(31))]
+        {
+            assert_eq!(Digest::from_hex(HashAlgorithm::Sha256, &bad), Err(NotADigest), "{bad}");
+        }
+        assert!(Digest::from_hex(HashAlgorithm::Blake2b, &"ab".repeat(64)).is_ok());
+        assert!(Digest::from_hex(HashAlgorithm::Blake2b, &good).is_err());
+    }
+
+    #[test]
+    fn the_root_digest_is_over_raw_bytes_in_the_order_given() {
+        let a = Digest::from_hex(HashAlgorithm::Sha256, &"01".repeat(32)).unwrap();
+        let b = Digest::from_hex(HashAlgorithm::Sha256, &"02".repeat(32)).unwrap();
+        let both: Vec<u8> = [[1u8; 32], [2u8; 32]].concat();
+        assert_eq!(Sha256Digest::root([&a, &b]), Sha256Digest::of(&both));
+        assert_ne!(Sha256Digest::root([&a, &b]), Sha256Digest::root([&b, &a]));
+    }
+}

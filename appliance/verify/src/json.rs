@@ -1,0 +1,261 @@
+//! Strict JSON (RFC 8259): no duplicate keys, bounded depth, one value and nothing after it.
+//!
+//! Reading is two passes over the same bytes: the first checks the rules that a typed reader does
+//! not (a duplicate key may hide below a field that nobody reads), the second makes the value.
+//! Neither builds a tree, so memory stays in proportion to what the caller keeps.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// Why bytes are not the strict JSON that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// not JSON, or not of the expected structure
+    #[error("line {line}, column {column}: {message}")]
+    Syntax {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What the reader found and expected.
+        message: String,
+    },
+    /// an object repeats a key
+    #[error("line {line}, column {column}: the key {key:?} stands twice in one object")]
+    DuplicateKey {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// The key, shortened to 64 characters.
+        key: String,
+    },
+    /// nesting past the budget
+    #[error("nested deeper than {limit} levels")]
+    TooDeep {
+        /// The budget.
+        limit: usize,
+    },
+    /// the JSON is well-formed and does not have the structure that was asked for
+    #[error("line {line}, column {column}: {message}")]
+    Structure {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What was found and expected.
+        message: String,
+    },
+}
+
+/// Reads one value of type `T` from `bytes`, with at most `depth` levels of nesting.
+pub(crate) fn from_slice<'de, T: Deserialize<'de>>(
+    bytes: &'de [u8],
+    depth: usize,
+) -> Result<T, JsonError> {
+    check(bytes, depth)?;
+    from_checked(bytes)
+}
+
+/// Reads one value of type `T` from bytes that [`check`] has passed.
+pub(crate) fn from_checked<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(bytes).map_err(|e| JsonError::Structure {
+        line: e.line(),
+        column: e.column(),
+        message: without_position(&e),
+    })
+}
+
+/// Checks that `bytes` are strict JSON, whatever their structure.
+pub(crate) fn check(bytes: &[u8], depth: usize) -> Result<(), JsonError> {
+    let mut violation = None;
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let seed = Strict { left: depth, violation: &mut violation };
+    let outcome = seed.deserialize(&mut reader).and_then(|()| reader.end());
+    let Err(e) = outcome else { return Ok(()) };
+    let (line, column) = (e.line(), e.column());
+    Err(match violation {
+        Some(Violation::DuplicateKey(key)) => JsonError::DuplicateKey { line, column, key },
+        Some(Violation::TooDeep) => JsonError::TooDeep { limit: depth },
+        None => JsonError::Syntax { line, column, message: without_position(&e) },
+    })
+}
+
+/// Writes compact JSON. Only for types whose maps have string keys, which cannot fail.
+pub(crate) fn to_vec<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// serde_json appends ` at line L column C`, which the caller states itself.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(end) => text.get(..end).unwrap_or_default().to_owned(),
+        None => text,
+    }
+}
+
+enum Violation {
+    DuplicateKey(String),
+    TooDeep,
+}
+
+/// Walks any value and keeps nothing but the keys of the objects that are open.
+struct Strict<'v> {
+    left: usize,
+    violation: &'v mut Option<Violation>,
+}
+
+impl Strict<'_> {
+    fn inner<E: de::Error>(&mut self) -> Result<Strict<'_>, E> {
+        match self.left.checked_sub(1) {
+            Some(left) => Ok(Strict { left, violation: self.violation }),
+            None => {
+                *self.violation = Some(Violation::TooDeep);
+                Err(E::custom("nested too deep"))
+            }
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(self.inner()?)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        self.inner::<A::Error>()?;
+        let mut keys = HashSet::new();
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            if keys.contains(&key) {
+                *self.violation = Some(Violation::DuplicateKey(key.chars().take(64).collect()));
+                return Err(de::Error::custom("duplicate key"));
+            }
+            keys.insert(key);
+            map.next_value_seed(self.inner()?)?;
+        }
+        Ok(())
+    }
+}
+
+/// An object's key, borrowed where it has no escapes.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+/// A field that is checked to be JSON and otherwise not read.
+pub(crate) type Anything = IgnoredAny;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> &'static str {
+        match check(text.as_bytes(), 4) {
+            Ok(()) => "ok",
+            Err(JsonError::Syntax { .. }) => "syntax",
+            Err(JsonError::DuplicateKey { .. }) => "duplicate",
+            Err(JsonError::TooDeep { .. }) => "deep",
+            Err(JsonError::Structure { .. }) => "structure",
+        }
+    }
+
+    #[test]
+    fn duplicate_keys_are_found_at_any_level_and_however_they_are_escaped() {
+        assert_eq!(code(r#"{"a":1,"b":{"a":1}}"#), "ok");
+        assert_eq!(code(r#"{"a":1,"a":1}"#), "duplicate");
+        assert_eq!(code(r#"{"a":1,"\u0061":1}"#), "duplicate");
+        assert_eq!(code(r#"[[{"x":{"a":1,"a":1}}]]"#), "duplicate");
+    }
+
+    #[test]
+    fn depth_is_bounded_exactly() {
+        assert_eq!(code("[[[[1]]]]"), "ok");
+        assert_eq!(code("[[[[[1]]]]]"), "deep");
+        assert_eq!(code(r#"{"a":{"a":{"a":{"a":1}}}}"#), "ok");
+        assert_eq!(code(r#"{"a":{"a":{"a":{"a":{}}}}}"#), "deep");
+        assert_eq!(code(&"[".repeat(100_000)), "deep");
+    }
+
+    #[test]
+    fn one_value_and_nothing_after_it() {
+        for bad in [
+            "",
+            "{} {}",
+            "{}x",
+            "{'a':1}",
+            "{\"a\":1,}",
+            "\u{feff}{}",
+            "NaN",
+            "\"\\ud800\"",
+            "{\"a\":1",
+        ] {
+            assert_eq!(code(bad), "syntax", "{bad}");
+        }
+        assert_eq!(code(" {} \n"), "ok");
+        assert!(check(b"\"\xff\"", 4).is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! Decides about OMS bundles. Pure: no file, no network, no clock, no process.
+//!
+//! ```text
+//!  bytes ──Bundle::parse──▶ Bundle ──────────────┐            an allegation
+//!  anchors, CRLs, time ──pki::validate──▶ TrustedSigner       whom to believe
+//!                           Bundle::open(signer) ─▶ Statement the signed manifest
+//!  Statement + observed files + findings ──Verdict::decide──▶ Verdict
+//! ```
+//!
+//! Each step takes the type that the one before made, and only that step can make it. A refusal
+//! is a value ([`reason::Reason`] in a verdict), never a panic.
+
+pub mod appraise;
+pub mod budget;
+pub mod bundle;
+pub mod dsse;
+pub mod hash;
+mod json;
+pub mod key;
+pub mod name;
+pub mod observe;
+pub mod pki;
+pub mod policy;
+pub mod reason;
+pub mod statement;
+pub mod time;
+pub mod verdict;

@@ -1,0 +1,52 @@
+//! What was seen of a model's files, in the terms in which it is decided about.
+//!
+//! The station fills these types while it reads; nothing here is trusted to be complete. A file
+//! that nobody observed counts as missing.
+
+use std::collections::BTreeMap;
+
+use crate::name::ResourcePath;
+use crate::reason::Reason;
+use crate::statement::Pieces;
+
+/// What was observed of one model.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The listed files that could be read, with the digests of the bytes that were read.
+    pub files: BTreeMap<ResourcePath, ObservedFile>,
+    /// Why listed files could not be read, or what is wrong with the tree.
+    pub problems: Vec<Reason>,
+    /// What is in the model's folder and not in the manifest.
+    pub unlisted: Vec<Unlisted>,
+}
+
+/// A file that was read from its first to its last byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedFile {
+    /// Bytes that were read.
+    pub size: u64,
+    /// Digests of the bytes that were read, divided as the manifest divides the file.
+    pub pieces: Pieces,
+}
+
+/// A path that is not in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unlisted {
+    /// The path inside the model. A folder that is ignored stands for all that is in it.
+    pub path: String,
+    /// Whether the signer, or OMS by default, ignores it.
+    pub ignored: bool,
+}
+
+/// What content inspection found in one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The file.
+    pub path: ResourcePath,
+    /// The formats that its bytes have: none that is known, one, or several at once.
+    pub formats: Vec<String>,
+    /// How it breaks the structure of its format.
+    pub malformed: Option<String>,
+    /// Keys by which it asks a loader to run code.
+    pub remote_code: Vec<String>,
+}

@@ -1,0 +1,33 @@
+//! X.509 trust: certificates, anchors, CRLs, and the certification path between them.
+//!
+//! ```text
+//!  chain (hostile) ─┐
+//!  anchors ─────────┤ search ── candidate ──▶ judge ──▶ VerifiedPath
+//!  CRLs, time ──────┘   ▲                      │  validity, leaf profile (ours)
+//!                       └── next candidate ◀───┘  RFC 5280 6.1 (certval), revocation (ours)
+//! ```
+//!
+//! The search is ours and bounded by the [`Budget`](crate::budget::Budget); the library never
+//! sees a certificate that the search did not place in a path.
+
+mod anchor;
+mod certificate;
+mod crl;
+mod error;
+mod judge;
+mod path;
+mod pem;
+mod profile;
+mod revocation;
+mod rfc5280;
+mod search;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+pub use anchor::{Anchor, Purpose};
+pub use certificate::{Certificate, CertificateError};
+pub use crl::{Crl, CrlError, CrlNumber, RevocationReason, RevokedEntry, Unsupported};
+pub use error::{Limit, PathError, Violation, WhyUnknown};
+pub use path::{LeafProfile, PathInput, VerifiedPath, validate};
+pub use revocation::{Revocation, RevocationMode, RevocationStatus};

@@ -1,0 +1,84 @@
+//! The question that path validation answers, and the only way to a [`VerifiedPath`].
+
+use super::search::Search;
+use super::{Anchor, Certificate, Crl, PathError, Revocation, RevocationStatus};
+use crate::budget::Budget;
+use crate::key::PublicKey;
+use crate::time::UnixTime;
+
+/// Which leaves are acceptable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LeafProfile {
+    /// The profile of the design, section 5: the leaf is not a CA.
+    #[default]
+    Strict,
+    /// The leaf may also be a CA: only the public conformance cases need it.
+    ConformanceSuite,
+}
+
+/// Everything that path validation depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct PathInput<'a> {
+    /// The leaf first; the rest is untrusted and in any order.
+    pub chain: &'a [Certificate],
+    /// The anchors that may vouch for the leaf. The caller has chosen them by purpose.
+    pub anchors: &'a [Anchor],
+    /// The CRLs at hand, of any issuer.
+    pub crls: &'a [Crl],
+    /// What to do about revocation.
+    pub revocation: &'a Revocation,
+    /// The validation time.
+    pub time: UnixTime,
+    /// What the work may cost.
+    pub budget: &'a Budget,
+    /// Which leaves are acceptable.
+    pub leaf: LeafProfile,
+}
+
+/// A path that validated. Only [`validate`] makes one.
+#[derive(Clone, Debug)]
+pub struct VerifiedPath {
+    pub(super) anchor: Anchor,
+    pub(super) leaf: Certificate,
+    pub(super) key: PublicKey,
+    /// Leaf to anchor, with what is known about each certificate's revocation.
+    pub(super) certificates: Vec<Certificate>,
+    pub(super) revocation: Vec<RevocationStatus>,
+}
+
+impl VerifiedPath {
+    /// The certificate that signs.
+    pub fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// The leaf's key.
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The anchor that the path leads to.
+    pub fn anchor(&self) -> &Anchor {
+        &self.anchor
+    }
+
+    /// From the leaf to the anchor. A pinned self-signed leaf is both, and stands here once.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// The revocation status of each of [`VerifiedPath::certificates`], in the same order.
+    pub fn revocation(&self) -> &[RevocationStatus] {
+        &self.revocation
+    }
+}
+
+/// Finds a certification path from the leaf to an anchor and validates it (RFC 5280, section 6.1,
+/// and the profile of the design, section 5).
+///
+/// # Errors
+/// When no candidate path validates: the most telling of their errors. When the budget is used up
+/// before every candidate was tried: [`PathError::Budget`].
+pub fn validate(input: &PathInput<'_>) -> Result<VerifiedPath, PathError> {
+    Search::new(input)?.run()
+}

@@ -1,0 +1,128 @@
+// One line a code: variant, identifier, class, what it means, what to do next.
+// Identifiers are part of the interface: add codes, never rename or reuse one.
+codes! {
+    // The bundle as a file and as JSON.
+    BundleMissing = "bundle.missing", Refusal, "The model has no OMS bundle.", "Ask the sender for the model's signature bundle (model.sig) and put it beside the model.";
+    BundleAmbiguous = "bundle.ambiguous", Configuration, "More than one file could be the model's bundle.", "Name the bundle with --bundle.";
+    BundleEmpty = "bundle.empty", Refusal, "The bundle file has no bytes.", "Ask the sender for a complete bundle.";
+    BundleTooLarge = "bundle.too-large", Refusal, "The bundle is larger than the budget allows.", "Check the bundle's origin, or raise manifest.max-bundle-bytes in the policy.";
+    BundleUnreadable = "bundle.unreadable", Undecided, "The bundle could not be read.", "Check the carrier and try again.";
+    BundleJson = "bundle.json", Refusal, "The bundle is not strict JSON.", "Ask the sender for a bundle written by an OMS implementation.";
+    BundleDuplicateKey = "bundle.duplicate-key", Refusal, "A JSON object repeats a key.", "Treat the bundle as manipulated and ask the sender for a new one.";
+    BundleTooDeep = "bundle.too-deep", Refusal, "The JSON is nested deeper than the budget allows.", "Treat the bundle as hostile and ask the sender for a new one.";
+    BundleSchema = "bundle.schema", Refusal, "The bundle does not have the structure of an OMS bundle.", "Ask the sender for a bundle written by an OMS implementation.";
+    BundleMediaType = "bundle.media-type", Refusal, "The bundle's mediaType is not one that OMS uses.", "Ask the sender for a Sigstore bundle of version 0.1 to 0.3.";
+    BundleSignatureCount = "bundle.signature-count", Refusal, "The envelope does not hold exactly one signature.", "Ask the sender for one bundle for each signature.";
+    BundleMaterial = "bundle.material", Refusal, "The verification material is missing, malformed or over the budget.", "Ask the sender for a bundle signed with a key or a certificate.";
+    BundleMethodUnsupported = "bundle.method-unsupported", Refusal, "This version does not decide about bundles of the sigstore method.", "Ask the sender for a bundle signed with a key or a certificate.";
+    BundlePayloadType = "bundle.payload-type", Refusal, "The envelope's payloadType is not application/vnd.in-toto+json.", "Ask the sender for an OMS bundle; this one signs something else.";
+
+    // The signature and its signer.
+    SignatureInvalid = "signature.invalid", Refusal, "The signature does not verify.", "Treat the model as manipulated and get it again from its source.";
+    SignatureNoRule = "signature.no-rule", Refusal, "No signer of the policy admits this bundle.", "Ask the security officer whether this signer belongs in the policy.";
+    SignatureWrongKey = "signature.wrong-key", Refusal, "The bundle names another public key than the policy.", "Check which key the vendor signs with.";
+    SignatureKeyType = "signature.key-type", Refusal, "The signer's key type or size is not one that the policy admits.", "Ask the signer to use ECDSA P-256, P-384 or P-521, or extend the rule's keys.";
+    SignatureUntrustedAnchor = "signature.untrusted-anchor", Refusal, "The certificate chain does not lead to an anchor that the policy names.", "Check the chain with the signer; install the root only after checking it out of band.";
+    SignatureCertificateExpired = "signature.certificate-expired", Refusal, "A certificate of the chain has expired.", "Ask the signer to sign again with a valid certificate.";
+    SignatureCertificateNotYetValid = "signature.certificate-not-yet-valid", Refusal, "A certificate of the chain is not valid yet.", "Check the station's clock and the certificate's dates.";
+    SignatureCertificateInvalid = "signature.certificate-invalid", Refusal, "A certificate is malformed or breaks the certificate profile.", "Ask the signer for a certificate that RFC 5280 and the code-signing profile allow.";
+    SignatureCertificatePurpose = "signature.certificate-purpose", Refusal, "The certificate is not issued for code signing.", "Ask the signer for a certificate with codeSigning and digitalSignature.";
+    SignaturePathBudget = "signature.path-budget", Refusal, "Building the certification path would take more work than the budget allows.", "Ask the signer for a bundle with only the certificates of its path.";
+    SignatureIdentity = "signature.identity", Refusal, "The certificate's identity is not one that the rule admits.", "Check the identity with the signer, or correct the rule.";
+    SignatureModelName = "signature.model-name", Refusal, "The signer may not sign a model of this name.", "Ask the security officer whether the rule's models should include it.";
+    SignatureTooOld = "signature.too-old", Refusal, "The signature is older than the rule allows.", "Ask the signer to sign the model again.";
+    SignatureThreshold = "signature.threshold", Refusal, "Fewer distinct signers than the policy requires have signed these files.", "Ask for the missing signatures.";
+    SignatureFilesDiffer = "signature.files-differ", Refusal, "Two bundles of the model list different files.", "Ask the signers to sign the same files.";
+    RevocationRevoked = "revocation.revoked", Refusal, "A certificate of the chain is revoked.", "Do not use the model; ask the signer what happened.";
+    RevocationUnknown = "revocation.unknown", Refusal, "The revocation status of a certificate could not be established.", "Import a current CRL of the issuer.";
+    RevocationStale = "revocation.stale", Refusal, "The CRL of an issuer is too old.", "Import a current CRL of the issuer.";
+
+    // The signed statement.
+    StatementJson = "statement.json", Refusal, "The signed payload is not strict JSON.", "Ask the signer for a bundle written by an OMS implementation.";
+    StatementSchema = "statement.schema", Refusal, "The signed statement does not have the structure that OMS defines.", "Ask the signer for a bundle written by an OMS implementation.";
+    StatementType = "statement.type", Refusal, "The statement's _type is not https://in-toto.io/Statement/v1.", "Ask the signer for an OMS bundle; this one signs something else.";
+    StatementPredicateType = "statement.predicate-type", Refusal, "The statement's predicateType is not the one of OMS.", "Ask the signer for an OMS bundle; this one attests something else.";
+    StatementSubject = "statement.subject", Refusal, "The statement does not have exactly one subject with a name and a digest.", "Ask the signer to sign the model again.";
+    StatementRootDigest = "statement.root-digest", Refusal, "The subject's digest is not the one of the listed resources.", "Ask the signer to sign the model again with a correct tool.";
+    StatementLegacy = "statement.legacy", Refusal, "The bundle has the format of version 0.2, which the policy does not allow.", "Ask the signer to sign the model again, or set manifest.legacy.";
+
+    // The manifest against its own rules and the budget.
+    ManifestNoResources = "manifest.no-resources", Refusal, "The manifest lists no file.", "Ask the signer to sign the model again.";
+    ManifestUnsafeName = "manifest.unsafe-name", Refusal, "A listed name is not a safe relative path.", "Treat the bundle as hostile; ask the signer for a clean one.";
+    ManifestDuplicateName = "manifest.duplicate-name", Refusal, "The manifest lists a name twice.", "Treat the bundle as hostile; ask the signer for a clean one.";
+    ManifestNameConflict = "manifest.name-conflict", Refusal, "A listed name is also the folder of another.", "Treat the bundle as hostile; ask the signer for a clean one.";
+    ManifestHash = "manifest.hash", Refusal, "The manifest uses a hash algorithm that the policy does not admit or that differs between entries.", "Ask the signer to use an admitted hash, or extend manifest.hashes.";
+    ManifestShards = "manifest.shards", Refusal, "The shards of a file overlap, leave a hole or do not fit the shard size.", "Ask the signer to sign the model again with a correct tool.";
+    ManifestSymlinksAllowed = "manifest.symlinks-allowed", Refusal, "The signer followed symbolic links, which the policy does not admit.", "Ask the signer to sign the model without allow_symlinks.";
+    ManifestTooManyFiles = "manifest.too-many-files", Refusal, "The manifest lists more entries than the policy allows.", "Check the model, or raise manifest.max-files.";
+    ManifestFileTooLarge = "manifest.file-too-large", Refusal, "A file is larger than the policy allows.", "Check the model, or raise manifest.max-file-bytes.";
+    ManifestTotalTooLarge = "manifest.total-too-large", Refusal, "The model is larger than the policy allows.", "Check the model, or raise manifest.max-total-bytes.";
+
+    // The files against the manifest.
+    ManifestMissingFile = "manifest.missing-file", Refusal, "A listed file is missing.", "Copy the whole model to the carrier again.";
+    ManifestDigestMismatch = "manifest.digest-mismatch", Refusal, "A file's bytes are not the ones that were signed.", "Treat the model as manipulated and get it again from its source.";
+    ManifestSizeMismatch = "manifest.size-mismatch", Refusal, "A file's size is not the one that its shards cover.", "Copy the file to the carrier again.";
+    ManifestUnsignedFile = "manifest.unsigned-file", Refusal, "A file is in the model that nobody signed.", "Remove the file, have it signed, or set manifest.unsigned-files.";
+    ManifestIgnoredPath = "manifest.ignored-path", Refusal, "A path is in the model that its signer chose to ignore.", "Remove the path, or set manifest.ignored-paths.";
+
+    // The carrier.
+    MediaSymlink = "media.symlink", Refusal, "A path is or leads through a symbolic link.", "Replace the link by the file itself and have the model signed again.";
+    MediaNotRegular = "media.not-regular", Refusal, "A path is not a regular file.", "Remove the FIFO, socket or device from the model.";
+    MediaMountCrossing = "media.mount-crossing", Refusal, "A path lies on another file system than the model.", "Put the whole model on one file system.";
+    MediaName = "media.name", Refusal, "A name on the carrier is not UTF-8, too long or nested too deep.", "Rename the file and have the model signed again.";
+    MediaChanged = "media.changed", Refusal, "A file changed while it was read.", "Make sure nothing writes to the carrier and try again.";
+    MediaTooManyEntries = "media.too-many-entries", Refusal, "The carrier holds more entries than the budget allows.", "Put fewer files on the carrier, or raise manifest.max-files.";
+    MediaUnreadable = "media.unreadable", Undecided, "The carrier could not be read.", "Check the carrier and try again.";
+    MediaNotFound = "media.not-found", Configuration, "There is no model or carrier at this path.", "Check the path.";
+
+    // What is inside the files.
+    ContentFormat = "content.format", Refusal, "A file has a format that the policy does not allow.", "Ask for the model in an allowed format, or extend content.allow.";
+    ContentUnknown = "content.unknown", Refusal, "A file has no format that is known.", "Leave the file out of the signed model.";
+    ContentAmbiguous = "content.ambiguous", Refusal, "A file can be read as two formats at once.", "Treat the file as hostile and get the model again from its source.";
+    ContentMalformed = "content.malformed", Refusal, "A file breaks the structure of its format.", "Ask for a well-formed file.";
+    ContentRemoteCode = "content.remote-code", Refusal, "A configuration asks the loader to run code that comes with the model.", "Ask for a model that needs no remote code, or set content.remote-code.";
+
+    // Policy, anchors and configuration.
+    PolicySyntax = "policy.syntax", Configuration, "The policy is not well-formed.", "Correct the policy at the line and column that are named.";
+    PolicyUnknownAnchor = "policy.unknown-anchor", Configuration, "The policy names an anchor that is not installed.", "Install the anchor in the roots folder, or correct its name.";
+    PolicyDuplicateAnchor = "policy.duplicate-anchor", Configuration, "Two installed anchors have one name.", "Give each anchor of the roots folder its own name.";
+    PolicyAnchorPurpose = "policy.anchor-purpose", Configuration, "The policy names an anchor that is not installed for code signing.", "Name another anchor, or let a security officer add the purpose in roots.toml.";
+    PolicyNoSigner = "policy.no-signer", Configuration, "The policy has no signer, so that nothing could ever pass.", "Add a [[signer]].";
+    PolicyKey = "policy.key", Configuration, "A public key that the policy names cannot be used.", "Give a PEM file with one public key of a supported type.";
+    PolicyUnreadable = "policy.unreadable", Configuration, "The policy cannot be read.", "Check the path; a bare name means /etc/oms-appliance/policies/.";
+    TrustLocation = "trust.location", Configuration, "A policy, root or CRL lies where others than the officers can change it.", "Move it out of the model and the carrier, and take away write access from others.";
+    TrustAnchor = "trust.anchor", Configuration, "A trust anchor cannot be used.", "Correct roots.toml or the anchor's file.";
+    TrustCrl = "trust.crl", Configuration, "A CRL cannot be used.", "Import the CRL again in PEM or DER.";
+    ConfigSyntax = "config.syntax", Configuration, "The configuration is not well-formed.", "Correct the file at the line and column that are named.";
+    ConfigSpool = "config.spool", Configuration, "The spool must lie on outbound's file system and outside outbound.", "Move the spool to a folder beside outbound.";
+    ConfigPath = "config.path", Configuration, "A path of the configuration cannot be used.", "Create the folder and give the station access to it.";
+    ConfigCertificate = "config.certificate", Configuration, "A certificate of the configuration does not fit its key or its purpose.", "Give the chain of the key that is named, leaf first, with the station's id as SAN URI.";
+    ConfigUsage = "config.usage", Configuration, "The command line is not valid.", "See --help.";
+    ConfigStationKey = "config.station-key", Configuration, "A verdict in place must not be signed with the station's keys.", "Use another key.";
+
+    // Keys and the HSM.
+    KeyUri = "key.uri", Configuration, "The PKCS#11 URI is not valid or not allowed.", "Write it as RFC 7512 says; the PIN comes by pin-source.";
+    KeyFile = "key.file", Configuration, "The private key file cannot be used.", "Give a PKCS#8 or SEC 1 PEM file with one key of a supported type.";
+    KeyPin = "key.pin", Configuration, "The PIN cannot be read from its source.", "Check pin-source.";
+    HsmModule = "hsm.module", Undecided, "The PKCS#11 module cannot be loaded.", "Check module-path and the module's configuration.";
+    HsmToken = "hsm.token", Undecided, "The token is absent.", "Check that the HSM is connected and the token's label or serial.";
+    HsmLocked = "hsm.locked", Undecided, "The PIN is wrong or locked.", "Do not try again; check the PIN and ask the HSM's officer to unlock it.";
+    HsmKey = "hsm.key", Undecided, "The token does not hold exactly one such signing key.", "Check the object's label and id.";
+    HsmOperation = "hsm.operation", Undecided, "The HSM answered with an error.", "Run oms-appliance hsm check.";
+
+    // Outbound and the station's own disk.
+    OutboundWrite = "outbound.write", Undecided, "Writing to the spool, outbound or state failed.", "Check free space, permissions and the disk.";
+    OutboundConflict = "outbound.conflict", Undecided, "An entry of this name is in outbound already.", "Check whether state was restored from a backup; sequence numbers are never used twice.";
+    StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end.";
+    StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy before ingesting anything.";
+
+    // A verdict, as the receiving side checks it.
+    VerdictMissing = "verdict.missing", Refusal, "There is no verdict.", "Ask the sending side to send the entry again.";
+    VerdictSchema = "verdict.schema", Refusal, "The verdict does not have the structure of a verdict.", "Ask the sending side to send the entry again.";
+    VerdictUntrusted = "verdict.untrusted", Refusal, "The verdict is not signed by a verdict key that is trusted.", "Check the roots; another certificate of the same PKI cannot make a verdict.";
+    VerdictVerifier = "verdict.verifier", Refusal, "The verdict comes from another verifier than expected.", "Check --verifier.";
+    VerdictMode = "verdict.mode", Refusal, "The verdict was made in place and does not speak for an ingest.", "Use an entry that a station published.";
+    VerdictFailed = "verdict.failed", Refusal, "The verdict says that the model was refused.", "Do not use the model.";
+    VerdictFiles = "verdict.files", Refusal, "The files are not exactly the ones of the verdict.", "Ask the sending side to send the entry again.";
+    VerdictResigned = "verdict.resigned", Refusal, "The re-signed bundle is not the one of the verdict.", "Ask the sending side to send the entry again.";
+}

@@ -1,0 +1,93 @@
+//! Writes the payload of a new statement (OMS v1.0, sections 6.4 to 6.6).
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Manifest, Method, PREDICATE_TYPE, STATEMENT_TYPE};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Statement<'a> {
+    #[serde(rename = "_type")]
+    kind: &'static str,
+    subject: [Subject<'a>; 1],
+    predicate_type: &'static str,
+    predicate: Predicate<'a>,
+}
+
+#[derive(Serialize)]
+struct Subject<'a> {
+    name: &'a str,
+    digest: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Predicate<'a> {
+    resources: Vec<Resource>,
+    serialization: Serialization<'a>,
+}
+
+#[derive(Serialize)]
+struct Resource {
+    name: String,
+    algorithm: &'static str,
+    digest: String,
+}
+
+#[derive(Serialize)]
+struct Serialization<'a> {
+    method: &'static str,
+    hash_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard_size: Option<u64>,
+    allow_symlinks: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ignore_paths: &'a [String],
+}
+
+/// The payload for `manifest` under the name `subject`, with `annotations` of the subject.
+///
+/// Resources stand in code-point order of their names, and the subject's digest is the root over
+/// that order. The bytes are compact JSON, and the same for the same input.
+pub fn compose(
+    subject: &str,
+    annotations: &BTreeMap<String, String>,
+    manifest: &Manifest,
+) -> Vec<u8> {
+    let resources = manifest
+        .listed()
+        .into_iter()
+        .map(|(name, digest)| Resource {
+            name,
+            algorithm: digest.algorithm().name(),
+            digest: digest.to_hex(),
+        })
+        .collect();
+    let (method, shard_size) = match manifest.method() {
+        Method::Files => ("files", None),
+        Method::Shards { size } => ("shards", Some(size)),
+    };
+    let statement = Statement {
+        kind: STATEMENT_TYPE,
+        subject: [Subject {
+            name: subject,
+            digest: BTreeMap::from([("sha256", manifest.root().to_hex())]),
+            annotations,
+        }],
+        predicate_type: PREDICATE_TYPE,
+        predicate: Predicate {
+            resources,
+            serialization: Serialization {
+                method,
+                hash_type: manifest.hash().name(),
+                shard_size,
+                allow_symlinks: manifest.allow_symlinks(),
+                ignore_paths: manifest.ignore_paths(),
+            },
+        },
+    };
+    crate::json::to_vec(&statement)
+}

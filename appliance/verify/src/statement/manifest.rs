@@ -1,0 +1,430 @@
+//! The manifest: which files a model has and what they hash to (OMS v1.0, sections 5.2 and 6.3).
+
+use std::collections::BTreeMap;
+
+use super::DEFAULT_IGNORED;
+use crate::budget::Budget;
+use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
+use crate::name::{NameError, ResourcePath};
+use crate::reason::Code;
+
+/// How files are mapped to resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// One resource for each file.
+    Files,
+    /// One resource for each range of this many bytes.
+    Shards {
+        /// Bytes of every shard but the last of a file.
+        size: u64,
+    },
+}
+
+/// The default shard size, in bytes.
+pub const DEFAULT_SHARD_SIZE: u64 = 1_000_000_000;
+
+/// A range of a file with its digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// The first byte.
+    pub start: u64,
+    /// The byte after the last.
+    pub end: u64,
+    /// The digest of the range.
+    pub digest: Digest,
+}
+
+/// What is signed of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pieces {
+    /// The digest of the whole file.
+    Whole(Digest),
+    /// Shards that tile the file from its first to its last byte.
+    Shards(Vec<Shard>),
+}
+
+impl Pieces {
+    /// The file's size in bytes, where the pieces tell it.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Pieces::Whole(_) => None,
+            Pieces::Shards(shards) => Some(shards.last().map_or(0, |shard| shard.end)),
+        }
+    }
+}
+
+/// One file of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestFile {
+    /// Its path inside the model.
+    pub path: ResourcePath,
+    /// What is signed of it.
+    pub pieces: Pieces,
+}
+
+/// The files of a model: at least one, no path twice, none of them the folder of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    hash: HashAlgorithm,
+    method: Method,
+    allow_symlinks: bool,
+    ignore_paths: Vec<String>,
+    files: Vec<ManifestFile>,
+    dot: bool,
+}
+
+/// Why a list of resources is not a [`Manifest`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// there is no resource
+    #[error("the manifest lists no resource")]
+    Empty,
+    /// there are more resources than the budget allows
+    #[error("the manifest lists {found} resources, the limit is {limit}")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// The budget.
+        limit: usize,
+    },
+    /// a name is not safe
+    #[error("{error}")]
+    Name {
+        /// The name as it stands.
+        name: String,
+        /// The rule that it breaks.
+        error: NameError,
+    },
+    /// a name stands twice
+    #[error("the name is listed twice")]
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// a name is the folder of another
+    #[error("the name is also the folder of another listed file")]
+    Conflict {
+        /// The name.
+        name: String,
+    },
+    /// a shard's name does not end in `:start:end`
+    #[error("the name of a shard does not end in :start:end")]
+    ShardName {
+        /// The name.
+        name: String,
+    },
+    /// the shards of a file do not tile it
+    #[error(
+        "expected the shard that starts at {expected_start} and has {size} bytes, or is the last and shorter"
+    )]
+    Tiling {
+        /// The file.
+        name: String,
+        /// Where the next shard should start.
+        expected_start: u64,
+        /// The shard size.
+        size: u64,
+    },
+    /// a shard size that is not a positive whole number
+    #[error("shard_size is missing, or is not a positive whole number")]
+    ShardSize,
+    /// a shard size together with the method `files`
+    #[error("shard_size must be absent with the method `files`")]
+    ShardSizeWithoutShards,
+    /// an unknown serialization method
+    #[error("the serialization method {0:?} is not one of OMS")]
+    Method(String),
+    /// an unknown hash, or one that is not `hash_type`
+    #[error("the hash algorithm {algorithm:?} is unknown or is not the manifest's")]
+    Hash {
+        /// The resource, or `hash_type`.
+        name: String,
+        /// The algorithm as it stands.
+        algorithm: String,
+    },
+    /// a digest of the wrong length or not in lower-case hexadecimal
+    #[error("the digest is not one of its algorithm in lower-case hexadecimal")]
+    Digest {
+        /// The resource.
+        name: String,
+    },
+}
+
+impl ManifestError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            ManifestError::Empty => Code::ManifestNoResources,
+            ManifestError::TooMany { .. } => Code::ManifestTooManyFiles,
+            ManifestError::Name { .. } => Code::ManifestUnsafeName,
+            ManifestError::Duplicate { .. } => Code::ManifestDuplicateName,
+            ManifestError::Conflict { .. } => Code::ManifestNameConflict,
+            ManifestError::ShardName { .. }
+            | ManifestError::Tiling { .. }
+            | ManifestError::ShardSize
+            | ManifestError::ShardSizeWithoutShards => Code::ManifestShards,
+            ManifestError::Method(_) | ManifestError::Digest { .. } => Code::StatementSchema,
+            ManifestError::Hash { .. } => Code::ManifestHash,
+        }
+    }
+
+    /// The name that it is about.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            ManifestError::Name { name, .. }
+            | ManifestError::Duplicate { name }
+            | ManifestError::Conflict { name }
+            | ManifestError::ShardName { name }
+            | ManifestError::Tiling { name, .. }
+            | ManifestError::Hash { name, .. }
+            | ManifestError::Digest { name } => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// A resource as it is listed: its name and its digest.
+pub(super) struct Listed {
+    pub(super) name: String,
+    pub(super) digest: Digest,
+}
+
+impl Manifest {
+    /// A manifest of files that were enumerated and hashed here, for signing.
+    ///
+    /// # Errors
+    /// When a rule of the type is broken.
+    pub fn new(
+        hash: HashAlgorithm,
+        method: Method,
+        ignore_paths: Vec<String>,
+        files: Vec<ManifestFile>,
+        budget: &Budget,
+    ) -> Result<Self, ManifestError> {
+        let manifest =
+            Manifest { hash, method, allow_symlinks: false, ignore_paths, files, dot: false };
+        manifest.checked(budget)
+    }
+
+    /// The manifest of a list of resources in any order. `dot_name` is what the name `.`, the
+    /// whole of a single-file model, stands for.
+    pub(super) fn from_listed(
+        hash: HashAlgorithm,
+        method: Method,
+        allow_symlinks: bool,
+        ignore_paths: Vec<String>,
+        listed: Vec<Listed>,
+        dot_name: Option<&str>,
+        budget: &Budget,
+    ) -> Result<Self, ManifestError> {
+        if listed.len() > budget.resources {
+            return Err(ManifestError::TooMany { found: listed.len(), limit: budget.resources });
+        }
+        let dot = listed.iter().all(|resource| match method {
+            Method::Files => resource.name == ".",
+            Method::Shards { .. } => resource.name.starts_with(".:"),
+        });
+        let path = |name: &str| match dot_name {
+            Some(dot_name) if dot => safe_file_name(dot_name, budget),
+            _ => ResourcePath::parse(name, budget),
+        };
+        let mut files: BTreeMap<ResourcePath, Pieces> = BTreeMap::new();
+        for Listed { name, digest } in listed {
+            let (base, range) = match method {
+                Method::Files => (name.as_str(), None),
+                Method::Shards { .. } => {
+                    let (base, start, end) = split_shard_name(&name)
+                        .ok_or_else(|| ManifestError::ShardName { name: name.clone() })?;
+                    (base, Some((start, end)))
+                }
+            };
+            let path =
+                path(base).map_err(|error| ManifestError::Name { name: name.clone(), error })?;
+            match range {
+                None => {
+                    if files.insert(path, Pieces::Whole(digest)).is_some() {
+                        return Err(ManifestError::Duplicate { name });
+                    }
+                }
+                Some((start, end)) => {
+                    let shard = Shard { start, end, digest };
+                    match files.entry(path).or_insert_with(|| Pieces::Shards(Vec::new())) {
+                        Pieces::Shards(shards) => shards.push(shard),
+                        Pieces::Whole(_) => return Err(ManifestError::Duplicate { name }),
+                    }
+                }
+            }
+        }
+        let files = files.into_iter().map(|(path, pieces)| ManifestFile { path, pieces }).collect();
+        Manifest { hash, method, allow_symlinks, ignore_paths, files, dot }.checked(budget)
+    }
+
+    /// Sorts files and shards and checks the rules that concern more than one resource.
+    fn checked(mut self, budget: &Budget) -> Result<Self, ManifestError> {
+        if self.files.is_empty() {
+            return Err(ManifestError::Empty);
+        }
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut resources = 0usize;
+        for file in &mut self.files {
+            let right = match (&file.pieces, self.method) {
+                (Pieces::Whole(_), Method::Files) => true,
+                (Pieces::Shards(_), Method::Shards { .. }) => true,
+                (Pieces::Whole(_), Method::Shards { .. }) | (Pieces::Shards(_), Method::Files) => {
+                    false
+                }
+            };
+            if !right {
+                return Err(ManifestError::ShardName { name: file.path.to_string() });
+            }
+            resources = resources.saturating_add(match &mut file.pieces {
+                Pieces::Whole(_) => 1,
+                Pieces::Shards(shards) => {
+                    shards.sort_by_key(|shard| (shard.start, shard.end));
+                    check_tiling(&file.path, shards, self.method)?;
+                    shards.len()
+                }
+            });
+        }
+        if resources > budget.resources {
+            return Err(ManifestError::TooMany { found: resources, limit: budget.resources });
+        }
+        self.check_paths()?;
+        Ok(self)
+    }
+
+    fn check_paths(&self) -> Result<(), ManifestError> {
+        for pair in self.files.windows(2) {
+            if let [a, b] = pair
+                && a.path == b.path
+            {
+                return Err(ManifestError::Duplicate { name: a.path.to_string() });
+            }
+        }
+        for file in &self.files {
+            for parent in file.path.parents() {
+                if self.file(parent).is_some() {
+                    return Err(ManifestError::Conflict { name: parent.to_owned() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The hash algorithm of every digest.
+    pub fn hash(&self) -> HashAlgorithm {
+        self.hash
+    }
+
+    /// How files are mapped to resources.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Whether the signer followed symbolic links.
+    pub fn allow_symlinks(&self) -> bool {
+        self.allow_symlinks
+    }
+
+    /// The signer's `ignore_paths`, as they stand. Use [`Manifest::ignores`] to apply them.
+    pub fn ignore_paths(&self) -> &[String] {
+        &self.ignore_paths
+    }
+
+    /// The files in code-point order of their paths.
+    pub fn files(&self) -> &[ManifestFile] {
+        &self.files
+    }
+
+    /// The file at `path`.
+    pub fn file(&self, path: &str) -> Option<&ManifestFile> {
+        let at = self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
+        self.files.get(at)
+    }
+
+    /// Whether the one resource is named `.`: a model that is a single file.
+    pub fn is_dot(&self) -> bool {
+        self.dot
+    }
+
+    /// How many resources there are: files, or shards.
+    pub fn resources(&self) -> usize {
+        self.files
+            .iter()
+            .map(|file| match &file.pieces {
+                Pieces::Whole(_) => 1,
+                Pieces::Shards(shards) => shards.len(),
+            })
+            .sum()
+    }
+
+    /// Whether the signer left out `path` or a folder above it, or it is one of the default
+    /// exclusions (OMS v1.0, section 6.2.1). Paths are exact; entries that are not canonical
+    /// relative paths match nothing.
+    pub fn ignores(&self, path: &str) -> bool {
+        let covers = |entry: &str| {
+            path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        DEFAULT_IGNORED.iter().any(|entry| covers(entry))
+            || self.ignore_paths.iter().any(|entry| !entry.is_empty() && covers(entry))
+    }
+
+    /// The resources by name, in code-point order of the names as OMS lists them.
+    pub(super) fn listed(&self) -> Vec<(String, &Digest)> {
+        let mut listed = Vec::with_capacity(self.resources());
+        for file in &self.files {
+            match &file.pieces {
+                Pieces::Whole(digest) => listed.push((file.path.to_string(), digest)),
+                Pieces::Shards(shards) => listed.extend(shards.iter().map(|shard| {
+                    (format!("{}:{}:{}", file.path, shard.start, shard.end), &shard.digest)
+                })),
+            }
+        }
+        listed.sort_by(|(a, _), (b, _)| a.cmp(b));
+        listed
+    }
+
+    /// The root digest over the resources in code-point order of their names.
+    pub fn root(&self) -> Sha256Digest {
+        Sha256Digest::root(self.listed().into_iter().map(|(_, digest)| digest))
+    }
+}
+
+/// A file name that a signer chose, if it is a single safe component.
+fn safe_file_name(name: &str, budget: &Budget) -> Result<ResourcePath, NameError> {
+    let path = ResourcePath::parse(name, budget)?;
+    if path.components().count() == 1 { Ok(path) } else { Err(NameError::NotCanonical) }
+}
+
+/// Splits `path:start:end` at its last two colons; names may hold colons themselves.
+fn split_shard_name(name: &str) -> Option<(&str, u64, u64)> {
+    let (rest, end) = name.rsplit_once(':')?;
+    let (path, start) = rest.rsplit_once(':')?;
+    Some((path, canonical_number(start)?, canonical_number(end)?))
+}
+
+/// A decimal number in the one form that gives each number one name.
+fn canonical_number(text: &str) -> Option<u64> {
+    let canonical = text == "0" || !text.starts_with('0');
+    (canonical && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// Shards start where the one before ended, have the shard size, and only the last is shorter.
+fn check_tiling(
+    path: &ResourcePath,
+    shards: &[Shard],
+    method: Method,
+) -> Result<(), ManifestError> {
+    let Method::Shards { size } = method else { return Ok(()) };
+    let mut expected_start = 0u64;
+    for (at, shard) in shards.iter().enumerate() {
+        let length = shard.end.checked_sub(shard.start).unwrap_or(0);
+        let last = at + 1 == shards.len();
+        let fits = length == size || (last && length > 0 && length < size);
+        if shard.start != expected_start || !fits {
+            return Err(ManifestError::Tiling { name: path.to_string(), expected_start, size });
+        }
+        expected_start = shard.end;
+    }
+    Ok(())
+}

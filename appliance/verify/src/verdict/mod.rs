@@ -1,0 +1,16 @@
+//! The verdict: the decision, and how it is written down and checked.
+//!
+//! [`decide`] is the only place where a model passes. It starts from refusal: a model passes when
+//! there is an admitted signer, every listed file was observed with the signed digest, and no rule
+//! of the policy gave a reason against it.
+
+mod decide;
+mod payload;
+mod receive;
+
+pub use decide::{BundleOutcome, Case, Mode, Verdict, decide};
+pub use payload::{
+    CertificateDetail, Ledger, Protection, ReasonDetail, Resigned, SignerDetail, StationFacts,
+    VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, VerdictFile, compose,
+};
+pub use receive::{ReceivedVerdict, VerdictError, VerdictTrust, receive};

@@ -1,0 +1,352 @@
+//! The verdict on the receiving side: whom it must come from, and what it says.
+
+use std::collections::BTreeMap;
+
+use super::payload::{Detail, VerdictFile, VerdictStatement};
+use super::{Mode, VERDICT_PREDICATE_TYPE};
+use crate::budget::Budget;
+use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
+use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
+use crate::json::{self, JsonError};
+use crate::key::PublicKey;
+use crate::name::ResourcePath;
+use crate::pki::{self, Anchor, Certificate, Crl, LeafProfile, PathError, PathInput, Revocation};
+use crate::reason::{Code, Reason};
+use crate::statement::{
+    Legacy, Manifest, ManifestError, ManifestFile, Method, Pieces, STATEMENT_TYPE, Shard,
+};
+use crate::time::UnixTime;
+
+/// Whom a verdict must come from.
+pub enum VerdictTrust<'a> {
+    /// This very key.
+    Key(&'a PublicKey),
+    /// A certificate under one of these anchors, which are all of purpose `verdict`, with the
+    /// verifier's URI in its subjectAltName.
+    Anchors {
+        /// The anchors.
+        anchors: &'a [Anchor],
+        /// CRLs at hand.
+        crls: &'a [Crl],
+        /// How revocation is checked.
+        revocation: &'a Revocation,
+        /// The time of validation.
+        time: UnixTime,
+    },
+}
+
+/// A verdict that a trusted station made about an ingest. Only [`receive`] makes one.
+#[derive(Clone, Debug)]
+pub struct ReceivedVerdict {
+    /// Whether the model passed.
+    pub passed: bool,
+    /// The model's name.
+    pub subject_name: String,
+    /// The root digest of what was published, or the digest of the bundle that was refused.
+    pub subject_digest: Sha256Digest,
+    /// The place in the station's record.
+    pub sequence: u64,
+    /// The verifier's URI.
+    pub verifier: String,
+    /// When the decision was made, RFC 3339.
+    pub time: String,
+    /// Why the model was refused: codes and particulars.
+    pub reasons: Vec<String>,
+    /// The files that were published, with their sizes; empty when the model was refused.
+    pub files: Vec<(ManifestFile, u64)>,
+    /// How the files were hashed, when there are any.
+    pub method: Method,
+    /// The hash of the files.
+    pub hash: HashAlgorithm,
+    /// The re-signed bundle: its digest and the fingerprint of its key.
+    pub resigned: Option<(Sha256Digest, Sha256Digest)>,
+}
+
+/// Why bytes are not a verdict to rely on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerdictError {
+    /// not a bundle
+    #[error("the verdict is not a bundle: {0}")]
+    Bundle(#[from] crate::bundle::BundleError),
+    /// not signed by the key that is expected
+    #[error("the verdict is not signed by the key that is expected")]
+    Key,
+    /// a bundle of another method than trust was given for
+    #[error("the verdict carries no certificate, and only roots were given")]
+    NoCertificate,
+    /// no path to an anchor
+    #[error("the verdict's certificate: {0}")]
+    Path(#[from] PathError),
+    /// the certificate does not carry the verifier's URI
+    #[error("the certificate of {subject} does not carry the URI {verifier} in its subjectAltName")]
+    NotAVerifier {
+        /// The certificate's subject.
+        subject: String,
+        /// The URI that was expected.
+        verifier: String,
+    },
+    /// the signature does not verify
+    #[error("the signature does not verify")]
+    Signature,
+    /// not strict JSON, or not of the structure
+    #[error("the payload: {0}")]
+    Json(#[from] JsonError),
+    /// a field does not have the value that a verdict has
+    #[error("the field {0} does not have the value that a verdict has")]
+    Field(&'static str),
+    /// made by another verifier
+    #[error("the verdict is by {found}")]
+    Verifier {
+        /// Who made it.
+        found: String,
+    },
+    /// made in place
+    #[error("the verdict was made in place")]
+    InPlace,
+    /// the listed files break the rules of a manifest
+    #[error("the verdict's files: {0}")]
+    Files(#[from] ManifestError),
+}
+
+impl VerdictError {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            VerdictError::Bundle(_)
+            | VerdictError::Json(_)
+            | VerdictError::Field(_)
+            | VerdictError::Files(_) => Code::VerdictSchema,
+            VerdictError::Key
+            | VerdictError::NoCertificate
+            | VerdictError::Path(_)
+            | VerdictError::NotAVerifier { .. }
+            | VerdictError::Signature => Code::VerdictUntrusted,
+            VerdictError::Verifier { .. } => Code::VerdictVerifier,
+            VerdictError::InPlace => Code::VerdictMode,
+        }
+    }
+}
+
+impl From<&VerdictError> for Reason {
+    fn from(error: &VerdictError) -> Reason {
+        Reason::new(error.code(), error.to_string())
+    }
+}
+
+/// Reads a verdict of an ingest by `verifier`.
+///
+/// # Errors
+/// When the bytes are anything else: another signer, another verifier, a verdict in place.
+pub fn receive(
+    bytes: &[u8],
+    verifier: &str,
+    trust: &VerdictTrust<'_>,
+    budget: &Budget,
+) -> Result<ReceivedVerdict, VerdictError> {
+    let bundle = Bundle::parse(bytes, budget)?;
+    let signer = establish(&bundle, verifier, trust, budget)?;
+    let payload =
+        bundle.signed_payload(&signer, Legacy::Refuse).map_err(|_| VerdictError::Signature)?;
+    let statement: VerdictStatement = json::from_slice(payload, budget.json_depth)?;
+    read(statement, verifier, budget)
+}
+
+fn establish(
+    bundle: &Bundle,
+    verifier: &str,
+    trust: &VerdictTrust<'_>,
+    budget: &Budget,
+) -> Result<TrustedSigner, VerdictError> {
+    match (trust, bundle.material()) {
+        (VerdictTrust::Key(key), Material::PublicKey(identifier)) => {
+            let key = TrustedKey::new((*key).clone(), identifier).map_err(|_| VerdictError::Key)?;
+            Ok(TrustedSigner::Key(key))
+        }
+        // The key alone is trusted, whatever certificate stands beside it.
+        (VerdictTrust::Key(key), Material::Certificates(chain)) => {
+            let leaf = chain.first().and_then(|leaf| leaf.public_key().ok());
+            if leaf.as_ref() != Some(key) {
+                return Err(VerdictError::Key);
+            }
+            let key = TrustedKey::new((*key).clone(), &Default::default());
+            Ok(TrustedSigner::Key(key.map_err(|_| VerdictError::Key)?))
+        }
+        (VerdictTrust::Anchors { anchors, crls, revocation, time }, Material::Certificates(_)) => {
+            let chain = chain_with_intermediates(bundle, budget)?;
+            let path = pki::validate(&PathInput {
+                chain: &chain,
+                anchors,
+                crls,
+                revocation,
+                time: *time,
+                budget,
+                leaf: LeafProfile::Strict,
+            })?;
+            // Another code-signing certificate of the same PKI must not be able to make a
+            // verdict: the issuer vouches for the verifier's URI.
+            if !path.leaf().san_uris().iter().any(|uri| uri == verifier) {
+                return Err(VerdictError::NotAVerifier {
+                    subject: path.leaf().subject(),
+                    verifier: verifier.to_owned(),
+                });
+            }
+            Ok(TrustedSigner::Certificate(Box::new(path)))
+        }
+        _ => Err(VerdictError::NoCertificate),
+    }
+}
+
+/// The leaf of the bundle with the intermediates that the unverified payload offers. They are
+/// candidates for the path, like any certificate that comes with a bundle, and nothing more.
+fn chain_with_intermediates(
+    bundle: &Bundle,
+    budget: &Budget,
+) -> Result<Vec<Certificate>, VerdictError> {
+    let Material::Certificates(chain) = bundle.material() else {
+        return Err(VerdictError::NoCertificate);
+    };
+    let mut chain = chain.clone();
+    let statement: VerdictStatement =
+        json::from_slice(bundle.alleged_payload(), budget.json_depth)?;
+    for text in &statement.predicate.detail.intermediates {
+        if chain.len() >= budget.certificates {
+            break;
+        }
+        let der = crate::dsse::decode_some(text).ok_or(VerdictError::Field("intermediates"))?;
+        let certificate =
+            Certificate::from_der(&der).map_err(|_| VerdictError::Field("intermediates"))?;
+        chain.push(certificate);
+    }
+    Ok(chain)
+}
+
+fn read(
+    statement: VerdictStatement,
+    verifier: &str,
+    budget: &Budget,
+) -> Result<ReceivedVerdict, VerdictError> {
+    if statement.kind != STATEMENT_TYPE {
+        return Err(VerdictError::Field("_type"));
+    }
+    if statement.predicate_type != VERDICT_PREDICATE_TYPE {
+        return Err(VerdictError::Field("predicateType"));
+    }
+    let predicate = statement.predicate;
+    if predicate.verifier.id != verifier {
+        return Err(VerdictError::Verifier { found: predicate.verifier.id });
+    }
+    let detail = predicate.detail;
+    if detail.mode != Mode::Ingest.name() {
+        return Err(VerdictError::InPlace);
+    }
+    let passed = match predicate.verification_result.as_str() {
+        "PASSED" => true,
+        "FAILED" => false,
+        _ => return Err(VerdictError::Field("verificationResult")),
+    };
+    let [subject] = statement.subject.as_slice() else {
+        return Err(VerdictError::Field("subject"));
+    };
+    let subject_digest = sha256(&subject.digest).ok_or(VerdictError::Field("subject"))?;
+    let resigned = resigned(&detail)?;
+    let (method, hash) = serialization(&detail)?;
+    let files = if passed { files(&detail, method, hash, budget)? } else { Vec::new() };
+    if passed {
+        // A pass without a re-signed bundle, or with files that are not the subject, is none.
+        let manifest = Manifest::new(
+            hash,
+            method,
+            Vec::new(),
+            files.iter().map(|(file, _)| file.clone()).collect(),
+            budget,
+        )?;
+        if resigned.is_none() || manifest.root() != subject_digest || !detail.reasons.is_empty() {
+            return Err(VerdictError::Field("verificationResult"));
+        }
+    }
+    Ok(ReceivedVerdict {
+        passed,
+        subject_name: subject.name.clone().unwrap_or_default(),
+        subject_digest,
+        sequence: detail.sequence.ok_or(VerdictError::Field("sequence"))?,
+        verifier: predicate.verifier.id,
+        time: predicate.time_verified,
+        reasons: detail
+            .reasons
+            .iter()
+            .map(|reason| match &reason.file {
+                Some(file) => format!("{}: {file}: {}", reason.code, reason.detail),
+                None => format!("{}: {}", reason.code, reason.detail),
+            })
+            .collect(),
+        files,
+        method,
+        hash,
+        resigned,
+    })
+}
+
+fn sha256(digest: &BTreeMap<String, String>) -> Option<Sha256Digest> {
+    digest.get("sha256").and_then(|text| Sha256Digest::from_hex(text))
+}
+
+fn resigned(detail: &Detail) -> Result<Option<(Sha256Digest, Sha256Digest)>, VerdictError> {
+    let Some(resigned) = &detail.resigned else { return Ok(None) };
+    let digest = Sha256Digest::from_hex(&resigned.sha256);
+    let key = Sha256Digest::from_hex(&resigned.key);
+    digest.zip(key).map(Some).ok_or(VerdictError::Field("resigned"))
+}
+
+fn serialization(detail: &Detail) -> Result<(Method, HashAlgorithm), VerdictError> {
+    let wrong = VerdictError::Field("serialization");
+    let Some(serialization) = &detail.serialization else {
+        return Ok((Method::Files, HashAlgorithm::Sha256));
+    };
+    let hash = HashAlgorithm::from_name(&serialization.hash).ok_or(wrong.clone())?;
+    match (serialization.method.as_str(), serialization.shard_size) {
+        ("files", None) => Ok((Method::Files, hash)),
+        ("shards", Some(size)) if size > 0 => Ok((Method::Shards { size }, hash)),
+        _ => Err(wrong),
+    }
+}
+
+fn files(
+    detail: &Detail,
+    method: Method,
+    hash: HashAlgorithm,
+    budget: &Budget,
+) -> Result<Vec<(ManifestFile, u64)>, VerdictError> {
+    detail
+        .files
+        .iter()
+        .map(|file| {
+            let path = ResourcePath::parse(&file.name, budget)
+                .map_err(|error| ManifestError::Name { name: file.name.clone(), error })?;
+            let pieces = pieces(file, method, hash).ok_or(VerdictError::Field("files"))?;
+            Ok((ManifestFile { path, pieces }, file.size))
+        })
+        .collect()
+}
+
+fn pieces(file: &VerdictFile, method: Method, hash: HashAlgorithm) -> Option<Pieces> {
+    let digest = |text: &String| {
+        let (algorithm, hex) = text.split_once(':')?;
+        (algorithm == hash.name()).then(|| Digest::from_hex(hash, hex).ok())?
+    };
+    match (method, &file.digest) {
+        (Method::Files, Some(text)) if file.shards.is_empty() => digest(text).map(Pieces::Whole),
+        (Method::Shards { size }, None) => {
+            let count = usize::try_from(file.size.div_ceil(size)).ok()?;
+            if count != file.shards.len() {
+                return None;
+            }
+            let shards = file.shards.iter().enumerate().map(|(at, text)| {
+                let start = size.checked_mul(at as u64)?;
+                let end = start.saturating_add(size).min(file.size);
+                Some(Shard { start, end, digest: digest(text)? })
+            });
+            shards.collect::<Option<Vec<_>>>().map(Pieces::Shards)
+        }
+        _ => None,
+    }
+}

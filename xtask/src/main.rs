@@ -1,0 +1,103 @@
+//! The project's own commands: `cargo xtask --help` lists them. Each is a file of its own; this one
+//! only parses the command line and hands over.
+
+#![expect(clippy::print_stdout, reason = "these commands talk to a person")]
+
+mod ci;
+mod demo;
+mod deny;
+mod doc;
+mod failure;
+mod fmt;
+mod packages;
+mod peer;
+mod process;
+mod purity;
+mod reasons;
+mod setup;
+mod source;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// Sets up, builds, tests, checks and shows the appliance.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install the Debian packages that the tests and the demo need
+    Setup,
+    /// Prepare the Python implementation of OMS that the tests compare with
+    Peer,
+    /// Set up, build everything, and run all tests
+    Test,
+    /// Run every check that a change must pass
+    Ci {
+        /// Leave a check out (repeatable)
+        #[arg(long, value_name = "CHECK", value_parser = ci::names())]
+        skip: Vec<String>,
+    },
+    /// Lay out all source files
+    Fmt {
+        /// Only say which file is not laid out
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the reference of the workspace's packages
+    Doc,
+    /// Check the rules of the repository that no compiler checks
+    Tidy,
+    /// Check that oms-verify and oms-inspect can do no I/O
+    Purity,
+    /// Check licences, sources and banned crates among the dependencies
+    Deny,
+    /// Write the documentation of the reason codes
+    Reasons {
+        /// Only compare it with what is there
+        #[arg(long)]
+        check: bool,
+    },
+    /// Show the whole way of a model: sign, ingest, verify; and a refusal
+    Demo {
+        /// A model of your own: a folder or a file
+        #[arg(long, value_name = "PATH")]
+        model: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Setup => setup::run(),
+        Command::Peer => peer::run().map(drop),
+        Command::Test => test::run(),
+        Command::Ci { skip } => ci::run(&skip),
+        Command::Fmt { check } => fmt::run(check),
+        Command::Doc => doc::run(),
+        Command::Tidy => tidy::run(),
+        Command::Purity => purity::run(),
+        Command::Deny => deny::run(),
+        Command::Reasons { check } => reasons::run(check),
+        Command::Demo { model } => demo::run(model.as_deref()),
+    }
+}

@@ -1,0 +1,70 @@
+//! `cargo xtask setup`: installs the Debian packages that the tests and the demo need, and only
+//! those that are missing.
+
+use crate::failure::Failure;
+use crate::process::{command, run as run_command, succeeds};
+
+/// What must be there: how to see it, and the package that brings it.
+const NEEDS: [(&str, fn() -> bool, &str); 4] = [
+    (
+        "SoftHSM2",
+        || succeeds("softhsm2-util", &["--version"]) && oms_testkit::softhsm::module().is_some(),
+        "softhsm2",
+    ),
+    ("pkcs11-tool", || on_path("pkcs11-tool"), "opensc"),
+    ("openssl", || succeeds("openssl", &["version"]), "openssl"),
+    ("Python's venv", || succeeds("python3", &["-c", "import ensurepip, venv"]), "python3-venv"),
+];
+
+/// Installs what is missing, or says plainly which command root has to run.
+pub(crate) fn run() -> Result<(), Failure> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.iter().map(|(_, package)| *package).collect::<Vec<_>>();
+    println!("setup: installing {}", packages.join(" "));
+    install(&packages)?;
+
+    match self::missing().as_slice() {
+        [] => Ok(()),
+        still => Err(Failure::StillMissing {
+            what: still.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+        }),
+    }
+}
+
+fn missing() -> Vec<(&'static str, &'static str)> {
+    NEEDS
+        .iter()
+        .filter(|(_, is_there, _)| !is_there())
+        .map(|(name, _, package)| (*name, *package))
+        .collect()
+}
+
+fn install(packages: &[&str]) -> Result<(), Failure> {
+    if !on_path("apt-get") {
+        return Err(Failure::NoApt { packages: packages.join(" ") });
+    }
+    let as_root: &[&str] = if succeeds("sh", &["-c", "test \"$(id -u)\" -eq 0"]) {
+        &[]
+    } else if succeeds("sudo", &["--non-interactive", "true"]) {
+        &["sudo", "--non-interactive"]
+    } else {
+        return Err(Failure::NeedsRoot { packages: packages.join(" ") });
+    };
+    let apt_get = |arguments: &[&str]| {
+        let words =
+            [as_root, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"], arguments]
+                .concat();
+        let (program, rest) = words.split_first().unwrap_or((&"apt-get", &[]));
+        run_command(&mut command(program, rest))
+    };
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+/// Whether the shell finds this program.
+fn on_path(program: &str) -> bool {
+    succeeds("sh", &["-c", &format!("command -v {program}")])
+}
