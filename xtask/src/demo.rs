@@ -133,10 +133,8 @@ impl Appliance<'_> {
     /// Runs the appliance, which speaks for itself, and expects an exit code.
     fn run(&self, what: &str, arguments: &[&str], status: i32) -> Result<(), Failure> {
         let program = target().join("release/oms-appliance");
-        println!(
-            "   $ oms-appliance {}",
-            arguments.iter().map(|word| shown(Path::new(word))).collect::<Vec<_>>().join(" ")
-        );
+        let words = arguments.iter().map(|word| quoted(&shown(Path::new(word))));
+        println!("   $ oms-appliance {}", words.collect::<Vec<_>>().join(" "));
         let mut command = Command::new(program);
         let (name, value) = self.site.hsm.env();
         command.args(arguments).env(name, value);
@@ -162,6 +160,16 @@ fn step(title: &str) {
 fn shown(path: &Path) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(current).unwrap_or(path).display().to_string()
+}
+
+/// A word as a shell would take it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/:=,@%+".contains(c);
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// A path as an argument; those of the demo are made from text.

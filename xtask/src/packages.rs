@@ -31,12 +31,14 @@ pub(crate) struct Packages {
     normal: BTreeMap<String, Vec<String>>,
 }
 
-/// A package, and the names on the shortest way to it from where the search began.
+/// A package that a search came to.
 pub(crate) struct Reached<'a> {
     /// The package.
     pub(crate) package: &'a Package,
-    /// From the first package to this one.
+    /// The names on the shortest way from where the search began to this package.
     pub(crate) way: Vec<&'a str>,
+    /// The names of the packages that this one needs to run.
+    pub(crate) needs: Vec<&'a str>,
 }
 
 impl Packages {
@@ -75,8 +77,7 @@ impl Packages {
         self.reach(self.members.clone())
     }
 
-    /// The package of the workspace with this name, and everything that it needs to run. The first
-    /// one is the package itself; those with a way of two names are its direct dependencies.
+    /// The package of the workspace with this name, and everything that it needs to run.
     pub(crate) fn needed_by(&self, member: &str) -> Vec<Reached<'_>> {
         let is_it =
             |id: &&String| self.packages.get(*id).is_some_and(|package| package.name == member);
@@ -93,9 +94,15 @@ impl Packages {
                 continue;
             };
             let way = [way, vec![package.name.as_str()]].concat();
-            let needed = self.normal.get(id).into_iter().flatten();
-            queue.extend(needed.map(|id| (id.as_str(), way.clone())));
-            reached.insert(id, Reached { package, way });
+            let needed: Vec<&str> =
+                self.normal.get(id).into_iter().flatten().map(String::as_str).collect();
+            let needs = needed
+                .iter()
+                .filter_map(|id| self.packages.get(*id))
+                .map(|package| package.name.as_str())
+                .collect();
+            queue.extend(needed.into_iter().map(|id| (id, way.clone())));
+            reached.insert(id, Reached { package, way, needs });
         }
         reached.into_values().collect()
     }

@@ -4,13 +4,11 @@
 use crate::failure::Failure;
 use crate::process::{command, run as run_command, succeeds};
 
-/// What must be there: how to see it, and the package that brings it.
-const NEEDS: [(&str, fn() -> bool, &str); 4] = [
-    (
-        "SoftHSM2",
-        || succeeds("softhsm2-util", &["--version"]) && oms_testkit::softhsm::module().is_some(),
-        "softhsm2",
-    ),
+/// Something that must be there: its name, how to see it, and the package that brings it.
+type Need = (&'static str, fn() -> bool, &'static str);
+
+const NEEDS: [Need; 4] = [
+    ("SoftHSM2", has_softhsm, "softhsm2"),
     ("pkcs11-tool", || on_path("pkcs11-tool"), "opensc"),
     ("openssl", || succeeds("openssl", &["version"]), "openssl"),
     ("Python's venv", || succeeds("python3", &["-c", "import ensurepip, venv"]), "python3-venv"),
@@ -23,7 +21,6 @@ pub(crate) fn run() -> Result<(), Failure> {
         return Ok(());
     }
     let packages = missing.iter().map(|(_, package)| *package).collect::<Vec<_>>();
-    println!("setup: installing {}", packages.join(" "));
     install(&packages)?;
 
     match self::missing().as_slice() {
@@ -53,6 +50,7 @@ fn install(packages: &[&str]) -> Result<(), Failure> {
     } else {
         return Err(Failure::NeedsRoot { packages: packages.join(" ") });
     };
+    println!("setup: installing {}", packages.join(" "));
     let apt_get = |arguments: &[&str]| {
         let words =
             [as_root, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"], arguments]
@@ -62,6 +60,10 @@ fn install(packages: &[&str]) -> Result<(), Failure> {
     };
     apt_get(&["update"])?;
     apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+fn has_softhsm() -> bool {
+    on_path("softhsm2-util") && oms_testkit::softhsm::module().is_some()
 }
 
 /// Whether the shell finds this program.

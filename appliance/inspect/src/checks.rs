@@ -13,17 +13,47 @@ pub struct Check {
 
 /// All checks. A name keeps its meaning for ever; a deeper check gets a new name.
 pub const CHECKS: &[Check] = &[
-    Check { name: "identify", meaning: "The format follows from bytes and structure, never from the name." },
-    Check { name: "polyglot", meaning: "No second format claims the file from its start or from its end." },
-    Check { name: "safetensors-structure", meaning: "The header is strict JSON and its tensors fill the file without holes or overlap." },
-    Check { name: "gguf-structure", meaning: "Keys, values and tensor descriptions are whole, unique and lie inside the file." },
-    Check { name: "json-strict", meaning: "The file is exactly one JSON object or array without duplicate keys, within size and depth." },
+    Check {
+        name: "identify",
+        meaning: "The format follows from bytes and structure, never from the name.",
+    },
+    Check {
+        name: "polyglot",
+        meaning: "No second format claims the file from its start or from its end.",
+    },
+    Check {
+        name: "safetensors-structure",
+        meaning: "The header is strict JSON and its tensors fill the file without holes or overlap.",
+    },
+    Check {
+        name: "gguf-structure",
+        meaning: "Keys, values and tensor descriptions are whole, unique and lie inside the file.",
+    },
+    Check {
+        name: "json-strict",
+        meaning: "The file is exactly one JSON object or array without duplicate keys, within size and depth.",
+    },
     Check { name: "json-remote-code", meaning: "Keys that ask a loader to run code are reported." },
-    Check { name: "text-encoding", meaning: "The whole file is UTF-8 without control characters other than tab, line feed, form feed and carriage return." },
-    Check { name: "tokenizer-structure", meaning: "The file is a SentencePiece model from its first to its last byte." },
-    Check { name: "zip-directory", meaning: "The end of the central directory is there and its offsets agree with the file." },
-    Check { name: "pickle-stream", meaning: "The opcodes lead from the first byte to STOP at the last." },
-    Check { name: "onnx-fields", meaning: "The fields at the top are those of an ONNX model, to the last byte." },
+    Check {
+        name: "text-encoding",
+        meaning: "The whole file is UTF-8 without control characters other than tab, line feed, form feed and carriage return.",
+    },
+    Check {
+        name: "tokenizer-structure",
+        meaning: "The file is a SentencePiece model from its first to its last byte.",
+    },
+    Check {
+        name: "zip-directory",
+        meaning: "The end of the central directory is there and its offsets agree with the file.",
+    },
+    Check {
+        name: "pickle-stream",
+        meaning: "The opcodes lead from the first byte to STOP at the last.",
+    },
+    Check {
+        name: "onnx-fields",
+        meaning: "The fields at the top are those of an ONNX model, to the last byte.",
+    },
 ];
 
 /// The checks that ran for a file that turned out to be `found`.

@@ -125,10 +125,7 @@ fn likeness<R: Read + Seek>(mut scan: Scan<'_, R>, budget: &Budget) -> io::Resul
 
 /// Whether ordinary text in brackets would break the same way.
 fn syntactic(cause: &Malformed) -> bool {
-    matches!(
-        cause,
-        Malformed::JsonSyntax { .. } | Malformed::JsonEnd | Malformed::JsonTrailing
-    )
+    matches!(cause, Malformed::JsonSyntax { .. } | Malformed::JsonEnd | Malformed::JsonTrailing)
 }
 
 fn parse<R: Read + Seek>(scan: Scan<'_, R>, state: &mut State<'_>) -> Result<(), Fault> {
@@ -297,14 +294,17 @@ mod tests {
 
     #[test]
     fn objects_and_arrays_are_json_and_not_also_text() {
-        for text in ["{}", "[]", " \n{\"a\": [1, -2.5, true, null, \"x\"]}\n", "[1]", "[[1,2],[3]]"] {
+        for text in ["{}", "[]", " \n{\"a\": [1, -2.5, true, null, \"x\"]}\n", "[1]", "[[1,2],[3]]"]
+        {
             assert_eq!(json(text).malformed, None);
         }
     }
 
     #[test]
     fn text_that_starts_with_a_bracket_stays_text() {
-        for text in ["[section]\nkey = 1\n", "{% if tools %}x{% endif %}", "[1] A footnote.", "true", "12"] {
+        for text in
+            ["[section]\nkey = 1\n", "{% if tools %}x{% endif %}", "[1] A footnote.", "true", "12"]
+        {
             is_text(text);
         }
     }

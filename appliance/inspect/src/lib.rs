@@ -15,6 +15,8 @@ mod checks;
 mod claim;
 mod format;
 mod gguf;
+#[cfg(test)]
+mod hostile;
 mod json;
 mod magic;
 mod malformed;

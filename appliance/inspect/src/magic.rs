@@ -15,14 +15,14 @@ const SURE: &[(&[u8], Format)] = &[
     (b"\xfe\xed\xfa\xcf", Format::MachO),
     (b"\xce\xfa\xed\xfe", Format::MachO),
     (b"\xcf\xfa\xed\xfe", Format::MachO),
-    (b"\x1f\x8b", Format::Archive),                 // gzip
-    (b"\xfd7zXZ\0", Format::Archive),               // xz
-    (b"\x28\xb5\x2f\xfd", Format::Archive),         // zstd
-    (b"\x04\x22\x4d\x18", Format::Archive),         // lz4
-    (b"7z\xbc\xaf\x27\x1c", Format::Archive),       // 7z
-    (b"Rar!\x1a\x07", Format::Archive),             // rar
+    (b"\x1f\x8b", Format::Archive),           // gzip
+    (b"\xfd7zXZ\0", Format::Archive),         // xz
+    (b"\x28\xb5\x2f\xfd", Format::Archive),   // zstd
+    (b"\x04\x22\x4d\x18", Format::Archive),   // lz4
+    (b"7z\xbc\xaf\x27\x1c", Format::Archive), // 7z
+    (b"Rar!\x1a\x07", Format::Archive),       // rar
     (b"\x89PNG\r\n\x1a\n", Format::Image),
-    (b"\xff\xd8\xff", Format::Image),               // JPEG
+    (b"\xff\xd8\xff", Format::Image), // JPEG
 ];
 
 /// Bytes at the start that a text may also have, and that are so rare in one that they count.

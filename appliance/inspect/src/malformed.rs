@@ -285,6 +285,12 @@ pub enum Malformed {
         /// Where the field ends, or where reading it failed.
         at: u64,
     },
+    /// A field is not one of an ONNX model, or there are too many.
+    #[error("the ONNX model has a wrong field before offset {at}")]
+    OnnxField {
+        /// Where reading it failed.
+        at: u64,
+    },
     /// There are more pieces than the budget allows.
     #[error("the tokenizer has more than {limit} pieces")]
     TokenizerPieces {

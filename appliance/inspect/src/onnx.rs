@@ -5,12 +5,12 @@ use std::io::{self, Read, Seek};
 use crate::budget::Budget;
 use crate::claim::Claim;
 use crate::format::Format;
-use crate::malformed::Fault;
+use crate::malformed::{Fault, Malformed};
 use crate::protobuf::{self, Wire};
 use crate::source::{Scan, Source};
 
-/// Looks whether the file is an ONNX model: the version first, a graph, and nothing that a model
-/// does not have, to the last byte.
+/// Looks whether the file is an ONNX model: the version first, then a graph. It is sure when
+/// nothing else follows than what a model may have, to the last byte.
 pub(crate) fn claim<R: Read + Seek>(
     source: &mut Source<'_, R>,
     budget: &Budget,
@@ -18,57 +18,68 @@ pub(crate) fn claim<R: Read + Seek>(
     if source.head().first() != Some(&IR_VERSION_TAG) {
         return Ok(None);
     }
-    match has_graph(source.scan(0)?, budget) {
-        Ok(graph) => Ok(graph.then(|| Claim::sure(Format::Onnx))),
-        Err(Fault::Broken(_)) => Ok(None),
+    let mut scan = source.scan(0)?;
+    let mut graph = false;
+    match walk(&mut scan, &mut graph, budget) {
+        Ok(()) => Ok(graph.then(|| Claim::sure(Format::Onnx))),
         Err(Fault::Read(cause)) => Err(cause),
+        Err(Fault::Broken(_)) if !graph => Ok(None),
+        Err(Fault::Broken(cause)) => {
+            Ok(Some(Claim { malformed: Some(cause), ..Claim::weak(Format::Onnx) }))
+        }
     }
 }
 
 /// Field 1, a number.
 const IR_VERSION_TAG: u8 = 0x08;
 
-fn has_graph<R: Read + Seek>(mut scan: Scan<'_, R>, budget: &Budget) -> Result<bool, Fault> {
-    let mut graph = false;
+fn walk<R: Read + Seek>(
+    scan: &mut Scan<'_, R>,
+    graph: &mut bool,
+    budget: &Budget,
+) -> Result<(), Fault> {
     for _ in 0..budget.onnx_fields {
         if scan.remaining() == 0 {
-            return Ok(graph);
+            return Ok(());
         }
-        match protobuf::tag(&mut scan)? {
+        match protobuf::tag(scan)? {
             Some((7, wire @ Wire::Bytes)) => {
-                protobuf::skip(&mut scan, wire)?;
-                graph = true;
+                protobuf::skip(scan, wire)?;
+                *graph = true;
             }
             // ir_version and model_version
-            Some((1 | 5, wire @ Wire::Varint)) => protobuf::skip(&mut scan, wire)?,
+            Some((1 | 5, wire @ Wire::Varint)) => protobuf::skip(scan, wire)?,
             // producer, domain, documentation, operator sets, metadata, training, functions,
             // configuration
             Some((2..=4 | 6 | 8 | 14 | 20 | 25 | 26, wire @ Wire::Bytes)) => {
-                protobuf::skip(&mut scan, wire)?;
+                protobuf::skip(scan, wire)?;
             }
-            _ => return Ok(false),
+            _ => break,
         }
     }
-    Ok(false)
+    Err(Malformed::OnnxField { at: scan.at() }.into())
 }
 
 #[cfg(test)]
 mod tests {
     use crate::sample::{look, look_within, onnx};
-    use crate::{Budget, Format, Identified};
+    use crate::{Budget, Format, Identified, Malformed};
 
     #[test]
-    fn a_model_is_recognised_only_whole() {
+    fn a_model_has_a_graph_and_nothing_foreign() {
         assert_eq!(look(&onnx()).format, Identified::One(Format::Onnx));
-        assert_eq!(look(&onnx()[..onnx().len() - 1]).format, Identified::Unknown);
-        let foreign = [onnx(), vec![0x48, 1]].concat();
-        assert_eq!(look(&foreign).format, Identified::Unknown);
         assert_eq!(look(b"\x08\x07\x12\x01a").format, Identified::Unknown);
+        assert_eq!(look(&onnx()[..4]).format, Identified::Unknown);
+        let foreign = look(&[onnx(), vec![0x48, 1]].concat());
+        assert_eq!(foreign.format, Identified::One(Format::Onnx));
+        let at = onnx().len() as u64 + 1;
+        assert_eq!(foreign.malformed, Some(Malformed::OnnxField { at }));
     }
 
     #[test]
     fn fields_are_bounded() {
-        let budget = Budget { onnx_fields: 2, ..Budget::default() };
-        assert_eq!(look_within(&onnx(), &budget).format, Identified::Unknown);
+        let budget = Budget { onnx_fields: 3, ..Budget::default() };
+        let found = look_within(&onnx(), &budget);
+        assert!(matches!(found.malformed, Some(Malformed::OnnxField { .. })));
     }
 }

@@ -19,6 +19,7 @@ use crate::claim::Claim;
 use crate::format::Format;
 use crate::malformed::{Fault, Malformed, finding};
 use crate::source::Source;
+use crate::text;
 
 /// Looks whether the file is safetensors, and if so checks it.
 pub(crate) fn claim<R: Read + Seek>(
@@ -39,7 +40,7 @@ fn looks_like(head: &[u8]) -> bool {
         return false;
     };
     let mut json = json.iter().filter(|byte| !byte.is_ascii_whitespace());
-    length.iter().any(|byte| !(b' '..=b'~').contains(byte))
+    !text::starts_as_text(length)
         && json.next() == Some(&b'{')
         && matches!(json.next(), None | Some(b'"' | b'}'))
 }
@@ -48,7 +49,7 @@ const LENGTH: usize = 8;
 
 fn check<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> Result<(), Fault> {
     let mut scan = source.scan(0)?;
-    let claimed = u64::from_le_bytes(scan.bytes()?);
+    let claimed = u64::from_le_bytes(scan.array()?);
     let limit = budget.safetensors_header;
     if claimed > limit {
         return Err(Malformed::SafetensorsHeaderTooLarge { claimed, limit }.into());
@@ -131,7 +132,8 @@ mod tests {
         assert_eq!(wrong_header(" {}", 0), Some(Malformed::SafetensorsStart));
         assert_eq!(wrong_header("{}\n", 0), Some(Malformed::SafetensorsPadding));
         assert_eq!(wrong_header("{} {}", 0), Some(Malformed::SafetensorsPadding));
-        assert!(matches!(wrong_header("{\"a\"", 0), Some(Malformed::JsonSyntax { .. })));
+        assert_eq!(wrong_header("{\"a\"", 0), Some(Malformed::JsonEnd));
+        assert!(matches!(wrong_header("{\"a\" 1}", 0), Some(Malformed::JsonSyntax { .. })));
     }
 
     #[test]
@@ -160,12 +162,13 @@ mod tests {
             &one("U8", "[-1]", "[0,1]"),
             &one("U8", "1", "[0,1]"),
             &one("U8", "[1]", "[0]"),
-            &one("U8", "[1]", "[0,1,1]"),
             &one("U8", "[1]", "[0,\"1\"]"),
         ] {
             let cause = wrong_header(header, 1);
             assert!(matches!(cause, Some(Malformed::JsonType { .. })), "{header}: {cause:?}");
         }
+        let three = wrong_header(&one("U8", "[1]", "[0,1,1]"), 1);
+        assert!(matches!(three, Some(Malformed::JsonSyntax { .. })));
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl<R: Read + Seek> Scan<'_, R> {
     }
 
     /// The next `N` bytes.
-    pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         self.need(N as u64)?;
         let mut bytes = [0; N];
         self.read_exact(&mut bytes)?;
@@ -119,7 +119,7 @@ impl<R: Read + Seek> Scan<'_, R> {
 
     /// The next byte.
     pub(crate) fn byte(&mut self) -> Result<u8, Fault> {
-        let [byte] = self.bytes()?;
+        let [byte] = self.array()?;
         Ok(byte)
     }
 
@@ -134,7 +134,8 @@ impl<R: Read + Seek> Scan<'_, R> {
     /// Passes over `count` bytes without reading them.
     pub(crate) fn skip(&mut self, count: u64) -> Result<(), Fault> {
         self.need(count)?;
-        let step = i64::try_from(count).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        let step =
+            i64::try_from(count).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         self.inner.seek_relative(step)?;
         self.at = self.at.saturating_add(count);
         Ok(())

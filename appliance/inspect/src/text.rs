@@ -57,14 +57,24 @@ mod tests {
 
     #[test]
     fn text_is_recognised() {
-        for text in ["a", "\u{feff}BOM", "tab\tline\r\nfeed\u{c}", "\u{fc}\u{4e2d}\u{1f600}", "\n"] {
+        for text in ["a", "\u{feff}BOM", "tab\tline\r\nfeed\u{c}", "\u{fc}\u{4e2d}\u{1f600}", "\n"]
+        {
             assert_eq!(found(text.as_bytes()), Identified::One(Format::Text), "{text:?}");
         }
     }
 
     #[test]
     fn control_characters_and_broken_utf8_are_not_text() {
-        for bytes in [&b"a\0b"[..], b"a\x1b[2J", b"del\x7f", b"\xc2\x9b", b"\xff", b"ab\xe4\xb8", b"\xc0\xaf", b"\x08"] {
+        for bytes in [
+            &b"a\0b"[..],
+            b"a\x1b[2J",
+            b"del\x7f",
+            b"\xc2\x9b",
+            b"\xff",
+            b"ab\xe4\xb8",
+            b"\xc0\xaf",
+            b"\x08",
+        ] {
             assert_eq!(found(bytes), Identified::Unknown, "{bytes:?}");
         }
     }

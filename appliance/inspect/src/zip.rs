@@ -65,7 +65,6 @@ fn last_end<R: Read + Seek>(source: &mut Source<'_, R>) -> io::Result<Option<End
         .rev()
         .filter(|(_, window)| window.starts_with(END))
         .filter_map(|(index, window)| Some((index, window.try_into().ok()?)))
-        .take(MOST_ENDS)
         .collect();
     for (index, record) in found {
         let at = source.tail_start().saturating_add(index as u64);
@@ -75,9 +74,6 @@ fn last_end<R: Read + Seek>(source: &mut Source<'_, R>) -> io::Result<Option<End
     }
     Ok(None)
 }
-
-/// More ends than this in one tail are not looked at: each costs two reads.
-const MOST_ENDS: usize = 64;
 
 /// Checks the end `record` that stands at `at` against the file.
 fn agreeing<R: Read + Seek>(
@@ -102,7 +98,8 @@ fn agreeing<R: Read + Seek>(
     // Readers go by the distance from the end, by the offset from the start, or by either.
     let directory_at_start = source.peek(start)? == Some(CENTRAL);
     let directory_at_offset = source.peek(offset)? == Some(CENTRAL);
-    let empty = entries == 0 && size == 0;
+    // An end without entries points to nothing, so all of it must be as it is written.
+    let empty = entries == 0 && size == 0 && record.get(4..8) == Some(&[0; 4]) && offset <= at;
     if !(empty || directory_at_start || directory_at_offset) {
         return Ok(None);
     }
@@ -197,7 +194,20 @@ mod tests {
 
     #[test]
     fn the_bare_magic_of_an_end_is_no_zip() {
-        let bytes = [&[0, 1][..], b"PK\x05\x06", &[7; 18]].concat();
-        assert_eq!(look(&bytes).format, Identified::Unknown);
+        for fields in [[7; 18], *b"\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"] {
+            let bytes = [&[0, 1][..], b"PK\x05\x06", &fields].concat();
+            assert_eq!(look(&bytes).format, Identified::Unknown);
+        }
+    }
+
+    #[test]
+    fn false_ends_do_not_hide_a_true_one() {
+        let mut bytes = [vec![0, 1, 2], zip(0)].concat();
+        let length = bytes.len();
+        bytes.resize(length + 60_000, 7);
+        for at in (length..bytes.len() - 4).step_by(22) {
+            bytes[at..at + 4].copy_from_slice(b"PK\x05\x06");
+        }
+        assert_eq!(wrong(&bytes), Some(Malformed::ZipPrefix { bytes: 3 }));
     }
 }

@@ -1,6 +1,7 @@
 //! A folder that stands for a mounted carrier.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use oms_testkit::{files, model};
@@ -99,6 +100,10 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Copies a file so that its owner may change it.
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
-    fs::copy(from, to).map(drop).map_err(|source| Failure::Write { path: to.to_owned(), source })
+    let writable = |_| fs::set_permissions(to, fs::Permissions::from_mode(0o644));
+    fs::copy(from, to)
+        .and_then(writable)
+        .map_err(|source| Failure::Write { path: to.to_owned(), source })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
@@ -18,7 +18,7 @@ pub(super) fn read<R: BufRead>(json: &mut R, budget: &Budget) -> Result<Vec<(u64
         return Err(Malformed::SafetensorsStart.into());
     }
     let mut slot = None;
-    let mut parser = serde_json::Deserializer::from_reader(json.by_ref());
+    let mut parser = serde_json::Deserializer::from_reader(&mut *json);
     let header = Header { budget, slot: &mut slot };
     header.deserialize(&mut parser).map_err(|error| fault(error, slot))
 }
@@ -171,7 +171,9 @@ impl<'de> Visitor<'de> for Tensor<'_> {
                     };
                     bits.replace(known).is_some()
                 }
-                "shape" => elements.replace(fields.next_value_seed(Shape { name, slot })?).is_some(),
+                "shape" => {
+                    elements.replace(fields.next_value_seed(Shape { name, slot })?).is_some()
+                }
                 "data_offsets" => range.replace(fields.next_value()?).is_some(),
                 _ => {
                     let (tensor, field) = (shown(name), shown(&field));

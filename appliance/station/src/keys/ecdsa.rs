@@ -5,7 +5,6 @@ use der::{Decode, Encode, Sequence};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// A supported curve: its name in PKCS#11, its sizes and its hash.
-#[derive(Debug)]
 pub(super) struct Curve {
     /// The value of CKA_EC_PARAMS: the curve's object identifier in DER (RFC 5480, section 2.1.1).
     params: &'static [u8],
@@ -148,7 +147,9 @@ mod tests {
     #[test]
     fn the_heads_fit_each_curve() {
         use aws_lc_rs::encoding::AsDer;
-        use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING};
+        use aws_lc_rs::signature::{
+            ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
+        };
         for (curve, algorithm) in [
             (&P256, &ECDSA_P256_SHA256_ASN1_SIGNING),
             (&P384, &ECDSA_P384_SHA384_ASN1_SIGNING),
@@ -173,6 +174,7 @@ mod tests {
         assert!(P256.spki(&hybrid).is_some());
         assert_eq!(P384.spki(&hybrid), None);
         assert_eq!(P256.spki(&[]), None);
+        assert_eq!(P256.spki(&[4, 3, 4, 1, 1]), None);
         assert!(Curve::from_params(b"\x06\x05\x2b\x81\x04\x00\x0a").is_none());
     }
 }

@@ -96,7 +96,7 @@ pub enum KeyError {
     #[error("{matches} signing keys of the token {token} fit {wanted}; found: {}", Listed(found))]
     Key {
         /// The token.
-        token: TokenName,
+        token: Box<TokenName>,
         /// The URI, without its query.
         wanted: String,
         /// How many private keys that may sign fit.
@@ -108,7 +108,7 @@ pub enum KeyError {
     #[error("the key {key} of the token {token} cannot be used: {why}")]
     KeyUnfit {
         /// The token.
-        token: TokenName,
+        token: Box<TokenName>,
         /// The key.
         key: KeyName,
         /// What is missing.

@@ -44,7 +44,6 @@ impl fmt::Display for KeyName {
 }
 
 /// A private key on a token, ready to sign.
-#[derive(Debug)]
 pub(super) struct HsmKey {
     /// A session may be used by one thread at a time.
     session: Mutex<Session>,
@@ -67,7 +66,7 @@ impl HsmKey {
         let object = find_private_key(&session, uri, &token)?;
         let key = KeyAttributes::read(&session, object)?;
         let unfit =
-            |why| KeyError::KeyUnfit { token: token.clone(), key: key.name.clone(), why };
+            |why| KeyError::KeyUnfit { token: Box::new(token.clone()), key: key.name.clone(), why };
         if key.key_type != Some(KeyType::EC) {
             return Err(unfit(Unfit::NotEc));
         }
@@ -117,6 +116,12 @@ impl HsmKey {
     }
 }
 
+impl fmt::Debug for HsmKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HsmKey({} on {}, {:?})", self.name, self.token, self.public)
+    }
+}
+
 /// Logs in as the user, unless this process is logged in already. Wrong tries lock a token, so
 /// there is never a second one, and never the last one.
 fn log_in(
@@ -146,9 +151,7 @@ fn log_in(
         return Err(KeyError::PinWrongBefore { token: token.clone() });
     }
     let source = source.ok_or_else(|| KeyError::PinMissing { token: token.clone() })?;
-    let pin = source
-        .read()
-        .map_err(|fault| KeyError::Pin { pin_source: source.clone(), fault })?;
+    let pin = source.read().map_err(|fault| KeyError::Pin { pin_source: source.clone(), fault })?;
 
     match session.login(UserType::User, Some(&pin)) {
         Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
@@ -181,14 +184,15 @@ fn find_private_key(
     if let [object] = matching.as_slice() {
         return Ok(*object);
     }
-    let shown = if matching.is_empty() { session.find_objects(&signing)? } else { matching.clone() };
+    let shown =
+        if matching.is_empty() { session.find_objects(&signing)? } else { matching.clone() };
     let found = shown
         .into_iter()
         .take(MAX_NAMED)
         .map(|object| KeyAttributes::read(session, object).map(|key| key.name))
         .collect::<Result<_, _>>()?;
     Err(KeyError::Key {
-        token: token.clone(),
+        token: Box::new(token.clone()),
         wanted: uri.to_string(),
         matches: matching.len(),
         found,

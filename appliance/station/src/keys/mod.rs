@@ -38,7 +38,7 @@ pub enum KeyRef {
     /// A PEM file with a private key.
     Pem(PathBuf),
     /// A private key on a PKCS#11 token.
-    Pkcs11(Pkcs11Uri),
+    Pkcs11(Box<Pkcs11Uri>),
 }
 
 impl KeyRef {
@@ -49,7 +49,7 @@ impl KeyRef {
     /// [`KeyError::Uri`] when the URI is not valid or uses what is not allowed.
     pub fn parse(text: &str, base: &Path) -> Result<KeyRef, KeyError> {
         if uri::has_scheme(text) {
-            Ok(KeyRef::Pkcs11(Pkcs11Uri::parse(text, base)?))
+            Ok(KeyRef::Pkcs11(Box::new(Pkcs11Uri::parse(text, base)?)))
         } else {
             Ok(KeyRef::Pem(base.join(text)))
         }

@@ -140,11 +140,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
-    const CURVES: [(&str, KeyType); 3] = [
-        ("prime256v1", KeyType::P256),
-        ("secp384r1", KeyType::P384),
-        ("secp521r1", KeyType::P521),
-    ];
+    const CURVES: [(&str, KeyType); 3] =
+        [("prime256v1", KeyType::P256), ("secp384r1", KeyType::P384), ("secp521r1", KeyType::P521)];
 
     fn openssl(args: &[&str]) -> Vec<u8> {
         let output = Command::new("openssl").args(args).output().expect("openssl is installed");
@@ -266,7 +263,8 @@ mod tests {
     fn refuses_encrypted_keys() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.pem");
-        fs::write(&path, openssl(&["ecparam", "-genkey", "-noout", "-name", "prime256v1"])).unwrap();
+        fs::write(&path, openssl(&["ecparam", "-genkey", "-noout", "-name", "prime256v1"]))
+            .unwrap();
         let path = path.to_str().unwrap();
         for command in [
             &["ec", "-in", path, "-aes256", "-passout", "pass:secret"][..],

@@ -136,9 +136,25 @@ mod tests {
     fn refuses_every_other_form() {
         assert_eq!(parse("|cat pin"), Err(UriError::PinCommand));
         for text in [
-            "", "pin", "/run/pin", "file:", "file://host/pin", "FILE:pin", "fd:", "fd:x", "fd:-1",
-            "fd:+3", "fd:4294967296", "http://host/pin", "credential:", "credential:.",
-            "credential:..", "credential:a/b", "credential:/a", "credential:a\0", "env:PIN",
+            "",
+            "pin",
+            "/run/pin",
+            "file:",
+            "file://host/pin",
+            "FILE:pin",
+            "fd:",
+            "fd:x",
+            "fd:-1",
+            "fd:+3",
+            "fd:4294967296",
+            "http://host/pin",
+            "credential:",
+            "credential:.",
+            "credential:..",
+            "credential:a/b",
+            "credential:/a",
+            "credential:a\0",
+            "env:PIN",
         ] {
             assert_eq!(parse(text), Err(UriError::PinSource), "{text:?}");
         }

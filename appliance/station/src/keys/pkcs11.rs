@@ -139,7 +139,6 @@ impl PinState {
 }
 
 /// A loaded and initialised module.
-#[derive(Debug)]
 pub(super) struct Module {
     context: Pkcs11,
     /// Held during a login. Lists the tokens to which this process gave a wrong PIN.
@@ -156,8 +155,8 @@ impl Module {
         if let Some(module) = modules.get(&path) {
             return Ok(Arc::clone(module));
         }
-        let context = initialise(&path)
-            .map_err(|cause| KeyError::Module { path: path.clone(), cause })?;
+        let context =
+            initialise(&path).map_err(|cause| KeyError::Module { path: path.clone(), cause })?;
         let module = Arc::new(Module { context, wrong_pins: Mutex::default() });
         modules.insert(path, Arc::clone(&module));
         Ok(module)
@@ -236,7 +235,9 @@ fn initialise(path: &Path) -> Result<Pkcs11, Error> {
     match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         Ok(()) => Ok(context),
         // Another part of the process did it, which serves as well.
-        Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, Function::Initialize)) => Ok(context),
+        Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, Function::Initialize)) => {
+            Ok(context)
+        }
         Err(error) => Err(error),
     }
 }

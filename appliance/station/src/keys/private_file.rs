@@ -135,10 +135,7 @@ mod tests {
             Err(FileFault::TooLong(5))
         ));
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            read(folder.path(), 99, Sharing::Nobody),
-            Err(FileFault::NotRegular)
-        ));
+        assert!(matches!(read(folder.path(), 99, Sharing::Nobody), Err(FileFault::NotRegular)));
         assert!(matches!(
             read(&folder.path().join("absent"), 99, Sharing::Nobody),
             Err(FileFault::Io(_))
@@ -147,6 +144,14 @@ mod tests {
             read(Path::new("/dev/zero"), 99, Sharing::Nobody),
             Err(FileFault::NotRegular)
         ));
+    }
+
+    #[test]
+    fn does_not_wait_for_the_writer_of_a_fifo() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(matches!(read(&path, 99, Sharing::Nobody), Err(FileFault::NotRegular)));
     }
 
     #[test]

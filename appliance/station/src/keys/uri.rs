@@ -119,7 +119,10 @@ impl Pkcs11Uri {
         let library = Library {
             manufacturer: attributes.text("library-manufacturer")?,
             description: attributes.text("library-description")?,
-            version: attributes.text("library-version")?.map(|v| library_version(&v)).transpose()?,
+            version: attributes
+                .text("library-version")?
+                .map(|v| library_version(&v))
+                .transpose()?,
         };
         if attributes.text("type")?.is_some_and(|kind| kind != "private") {
             return Err(UriError::Type);
@@ -308,10 +311,7 @@ mod tests {
         let uri = parse("pkcs11:token=a&b?module-path=/x?y|z").unwrap();
         assert_eq!(uri.token.as_deref(), Some("a&b"));
         assert_eq!(uri.module_path(), Path::new("/x?y|z"));
-        assert_eq!(
-            refused("pkcs11:token=a/b?module-path=/m"),
-            UriError::Character("token".into())
-        );
+        assert_eq!(refused("pkcs11:token=a/b?module-path=/m"), UriError::Character("token".into()));
         assert_eq!(
             refused("pkcs11:token=a?module-path=/m;pin-source=fd:3"),
             UriError::Character("module-path".into())
@@ -360,10 +360,7 @@ mod tests {
             UriError::UnknownQuery("vendor-x".into())
         );
         // An attribute of the one half is unknown in the other.
-        assert_eq!(
-            refused("pkcs11:module-path=/m"),
-            UriError::Character("module-path".into())
-        );
+        assert_eq!(refused("pkcs11:module-path=/m"), UriError::Character("module-path".into()));
         assert_eq!(
             refused("pkcs11:pin-source=fd:3?module-path=/m"),
             UriError::UnknownPath("pin-source".into())

@@ -13,10 +13,10 @@ use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
     SubjectKeyIdentifier,
 };
-use x509_cert::name::Name;
 use x509_cert::time::Time;
 use x509_cert::{TbsCertificate, Version};
 
+use super::canonical::CanonicalName;
 use super::pem::{self, PemError};
 use crate::hash::Sha256Digest;
 use crate::key::{KeyError, PublicKey};
@@ -68,6 +68,8 @@ struct Parsed {
     /// The bytes of `tbsCertificate` as they stand in `der`.
     tbs_der: Vec<u8>,
     decoded: x509_cert::Certificate,
+    subject: CanonicalName,
+    issuer: CanonicalName,
     key: Result<PublicKey, KeyError>,
     basic_constraints: Option<BasicConstraints>,
     key_usage: Option<KeyUsage>,
@@ -103,6 +105,8 @@ impl Certificate {
         let parsed = Parsed {
             der: der.to_vec(),
             tbs_der: tbs.to_der().map_err(|_| CertificateError::Der)?,
+            subject: CanonicalName::new(tbs.subject()),
+            issuer: CanonicalName::new(tbs.issuer()),
             key: PublicKey::from_spki(spki.clone()),
             basic_constraints: extension(tbs)?,
             key_usage: extension(tbs)?,
@@ -157,12 +161,12 @@ impl Certificate {
 
     /// The subject's distinguished name (RFC 4514).
     pub fn subject(&self) -> String {
-        self.subject_name().to_string()
+        self.tbs().subject().to_string()
     }
 
     /// The issuer's distinguished name (RFC 4514).
     pub fn issuer(&self) -> String {
-        self.issuer_name().to_string()
+        self.tbs().issuer().to_string()
     }
 
     /// The serial number in lower-case hexadecimal.
@@ -206,7 +210,7 @@ impl Certificate {
 
     /// Whether subject and issuer have the same name (RFC 5280, section 3.2).
     pub fn is_self_issued(&self) -> bool {
-        same_name(self.subject_name(), self.issuer_name())
+        self.subject_name() == self.issuer_name()
     }
 
     /// Whether basicConstraints says that it is a CA.
@@ -224,21 +228,16 @@ impl Certificate {
         self.0.key_usage.as_ref()
     }
 
-    /// pathLenConstraint of basicConstraints.
-    pub(super) fn path_length(&self) -> Option<u8> {
-        self.0.basic_constraints.as_ref().and_then(|constraints| constraints.path_len_constraint)
-    }
-
     pub(super) fn serial(&self) -> &[u8] {
         self.tbs().serial_number().as_bytes()
     }
 
-    pub(super) fn subject_name(&self) -> &Name {
-        self.tbs().subject()
+    pub(super) fn subject_name(&self) -> &CanonicalName {
+        &self.0.subject
     }
 
-    pub(super) fn issuer_name(&self) -> &Name {
-        self.tbs().issuer()
+    pub(super) fn issuer_name(&self) -> &CanonicalName {
+        &self.0.issuer
     }
 
     pub(super) fn spki(&self) -> &SubjectPublicKeyInfoOwned {
@@ -279,7 +278,7 @@ impl Certificate {
         extension(self.tbs())
     }
 
-    fn tbs(&self) -> &TbsCertificate {
+    pub(super) fn tbs(&self) -> &TbsCertificate {
         self.0.decoded.tbs_certificate()
     }
 
@@ -301,12 +300,6 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({:?} {})", self.subject(), self.fingerprint())
     }
-}
-
-/// Compares names as RFC 5280, section 7.1, asks, as far as the path validator does: case and
-/// runs of spaces do not count.
-pub(super) fn same_name(left: &Name, right: &Name) -> bool {
-    certval::compare_names(left, right)
 }
 
 pub(super) fn unix_time(time: &Time) -> UnixTime {

@@ -11,6 +11,7 @@
 //! sees a certificate that the search did not place in a path.
 
 mod anchor;
+mod canonical;
 mod certificate;
 mod crl;
 mod error;

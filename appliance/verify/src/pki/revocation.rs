@@ -2,13 +2,11 @@
 //! CRLs).
 
 use std::fmt;
-use std::fmt;
 use std::sync::Arc;
 
 use x509_cert::ext::pkix::CrlDistributionPoints;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
-use super::certificate::same_name;
 use super::error::{Limit, PathError, WhyUnknown};
 use super::path::PathInput;
 use super::signature::{SignatureChecks, SignatureError};
@@ -29,17 +27,6 @@ pub enum RevocationMode {
 
 /// As a policy writes it: `require`, `if-available`, `off`.
 impl fmt::Display for RevocationMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            RevocationMode::Require => "require",
-            RevocationMode::IfAvailable => "if-available",
-            RevocationMode::Off => "off",
-        })
-    }
-}
-
-impl fmt::Display for RevocationMode {
-    /// The word in a policy.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             RevocationMode::Require => "require",
@@ -90,23 +77,8 @@ impl fmt::Display for RevocationStatus {
             RevocationStatus::Good { this_update, .. } => write!(f, "good (CRL of {this_update})"),
             RevocationStatus::Off => f.write_str("not checked (off)"),
             RevocationStatus::NotChecked(why) => write!(f, "not checked ({why})"),
-            RevocationStatus::Stale { this_update, .. } => write!(f, "stale (CRL of {this_update})"),
-            RevocationStatus::Anchor => f.write_str("anchor"),
-        }
-    }
-}
-
-impl fmt::Display for RevocationStatus {
-    /// The status as a verdict states it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RevocationStatus::Good { crl, this_update } => {
-                write!(f, "good by CRL {crl} of {this_update}")
-            }
-            RevocationStatus::Off => f.write_str("not asked"),
-            RevocationStatus::NotChecked(why) => write!(f, "not checked: {why}"),
-            RevocationStatus::Stale { crl, this_update } => {
-                write!(f, "stale: CRL {crl} of {this_update}")
+            RevocationStatus::Stale { this_update, .. } => {
+                write!(f, "stale (CRL of {this_update})")
             }
             RevocationStatus::Anchor => f.write_str("anchor"),
         }
@@ -161,11 +133,8 @@ fn newest_usable<'a>(
     issuer: &Certificate,
     checks: &Arc<SignatureChecks>,
 ) -> Result<Result<&'a Crl, WhyUnknown>, PathError> {
-    let mut crls: Vec<&Crl> = input
-        .crls
-        .iter()
-        .filter(|crl| same_name(crl.issuer_name(), certificate.issuer_name()))
-        .collect();
+    let mut crls: Vec<&Crl> =
+        input.crls.iter().filter(|crl| crl.issuer_name() == certificate.issuer_name()).collect();
     crls.sort_by(|a, b| (b.this_update(), b.number()).cmp(&(a.this_update(), a.number())));
     let mut why = None;
     for crl in crls {

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use super::certificate::same_name;
 use super::error::{Limit, PathError};
 use super::judge;
 use super::path::{PathInput, VerifiedPath};
@@ -201,10 +200,9 @@ impl<'a> Search<'a> {
 /// An issuer is in the path already when name and key are: a certificate may share its name with
 /// its issuer, and a CA may have several certificates for one key.
 fn may_follow(issuer: &Certificate, last: &Certificate, path: &[&Certificate]) -> bool {
-    same_name(issuer.subject_name(), last.issuer_name())
+    issuer.subject_name() == last.issuer_name()
         && !path.iter().any(|earlier| {
-            earlier.spki() == issuer.spki()
-                && same_name(earlier.subject_name(), issuer.subject_name())
+            earlier.spki() == issuer.spki() && earlier.subject_name() == issuer.subject_name()
         })
 }
 

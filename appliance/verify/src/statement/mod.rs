@@ -8,7 +8,7 @@ mod manifest;
 mod raw;
 
 pub use compose::compose;
-pub use manifest::{Manifest, ManifestError, ManifestFile, Method, Pieces, Shard};
+pub use manifest::{Manifest, ManifestError, ManifestFile, Method, Pieces, Shard, DEFAULT_SHARD_SIZE};
 
 use crate::budget::Budget;
 use crate::hash::Sha256Digest;

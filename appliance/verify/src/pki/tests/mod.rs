@@ -1,1 +1,10 @@
-//! Tests of the whole of path validation on PKIs that they make themselves.
+//! Tests of the whole of path validation on PKIs that they make themselves, at a fixed time.
+
+mod budget;
+mod leaf;
+mod maker;
+mod parse;
+mod paths;
+mod revocation;
+mod signatures;
+mod vectors;

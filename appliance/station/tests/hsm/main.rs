@@ -7,27 +7,27 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "these helpers are part of the tests"
 )]
 
+mod fixture;
+
 use std::fs;
 use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::thread;
 
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::session::UserType;
+use cryptoki::slot::Slot;
+use fixture::{Hsm, MODULE, PIN, run_case, spy};
 use oms_station::keys::{
     self, KeyError, KeyRef, PinFault, PinState, Protection, SigningKey, Unfit,
 };
 use oms_verify::key::{KeyType, PublicKey};
-
-const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
-const FOLDER: &str = "OMS_TEST_HSM_FOLDER";
-const PIN: &str = "4711";
 
 /// Defines a test: `prepare` runs in the test's process and makes the tokens, `inside` in a child.
 macro_rules! case {
@@ -37,132 +37,6 @@ macro_rules! case {
             run_case(stringify!($name), $prepare, $inside);
         }
     };
-}
-
-fn run_case(name: &str, prepare: fn(&Hsm), inside: fn(&Hsm)) {
-    if let Some(folder) = std::env::var_os(FOLDER) {
-        return inside(&Hsm { folder: folder.into() });
-    }
-    let missing = "run `cargo xtask setup`, which installs SoftHSM2 and OpenSC";
-    assert!(Path::new(MODULE).exists(), "{MODULE} is missing: {missing}");
-    for tool in ["softhsm2-util", "pkcs11-tool"] {
-        assert!(Command::new(tool).arg("--help").output().is_ok(), "{tool} is missing: {missing}");
-    }
-
-    let folder = tempfile::tempdir().unwrap();
-    let hsm = Hsm { folder: folder.path().to_owned() };
-    fs::create_dir(hsm.path("tokens")).unwrap();
-    let settings = format!("directories.tokendir = {}\n", hsm.path("tokens").display());
-    fs::write(hsm.path("softhsm2.conf"), settings).unwrap();
-    hsm.secret("pin", PIN, 0o600);
-    prepare(&hsm);
-
-    let output = hsm
-        .command(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(FOLDER, folder.path())
-        .env("CREDENTIALS_DIRECTORY", folder.path())
-        .env("PKCS11SPY", MODULE)
-        .env("PKCS11SPY_OUTPUT", hsm.path("spy.log"))
-        .output()
-        .unwrap();
-    let shown = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(output.status.success() && shown.contains("1 passed"), "inside: {shown}");
-}
-
-/// A folder with SoftHSM2's settings and tokens, and files with PINs.
-struct Hsm {
-    folder: PathBuf,
-}
-
-impl Hsm {
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command.env("SOFTHSM2_CONF", self.path("softhsm2.conf")).current_dir(&self.folder);
-        command
-    }
-
-    fn run(&self, program: &str, args: &[&str]) {
-        let output = self.command(program).args(args).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program} {args:?}: {said}");
-    }
-
-    fn secret(&self, name: &str, text: &str, mode: u32) {
-        fs::write(self.path(name), text).unwrap();
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    fn token(&self, label: &str) {
-        let args = ["--init-token", "--free", "--label", label, "--so-pin", "12345678", "--pin", PIN];
-        self.run("softhsm2-util", &args);
-    }
-
-    /// Runs pkcs11-tool, logged in to a token.
-    fn tool(&self, token: &str, args: &[&str]) {
-        let login = ["--module", MODULE, "--login", "--pin", PIN, "--token-label", token];
-        self.run("pkcs11-tool", &[&login, args].concat());
-    }
-
-    fn key(&self, token: &str, label: &str, id: &str, curve: &str) {
-        let kind = format!("EC:{curve}");
-        let args = ["--keypairgen", "--key-type", &kind, "--usage-sign", "--label", label, "--id", id];
-        self.tool(token, &args);
-    }
-
-    /// Sets flags of the only token's CK_TOKEN_INFO, which SoftHSM2 keeps in a file: after the
-    /// attribute's number and type (2 for a number), both of 8 bytes, come the flags.
-    fn set_flags(&self, flags: u64) {
-        let attribute = [0, 0, 0, 0, 0x80, 0, 0x53, 0x4b, 0, 0, 0, 0, 0, 0, 0, 2];
-        let token = fs::read_dir(self.path("tokens")).unwrap().next().unwrap().unwrap();
-        let path = token.path().join("token.object");
-        let mut bytes = fs::read(&path).unwrap();
-        let at = bytes.windows(16).position(|window| window == attribute).unwrap() + 16;
-        let old = u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap());
-        bytes[at..at + 8].copy_from_slice(&(old | flags).to_be_bytes());
-        fs::write(&path, bytes).unwrap();
-    }
-
-    /// How often the module was asked to log in, when it was used through the spy.
-    fn logins(&self) -> usize {
-        let log = fs::read_to_string(self.path("spy.log")).unwrap_or_default();
-        assert!(log.contains("C_Initialize"), "the spy saw nothing: {log}");
-        log.lines().filter(|line| line.ends_with(": C_Login")).count()
-    }
-
-    /// A key by the path part of its URI; the PIN comes from the file `pin`.
-    fn key_ref(&self, path: &str) -> KeyRef {
-        self.key_ref_with(path, &format!("module-path={MODULE}&pin-source=file:pin"))
-    }
-
-    fn key_ref_with(&self, path: &str, query: &str) -> KeyRef {
-        KeyRef::parse(&format!("pkcs11:{path}?{query}"), &self.folder).unwrap()
-    }
-
-    fn open(&self, path: &str) -> Result<SigningKey, KeyError> {
-        SigningKey::open(&self.key_ref(path))
-    }
-
-    fn refused(&self, path: &str) -> KeyError {
-        self.open(path).expect_err(path)
-    }
-}
-
-/// OpenSC's module that logs every call and hands it on; it comes with pkcs11-tool.
-fn spy() -> PathBuf {
-    let libraries = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
-    libraries
-        .map(|folder| folder.join("pkcs11-spy.so"))
-        .find(|path| path.exists())
-        .expect("pkcs11-spy.so is missing: run `cargo xtask setup`")
 }
 
 fn one_key(hsm: &Hsm) {
@@ -201,7 +75,8 @@ case!(
                 KeyType::P384 => "-sha384",
                 _ => "-sha512",
             };
-            let args = ["dgst", hash, "-verify", "public.pem", "-signature", "signature", "message"];
+            let args =
+                ["dgst", hash, "-verify", "public.pem", "-signature", "signature", "message"];
             hsm.run("openssl", &args);
         }
     }
@@ -319,33 +194,39 @@ case!(
     |hsm| assert!(matches!(refused_without_login(hsm), KeyError::PinLastTry { .. }))
 );
 
-case!(one_login_serves_every_key_and_thread, |hsm| {
-    one_key(hsm);
-    hsm.key("corp", "verdict", "02", "secp384r1");
-}, |hsm| {
-    let module = spy();
-    let with_pin = format!("module-path={}&pin-source=file:pin", module.display());
-    let without = format!("module-path={}", module.display());
-    let resign = SigningKey::open(&hsm.key_ref_with("token=corp;object=oms", &with_pin)).unwrap();
-    let verdict =
-        SigningKey::open(&hsm.key_ref_with("token=corp;object=verdict", &without)).unwrap();
-    assert_eq!(hsm.logins(), 1);
-    thread::scope(|scope| {
-        for key in [&resign, &verdict, &resign, &verdict] {
-            scope.spawn(move || {
-                for message in 0..16u8 {
-                    let signature = key.sign(&[message]).unwrap();
-                    key.public_key().verify(&[message], &signature).unwrap();
-                }
-            });
-        }
-    });
-    // With the last key the login ends too; the next one needs the PIN again.
-    drop((resign, verdict));
-    let error = SigningKey::open(&hsm.key_ref_with("token=corp;object=oms", &without)).unwrap_err();
-    assert!(matches!(error, KeyError::PinMissing { .. }), "{error}");
-    assert_eq!(error.code().id(), "key.pin");
-});
+case!(
+    one_login_serves_every_key_and_thread,
+    |hsm| {
+        one_key(hsm);
+        hsm.key("corp", "verdict", "02", "secp384r1");
+    },
+    |hsm| {
+        let module = spy();
+        let with_pin = format!("module-path={}&pin-source=file:pin", module.display());
+        let without = format!("module-path={}", module.display());
+        let resign =
+            SigningKey::open(&hsm.key_ref_with("token=corp;object=oms", &with_pin)).unwrap();
+        let verdict =
+            SigningKey::open(&hsm.key_ref_with("token=corp;object=verdict", &without)).unwrap();
+        assert_eq!(hsm.logins(), 1);
+        thread::scope(|scope| {
+            for key in [&resign, &verdict, &resign, &verdict] {
+                scope.spawn(move || {
+                    for message in 0..16u8 {
+                        let signature = key.sign(&[message]).unwrap();
+                        key.public_key().verify(&[message], &signature).unwrap();
+                    }
+                });
+            }
+        });
+        // With the last key the login ends too; the next one needs the PIN again.
+        drop((resign, verdict));
+        let error =
+            SigningKey::open(&hsm.key_ref_with("token=corp;object=oms", &without)).unwrap_err();
+        assert!(matches!(error, KeyError::PinMissing { .. }), "{error}");
+        assert_eq!(error.code().id(), "key.pin");
+    }
+);
 
 case!(an_absent_token_is_named_beside_those_present, one_key, |hsm| {
     for path in [
@@ -386,6 +267,11 @@ case!(
     }
 );
 
+case!(the_only_token_need_not_be_named, one_key, |hsm| {
+    // The token that is not initialised, which SoftHSM2 always shows, does not count.
+    hsm.open("object=oms").unwrap();
+});
+
 case!(an_absent_key_is_named_beside_those_present, one_key, |hsm| {
     for path in ["token=corp;object=none", "token=corp;id=%02", "token=corp;object=oms;id=%02"] {
         let error = hsm.refused(path);
@@ -419,7 +305,8 @@ case!(
         let generate = |args: &[&str]| hsm.tool("corp", &[&["--keypairgen"], args].concat());
         generate(&["--key-type", "rsa:2048", "--label", "rsa", "--id", "01"]);
         hsm.key("corp", "koblitz", "02", "secp256k1");
-        generate(&["--key-type", "EC:secp256r1", "--usage-derive", "--label", "agree", "--id", "03"]);
+        let always = ["--always-auth", "--label", "always", "--id", "03"];
+        generate(&[&["--key-type", "EC:secp256r1"], &always[..]].concat());
         hsm.key("corp", "alone", "04", "secp256r1");
         hsm.tool("corp", &["--delete-object", "--type", "pubkey", "--id", "04"]);
         // A second, different public key under the id of the first.
@@ -429,15 +316,17 @@ case!(
         hsm.run("openssl", &[&["ec"], &public[..]].concat());
         let write = ["--write-object", "public.der", "--type", "pubkey", "--label", "x", "--id"];
         hsm.tool("corp", &[&write[..], &["05"]].concat());
-        // A public key that is not the private key's.
+        // A public key that is not the private key's; it is there twice, which does no harm.
         hsm.key("corp", "false", "06", "secp256r1");
         hsm.tool("corp", &["--delete-object", "--type", "pubkey", "--id", "06"]);
+        hsm.tool("corp", &[&write[..], &["06"]].concat());
         hsm.tool("corp", &[&write[..], &["06"]].concat());
     },
     |hsm| {
         for (label, unfit) in [
             ("rsa", Unfit::NotEc),
             ("koblitz", Unfit::Curve),
+            ("always", Unfit::AlwaysAuthenticate),
             ("alone", Unfit::NoPublicKey),
             ("twice", Unfit::SeveralPublicKeys),
         ] {
@@ -445,10 +334,6 @@ case!(
             assert_eq!(error.code().id(), "hsm.key");
             assert!(matches!(error, KeyError::KeyUnfit { why, .. } if why == unfit), "{error}");
         }
-        // CKA_SIGN is false, so this one does not count.
-        let error = hsm.refused("token=corp;object=agree");
-        assert!(matches!(error, KeyError::Key { matches: 0, .. }), "{error}");
-
         // A signature that the public key does not verify never leaves.
         let key = hsm.open("token=corp;object=false").unwrap();
         let error = key.sign(b"message").unwrap_err();
@@ -457,6 +342,46 @@ case!(
         assert!(keys::check(&hsm.key_ref("token=corp;object=false")).is_err());
     }
 );
+
+case!(
+    a_token_without_ecdsa_is_refused,
+    |hsm| {
+        one_key(hsm);
+        let settings = fs::read_to_string(hsm.path("softhsm2.conf")).unwrap();
+        fs::write(hsm.path("softhsm2.conf"), settings + "slots.mechanisms = CKM_RSA_PKCS\n")
+            .unwrap();
+    },
+    |hsm| {
+        let error = hsm.refused("token=corp;object=oms");
+        assert!(matches!(error, KeyError::KeyUnfit { why: Unfit::Mechanism, .. }), "{error}");
+        let slots = keys::list(Path::new(MODULE)).unwrap();
+        assert!(slots.iter().all(|slot| slot.token.as_ref().unwrap().ecdsa.is_none()));
+    }
+);
+
+// Here the test itself plays another part of the process, which uses the same module.
+case!(a_module_that_is_in_use_already_serves, one_key, |hsm| {
+    let other = Pkcs11::new(MODULE).unwrap();
+    other.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
+    let slots = other.get_slots_with_token().unwrap();
+    let labelled = |slot: &Slot| other.get_token_info(*slot).unwrap().label() == "corp";
+    let session = other.open_rw_session(slots.into_iter().find(labelled).unwrap()).unwrap();
+    session.login(UserType::User, Some(&PIN.into())).unwrap();
+
+    // The login of the other part holds for the token, so no PIN is read.
+    let reference = hsm.key_ref_with("token=corp;object=oms", &format!("module-path={MODULE}"));
+    SigningKey::open(&reference).unwrap().sign(b"message").unwrap();
+
+    // A key that may not sign does not count.
+    let private = [Attribute::Class(ObjectClass::PRIVATE_KEY)];
+    let [object] = session.find_objects(&private).unwrap()[..] else {
+        panic!("not one key");
+    };
+    session.update_attributes(object, &[Attribute::Sign(false)]).unwrap();
+    let error = SigningKey::open(&reference).unwrap_err();
+    assert!(matches!(error, KeyError::Key { matches: 0, .. }), "{error}");
+    assert!(error.to_string().ends_with("found: none"), "{error}");
+});
 
 case!(
     a_module_that_is_absent_or_no_module,

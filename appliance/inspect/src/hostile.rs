@@ -1,0 +1,156 @@
+//! Random and mutated bytes: whatever comes in, the inspection ends without a panic, and its report
+//! keeps its own rules.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+
+use crate::sample::{Gguf, look, samples, zip64};
+use crate::{CHECKS, Format, Identified, InspectError, Inspection, Malformed, RemoteCode};
+
+/// A small generator (xorshift64*), so that every run sees the same bytes.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
+}
+
+fn keeps_its_rules(found: &Inspection) {
+    for name in found.checks {
+        assert!(CHECKS.iter().any(|check| check.name == *name));
+    }
+    if let Identified::Ambiguous(formats) = &found.format {
+        assert!(formats.len() > 1);
+        assert!(formats.is_sorted_by(|a, b| a < b));
+    }
+    if found.format == Identified::Unknown {
+        assert_eq!(found.malformed, None);
+    }
+    assert!(found.remote_code.len() <= RemoteCode::MOST);
+    // A report stays short, whatever the file's names are.
+    assert!(found.malformed.as_ref().map_or(0, |cause| cause.to_string().len()) < 1024);
+}
+
+/// What mutations start from: the samples, and some with more structure.
+fn seeds() -> Vec<Vec<u8>> {
+    let mut seeds: Vec<Vec<u8>> = samples().into_iter().map(|(_, bytes)| bytes).collect();
+    let strings = Gguf::new(3);
+    let array = [strings.u32(8), strings.u64(2), strings.string("a"), strings.string("b")].concat();
+    seeds.push(Gguf::new(3).pair("k", 9, &array).tensor("t", &[32], 8, 0).data(34).bytes());
+    seeds.push(zip64(0));
+    seeds.push(br#"{"a":{"auto_map":{"x":[1,2,{"trust_remote_code":true}]}}}"#.to_vec());
+    seeds.push(b"cos\nsystem\n(S'id'\ntR.".to_vec());
+    seeds.push(b"(dp0\nVa\np1\n(lp2\nI1\naF2.5\naNaI01\nas.".to_vec());
+    seeds.push(b"\x80\x04\x95\x18\0\0\0\0\0\0\0}\x94\x8c\x01a\x94]\x94(K\x01Nes.".to_vec());
+    seeds
+}
+
+#[test]
+fn mutated_files_are_inspected_without_a_panic() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let seeds = seeds();
+    for _ in 0..60_000 {
+        let mut bytes = seeds[random.below(seeds.len())].clone();
+        for _ in 0..=random.below(4) {
+            let at = random.below(bytes.len() + 1);
+            match random.below(6) {
+                0 => bytes.truncate(at),
+                1 => bytes.insert(at, random.next() as u8),
+                2 => bytes.extend(&seeds[random.below(seeds.len())]),
+                3 if at < bytes.len() => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+                4 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
+                5 if at + 8 <= bytes.len() => bytes[at..at + 8].fill(0xff),
+                _ => {}
+            }
+        }
+        keeps_its_rules(&look(&bytes));
+    }
+}
+
+#[test]
+fn random_bytes_are_inspected_without_a_panic() {
+    let mut random = Random(0x1234_5678_9abc_def1);
+    let starts: &[&[u8]] = &[
+        b"",
+        b"GGUF\x03\0\0\0",
+        b"PK\x03\x04",
+        b"\x80\x04",
+        b"\x0a\x08",
+        b"\x08\x07",
+        b"{\"",
+        b"[",
+        b"(",
+        b"\x20\0\0\0\0\0\0\0{\"",
+    ];
+    for _ in 0..60_000 {
+        let count = random.below(200);
+        let bytes = [starts[random.below(starts.len())], &random.bytes(count)].concat();
+        keeps_its_rules(&look(&bytes));
+    }
+}
+
+#[test]
+fn names_out_of_a_file_are_shortened() {
+    let long = "\u{1f600}".repeat(10_000);
+    let found = look(format!(r#"{{"{long}":1,"{long}":2}}"#).as_bytes());
+    assert!(matches!(found.malformed, Some(Malformed::JsonDuplicateKey { .. })));
+    keeps_its_rules(&found);
+}
+
+/// An empty safetensors header and zeros without end; counts what is read.
+struct Endless {
+    at: u64,
+    read: u64,
+}
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let header = b"\x02\0\0\0\0\0\0\0{}";
+        for (place, at) in buffer.iter_mut().zip(self.at..) {
+            *place = header.get(at as usize).copied().unwrap_or(0);
+        }
+        self.at += buffer.len() as u64;
+        self.read += buffer.len() as u64;
+        Ok(buffer.len())
+    }
+}
+
+impl Seek for Endless {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        if let SeekFrom::Start(at) = to {
+            self.at = at;
+        }
+        Ok(self.at)
+    }
+}
+
+#[test]
+fn weights_are_not_read() {
+    let mut reader = Endless { at: 0, read: 0 };
+    let length = 1 << 40;
+    let found = crate::inspect(&mut reader, length, &crate::Budget::default()).unwrap();
+    assert_eq!(found.format, Identified::One(Format::Safetensors));
+    let end = Malformed::SafetensorsEnd { described: 0, present: length - 10 };
+    assert_eq!(found.malformed, Some(end));
+    assert!(reader.read < 1 << 20, "{}", reader.read);
+}
+
+#[test]
+fn a_reader_that_ends_early_is_an_error_and_no_finding() {
+    for (_, bytes) in samples() {
+        let length = bytes.len() as u64 + 1;
+        let outcome = crate::inspect(&mut Cursor::new(&bytes), length, &crate::Budget::default());
+        assert!(matches!(outcome, Err(InspectError::Read(_))));
+    }
+}

@@ -1,0 +1,109 @@
+//! The quarantine: a folder of the spool for the copies of one model.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use oms_verify::name::ResourcePath;
+use oms_verify::reason::{Code, Reason};
+
+/// A folder in the spool that holds the copies of one model, until they are published or it is
+/// dropped, which removes it.
+#[derive(Debug)]
+pub struct Quarantine {
+    folder: PathBuf,
+    keep: bool,
+}
+
+/// The folder of the model's files, in quarantine and in an entry of outbound.
+pub const MODEL: &str = "model";
+
+impl Quarantine {
+    /// Makes a new folder `name` in the spool.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create(spool: &Path, name: &str) -> Result<Self, Reason> {
+        let folder = spool.join(name);
+        let made = make_folder(&folder).and_then(|()| make_folder(&folder.join(MODEL)));
+        made.map_err(|error| failed("making a folder in the spool", &error, &folder))?;
+        Ok(Quarantine { folder, keep: false })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The folder of the model's files.
+    pub fn model(&self) -> PathBuf {
+        self.folder.join(MODEL)
+    }
+
+    /// Makes the file for the copy of `path`, and the folders above it.
+    ///
+    /// # Errors
+    /// When it is there already or cannot be made.
+    pub fn create_file(&self, path: &ResourcePath) -> Result<File, Reason> {
+        let full = self.model().join(path.as_str());
+        let mut folder = self.model();
+        let folders = path.components().count().saturating_sub(1);
+        for component in path.components().take(folders) {
+            folder.push(component);
+            match make_folder(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed("making a folder in the spool", &error, &folder));
+                }
+                _ => {}
+            }
+        }
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o640)
+            .open(&full)
+            .map_err(|error| failed("making a file in the spool", &error, &full))
+    }
+
+    /// Opens the copy of `path` for reading.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open_file(&self, path: &ResourcePath) -> Result<File, Reason> {
+        let full = self.model().join(path.as_str());
+        File::open(&full).map_err(|error| failed("opening a copy in the spool", &error, &full))
+    }
+
+    /// Removes every copy of the model's files and leaves an empty folder for the verdict.
+    ///
+    /// # Errors
+    /// When that fails: then nothing may be published from here.
+    pub fn clear(&self) -> Result<(), Reason> {
+        std::fs::remove_dir_all(self.model())
+            .map_err(|error| failed("clearing the quarantine", &error, &self.folder))
+    }
+
+    /// Hands the folder to whoever publishes it: dropping this no longer removes it.
+    pub fn keep(&mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Quarantine {
+    fn drop(&mut self) {
+        if !self.keep {
+            // What cannot be removed now is removed when the station starts again.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o750).create(path)
+}
+
+fn failed(what: &str, error: &io::Error, path: &Path) -> Reason {
+    Reason::new(Code::OutboundWrite, format!("{what}: {error}")).about(path.display().to_string())
+}

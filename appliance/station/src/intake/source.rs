@@ -1,0 +1,89 @@
+//! A model where it lies: a folder, or a single file.
+
+use std::io;
+use std::path::Path;
+
+use oms_sys::beneath::{BeneathError, Kind, RegularFile, Root};
+use oms_verify::name::ResourcePath;
+use oms_verify::reason::{Code, Reason};
+use oms_verify::statement::Manifest;
+
+use super::refusal_or_failure;
+
+/// A model on a carrier or on a disk.
+#[derive(Debug)]
+pub enum Source {
+    /// A folder with files.
+    Folder(Root),
+    /// One file, in a folder.
+    File {
+        /// The folder that holds it.
+        folder: Root,
+        /// Its name there.
+        name: String,
+    },
+}
+
+
+impl Source {
+    /// The model at `path`, which an operator chose.
+    ///
+    /// # Errors
+    /// When there is nothing at `path`, or neither a folder nor a regular file.
+    pub fn at(path: &Path) -> Result<Source, Reason> {
+        let shown = path.display().to_string();
+        let wrong = |error: io::Error| {
+            let code = match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Code::MediaNotFound,
+                _ => Code::MediaUnreadable,
+            };
+            Reason::new(code, error.to_string()).about(&shown)
+        };
+        let canonical = path.canonicalize().map_err(wrong)?;
+        if canonical.is_dir() {
+            return Root::open(&canonical).map(Source::Folder).map_err(wrong);
+        }
+        let parts = canonical.parent().zip(canonical.file_name().and_then(|name| name.to_str()));
+        let Some((folder, name)) = parts else {
+            return Err(Reason::new(Code::MediaName, "the name is not UTF-8").about(&shown));
+        };
+        let source =
+            Source::File { folder: Root::open(folder).map_err(wrong)?, name: name.to_owned() };
+        match source.single().map(|(folder, name)| folder.kind(name)) {
+            Some(Ok(Kind::File)) => Ok(source),
+            Some(Err(error)) => Err(refusal_or_failure(error, &shown)),
+            _ => Err(Reason::new(Code::MediaNotRegular, "neither a folder nor a file").about(shown)),
+        }
+    }
+
+    fn single(&self) -> Option<(&Root, &str)> {
+        match self {
+            Source::Folder(_) => None,
+            Source::File { folder, name } => Some((folder, name)),
+        }
+    }
+
+    /// Opens the file that `manifest` lists as `path`; `None` when the model is a single file of
+    /// another name. The name `.` stands for a single file whatever it is called.
+    pub fn open(
+        &self,
+        manifest: &Manifest,
+        path: &ResourcePath,
+    ) -> Result<Option<RegularFile>, BeneathError> {
+        match self {
+            Source::Folder(root) => root.file(path.as_str()).map(Some),
+            Source::File { folder, name } if manifest.is_dot() || name == path.as_str() => {
+                folder.file(name).map(Some)
+            }
+            Source::File { .. } => Ok(None),
+        }
+    }
+
+    /// Whether `manifest` lists the file that is at `path` here.
+    pub fn lists(&self, manifest: &Manifest, path: &str) -> bool {
+        match self {
+            Source::Folder(_) => manifest.file(path).is_some(),
+            Source::File { .. } => manifest.is_dot() || manifest.file(path).is_some(),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A key with its certificates, ready to sign bundles.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use oms_verify::bundle::{NewMaterial, assemble};
+use oms_verify::dsse::{PAYLOAD_TYPE_IN_TOTO, pae};
+use oms_verify::key::PublicKey;
+use oms_verify::pki::Certificate;
+use oms_verify::reason::{Code, Reason};
+use oms_verify::statement::{Manifest, compose};
+
+use crate::keys::{KeyError, KeyRef, SigningKey};
+
+/// Bytes of a file with certificates.
+const CHAIN_LIMIT: u64 = 1 << 20;
+
+/// An opened key, and the chain of its certificate when it has one.
+#[derive(Debug)]
+pub struct Signer {
+    key: SigningKey,
+    chain: Vec<Certificate>,
+}
+
+/// How a bundle carries the signer's certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The leaf and the intermediates, as OMS has it.
+    Chain,
+    /// The leaf alone, as verdicts have it.
+    Leaf,
+}
+
+impl Signer {
+    /// Opens the key at `reference` and reads its chain, leaf first, from PEM files. Without
+    /// files, bundles are of the method `key`.
+    ///
+    /// # Errors
+    /// When the key cannot be opened, or the leaf is not its certificate.
+    pub fn open(reference: &KeyRef, chain: &[&Path]) -> Result<Self, Reason> {
+        let mut certificates = Vec::new();
+        for file in chain {
+            certificates.extend(read_chain(file)?);
+        }
+        let key = SigningKey::open(reference).map_err(|error| Reason::from(&error))?;
+        Self::new(key, certificates)
+    }
+
+    /// A signer from an opened key and its chain, leaf first. Self-signed certificates above the
+    /// leaf are left out of bundles: they are anchors, and whoever verifies has them or does not.
+    ///
+    /// # Errors
+    /// When the leaf is not the key's certificate.
+    pub fn new(key: SigningKey, mut chain: Vec<Certificate>) -> Result<Self, Reason> {
+        if let Some(leaf) = chain.first() {
+            let same = leaf.public_key().is_ok_and(|public| public == *key.public_key());
+            if !same {
+                let detail =
+                    format!("the certificate of {} is for another key", leaf.subject());
+                return Err(Reason::new(Code::ConfigCertificate, detail));
+            }
+        }
+        let mut place = 0;
+        chain.retain(|certificate| {
+            place += 1;
+            place == 1 || !certificate.is_self_issued()
+        });
+        Ok(Signer { key, chain })
+    }
+
+    /// The public key.
+    pub fn public_key(&self) -> &PublicKey {
+        self.key.public_key()
+    }
+
+    /// The key's certificate.
+    pub fn leaf(&self) -> Option<&Certificate> {
+        self.chain.first()
+    }
+
+    /// The certificates between the leaf and the anchor.
+    pub fn intermediates(&self) -> &[Certificate] {
+        self.chain.get(1..).unwrap_or_default()
+    }
+
+    /// How the private key is kept.
+    pub fn protection(&self) -> oms_verify::verdict::Protection {
+        match self.key.protection() {
+            crate::keys::Protection::Pkcs11 { .. } => oms_verify::verdict::Protection::Pkcs11,
+            crate::keys::Protection::File => oms_verify::verdict::Protection::File,
+        }
+    }
+
+    /// Signs a payload and gives the bundle.
+    ///
+    /// # Errors
+    /// When the key fails.
+    pub fn sign(&self, payload: &[u8], shape: Shape) -> Result<Vec<u8>, Reason> {
+        let signature = self
+            .key
+            .sign(&pae(PAYLOAD_TYPE_IN_TOTO, payload))
+            .map_err(|error| Reason::from(&error))?;
+        let material = match (self.chain.first(), shape) {
+            (None, _) => NewMaterial::Key(self.public_key()),
+            (Some(_), Shape::Chain) => NewMaterial::Chain(&self.chain),
+            (Some(leaf), Shape::Leaf) => NewMaterial::Certificate(leaf),
+        };
+        Ok(assemble(payload, &signature, &material))
+    }
+
+    /// Signs a model's manifest under the name `subject`: an OMS bundle.
+    ///
+    /// # Errors
+    /// When the key fails.
+    pub fn sign_model(
+        &self,
+        subject: &str,
+        annotations: &BTreeMap<String, String>,
+        manifest: &Manifest,
+    ) -> Result<Vec<u8>, Reason> {
+        self.sign(&compose(subject, annotations, manifest), Shape::Chain)
+    }
+}
+
+/// The certificates in a PEM file.
+///
+/// # Errors
+/// When it cannot be read or holds none.
+pub fn read_chain(file: &Path) -> Result<Vec<Certificate>, Reason> {
+    let wrong = |detail: String| {
+        Reason::new(Code::ConfigCertificate, detail).about(file.display().to_string())
+    };
+    let bytes = crate::bounded::read(file, CHAIN_LIMIT).map_err(|error| wrong(error.to_string()))?;
+    Certificate::many_from_pem(&bytes).map_err(|error| wrong(error.to_string()))
+}
+
+impl From<&KeyError> for Reason {
+    fn from(error: &KeyError) -> Reason {
+        Reason::new(error.code(), error.to_string())
+    }
+}

@@ -1,0 +1,169 @@
+//! Reads what officers installed: the policy, the anchors and the CRLs.
+//!
+//! Everything here is read from places that neither a carrier nor another user can change, or not
+//! at all ([`location`]).
+
+mod location;
+mod roots;
+
+pub use location::{Guard, guarded_read};
+pub use roots::{MANIFEST as ROOTS_MANIFEST, load_anchors};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use oms_inspect::Format;
+use oms_verify::budget::Budget;
+use oms_verify::hash::Sha256Digest;
+use oms_verify::pki::{Anchor, Crl};
+use oms_verify::policy::{Inputs, Policy, PolicyError, RawPolicy, TEXT_LIMIT, Vocabulary};
+use oms_verify::reason::{Code, Reason};
+
+/// Where policies with a bare name are.
+pub const POLICIES: &str = "/etc/oms-appliance/policies";
+/// Where the site's anchors are, unless a command or a configuration names another folder.
+pub const ROOTS: &str = "/etc/oms-appliance/roots";
+/// Where the site's CRLs are, unless a command or a configuration names another folder.
+pub const CRLS: &str = "/etc/oms-appliance/crls";
+
+/// The most CRL files that are read.
+const MAX_CRL_FILES: usize = 1024;
+/// Bytes of a file with a public key.
+const KEY_LIMIT: u64 = 64 << 10;
+
+/// What decides whom to believe.
+#[derive(Debug)]
+pub struct Trust {
+    /// The policy.
+    pub policy: Policy,
+    /// The CRLs.
+    pub crls: Vec<Crl>,
+    /// SHA-256 of each CRL file.
+    pub crl_digests: Vec<Sha256Digest>,
+}
+
+/// Where to read trust from.
+#[derive(Debug, Clone)]
+pub struct TrustPaths {
+    /// The policy: a bare name, or a path that contains a `/`.
+    pub policy: PathBuf,
+    /// The folder of anchors; the default one may be absent.
+    pub roots: Option<PathBuf>,
+    /// The folder of CRLs; the default one may be absent.
+    pub crls: Option<PathBuf>,
+}
+
+impl Trust {
+    /// Reads policy, anchors and CRLs, none of them from a place that `guard` forbids.
+    ///
+    /// # Errors
+    /// A reason of class configuration: nothing can be decided without trust.
+    pub fn load(paths: &TrustPaths, guard: &Guard) -> Result<Trust, Reason> {
+        let anchors = load_site_anchors(paths.roots.as_deref(), guard)?;
+        let policy = load_policy(&paths.policy, &anchors, guard)?;
+        let (crls, crl_digests) = load_crls(paths.crls.as_deref(), &policy.budget, guard)?;
+        Ok(Trust { policy, crls, crl_digests })
+    }
+}
+
+/// The path that a policy's name stands for.
+pub fn policy_path(name: &Path) -> PathBuf {
+    if name.components().count() == 1 && !name.as_os_str().as_encoded_bytes().contains(&b'/') {
+        Path::new(POLICIES).join(name)
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Reads a policy, and the key files that it names.
+///
+/// # Errors
+/// When it cannot be read, is not well-formed, or names what is not there.
+pub fn load_policy(name: &Path, anchors: &[Anchor], guard: &Guard) -> Result<Policy, Reason> {
+    let path = policy_path(name);
+    let shown = path.display().to_string();
+    let raw = read_policy(&path, guard)?;
+    let mut keys = BTreeMap::new();
+    for file in raw.key_files() {
+        let key = path.with_file_name("").join(file);
+        keys.insert(file.to_owned(), guarded_read(&key, KEY_LIMIT, guard, Code::PolicyKey)?);
+    }
+    raw.resolve(&Inputs { anchors, keys: &keys }).map_err(|error| describe(&error, &shown))
+}
+
+/// Reads a policy's text, without looking for the anchors and keys that it names.
+///
+/// # Errors
+/// When it cannot be read or is not well-formed.
+pub fn read_policy(path: &Path, guard: &Guard) -> Result<RawPolicy, Reason> {
+    let shown = path.display().to_string();
+    let limit = u64::try_from(TEXT_LIMIT).unwrap_or(u64::MAX);
+    let bytes = guarded_read(path, limit, guard, Code::PolicyUnreadable)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Reason::new(Code::PolicySyntax, "the policy is not UTF-8").about(&shown))?;
+    let formats: Vec<&str> = Format::ALL.iter().map(|format| format.name()).collect();
+    RawPolicy::parse(&text, &Vocabulary { formats: &formats })
+        .map_err(|error| describe(&error, &shown))
+}
+
+fn describe(error: &PolicyError, file: &str) -> Reason {
+    Reason::new(error.code(), error.to_string()).about(file)
+}
+
+/// The anchors of the site.
+///
+/// # Errors
+/// When the folder or an anchor cannot be used. The default folder may be absent.
+pub fn load_site_anchors(roots: Option<&Path>, guard: &Guard) -> Result<Vec<Anchor>, Reason> {
+    match roots {
+        Some(folder) => load_anchors(folder, guard),
+        None if Path::new(ROOTS).join(ROOTS_MANIFEST).exists() => {
+            load_anchors(Path::new(ROOTS), guard)
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Reads every CRL in a folder, in PEM or DER.
+///
+/// # Errors
+/// When a file is not a CRL: a typing error must not look like a missing one.
+pub fn load_crls(
+    folder: Option<&Path>,
+    budget: &Budget,
+    guard: &Guard,
+) -> Result<(Vec<Crl>, Vec<Sha256Digest>), Reason> {
+    let folder = match folder {
+        Some(folder) => folder,
+        None if Path::new(CRLS).is_dir() => Path::new(CRLS),
+        None => return Ok((Vec::new(), Vec::new())),
+    };
+    let shown = folder.display().to_string();
+    let unreadable =
+        |error: std::io::Error| Reason::new(Code::TrustCrl, error.to_string()).about(&shown);
+    guard.check(folder)?;
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        files.push(entry.path());
+        if files.len() > MAX_CRL_FILES {
+            let detail = format!("more than {MAX_CRL_FILES} files");
+            return Err(Reason::new(Code::TrustCrl, detail).about(shown));
+        }
+    }
+    files.sort();
+    let mut crls = Vec::new();
+    let mut digests = Vec::new();
+    for file in files {
+        let bytes = guarded_read(&file, budget.crl_bytes, guard, Code::TrustCrl)?;
+        let parsed = Crl::parse(&bytes).map_err(|error| {
+            Reason::new(Code::TrustCrl, error.to_string()).about(file.display().to_string())
+        })?;
+        crls.extend(parsed);
+        digests.push(Sha256Digest::of(&bytes));
+    }
+    Ok((crls, digests))
+}

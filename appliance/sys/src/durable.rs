@@ -1,0 +1,118 @@
+//! Writes that survive a power cut, and renames that never replace.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
+
+/// Writes `bytes` to `path` so that after a crash there is the old content or the new, never a
+/// mixture: a new file beside it, synced, renamed over it, and the folder synced.
+///
+/// # Errors
+/// When a step fails. What was at `path` is then still there.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut name = path.file_name().map(|n| n.to_owned()).unwrap_or_default();
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    match std::fs::remove_file(&beside) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    create(&beside, bytes, mode)?;
+    std::fs::rename(&beside, path)?;
+    sync_folder_of(path)
+}
+
+/// Writes a new file and syncs it. The name in its folder is not synced yet.
+///
+/// # Errors
+/// When the file is there already or a step fails.
+pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Syncs the folder that holds `path`, so that a new name in it survives.
+///
+/// # Errors
+/// When the folder cannot be opened or synced.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Syncs the whole file system that holds `folder`: all data and names written before.
+///
+/// # Errors
+/// When writing anything back has failed.
+pub fn sync_file_system(folder: &Path) -> io::Result<()> {
+    Ok(syncfs(File::open(folder)?)?)
+}
+
+/// Renames `from` to `to` within one file system, and fails when there is something at `to`.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when `to` is taken; otherwise the kernel's.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+/// Holds a lock on a file for as long as it lives.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the lock is held by the open file")] File);
+
+impl Lock {
+    /// Locks the file at `path`, which is made if it is absent; `None` when another process
+    /// holds it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replace_leaves_no_other_file_and_rename_new_never_replaces() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("head");
+        replace(&path, b"1", 0o600).unwrap();
+        replace(&path, b"2", 0o600).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"2");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+
+        let other = dir.path().join("other");
+        std::fs::write(&other, "x").unwrap();
+        let taken = rename_new(&other, &path).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"2");
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = Lock::try_take(&path).unwrap();
+        assert!(first.is_some());
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        drop(first);
+        assert!(Lock::try_take(&path).unwrap().is_some());
+    }
+}

@@ -1,0 +1,63 @@
+//! Which signature algorithms are accepted on certificates (`fixtures/make.sh` made the odd ones).
+
+use super::maker::{Question, ThreeTiers, anchor};
+use crate::pki::{Certificate, PathError};
+use crate::reason::Code;
+
+fn fixture(text: &str) -> Certificate {
+    Certificate::many_from_pem(text.as_bytes()).unwrap().remove(0)
+}
+
+macro_rules! fixture {
+    ($name:literal) => {
+        fixture(include_str!(concat!("fixtures/", $name, ".pem")))
+    };
+}
+
+#[test]
+fn rsa_signs_with_sha2_in_both_paddings() {
+    let root = anchor(&fixture!("rsa-2048-root"));
+    for leaf in [fixture!("pkcs1-sha256"), fixture!("pkcs1-sha512"), fixture!("pss-sha384")] {
+        let name = leaf.subject();
+        let outcome = Question::about(vec![leaf], vec![root.clone()]).ask();
+        assert!(outcome.is_ok(), "{name}: {outcome:?}");
+    }
+}
+
+#[test]
+fn sha1_is_never_accepted() {
+    let root = anchor(&fixture!("rsa-2048-root"));
+    for leaf in [fixture!("pkcs1-sha1"), fixture!("pss-sha1"), fixture!("pss-odd-mask")] {
+        let question = Question::about(vec![leaf], vec![root.clone()]);
+        assert!(matches!(question.refusal(), PathError::SignatureAlgorithm { .. }));
+        assert_eq!(question.code(), Code::SignatureCertificateInvalid);
+    }
+}
+
+#[test]
+fn a_ca_with_rsa_1024_is_refused() {
+    let chain = vec![fixture!("under-rsa-1024")];
+    let question = Question::about(chain, vec![anchor(&fixture!("rsa-1024-root"))]);
+    let error = question.refusal();
+    assert!(
+        matches!(
+            error,
+            PathError::WeakKey { bits: 1024, leaf: false, .. } | PathError::Key { leaf: false, .. }
+        ),
+        "{error}"
+    );
+    assert_eq!(question.code(), Code::SignatureCertificateInvalid);
+}
+
+#[test]
+fn the_inner_and_outer_algorithm_agree() {
+    let pki = ThreeTiers::new();
+    let mut der = pki.leaf.certificate.der().to_vec();
+    let ecdsa_with_sha256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+    let outer = der.windows(10).rposition(|window| window == ecdsa_with_sha256).unwrap();
+    der[outer + 9] = 0x03;
+    let mut question = pki.question();
+    question.chain[0] = Certificate::from_der(&der).unwrap();
+    assert!(matches!(question.refusal(), PathError::AlgorithmMismatch { .. }));
+    assert_eq!(question.code(), Code::SignatureCertificateInvalid);
+}

@@ -1,0 +1,193 @@
+//! The policies that are shipped, and what their explanations say.
+
+use super::*;
+use crate::key::KeyType;
+use crate::pki::RevocationMode;
+use crate::policy::{Method, RemoteCode, UnsignedFiles, explain};
+use crate::reason::Code;
+
+const PROD: &str = include_str!("../../../../../policies/prod.toml");
+const LAB: &str = include_str!("../../../../../policies/lab.toml");
+
+fn prod() -> Policy {
+    resolve(PROD, &[anchor("corp-root", &[Purpose::CodeSigning])]).unwrap()
+}
+
+fn lab(pem: &[u8]) -> Policy {
+    let raw = parse(LAB).unwrap();
+    assert_eq!(raw.key_files().collect::<Vec<_>>(), ["lab.pem"]);
+    let keys = BTreeMap::from([("lab.pem".to_owned(), pem.to_vec())]);
+    raw.resolve(&Inputs { anchors: &[], keys: &keys }).unwrap()
+}
+
+#[track_caller]
+fn says(text: &str, sentence: &str) {
+    assert!(text.contains(sentence), "\n{text}\nlacks: {sentence}");
+}
+
+#[test]
+fn prod_is_strict() {
+    let policy = prod();
+    assert_eq!(policy.id, "prod");
+    assert_eq!(policy.revocation.mode, RevocationMode::Require);
+    assert!(policy.revocation.max_crl_age.is_some());
+    assert_eq!(policy.manifest.unsigned_files, UnsignedFiles::Reject);
+    assert!(!policy.manifest.legacy);
+    assert_eq!(policy.content.remote_code, RemoteCode::Reject);
+    let allowed = policy.content.allow.unwrap();
+    assert_eq!(allowed, ["safetensors", "gguf", "json", "text", "tokenizer"]);
+    for rule in &policy.signers {
+        let Method::Certificate { identity, .. } = &rule.method else { panic!() };
+        assert!(!identity.is_empty());
+        assert!(!rule.keys.admits(KeyType::Rsa(4096)));
+        assert!(rule.max_signature_age.is_some());
+    }
+}
+
+#[test]
+fn prod_refuses_a_station_that_is_not_set_up_for_it() {
+    let code = |anchors: &[Anchor]| resolve(PROD, anchors).unwrap_err().code();
+    assert_eq!(code(&[]), Code::PolicyUnknownAnchor);
+    assert_eq!(code(&[anchor("corp-root", &[Purpose::Verdict])]), Code::PolicyAnchorPurpose);
+    assert_eq!(code(&[anchor("corp-root", &[])]), Code::PolicyAnchorPurpose);
+    let twice =
+        [anchor("corp-root", &[Purpose::CodeSigning]), anchor("corp-root", &[Purpose::Verdict])];
+    assert_eq!(code(&twice), Code::PolicyDuplicateAnchor);
+}
+
+#[test]
+fn prod_admits_its_own_mailboxes_only() {
+    use rcgen::string::Ia5String;
+    let policy = prod();
+    let Method::Certificate { identity, .. } = &policy.signers[0].method else { panic!() };
+    let of = |address: &str| {
+        let name = SanType::Rfc822Name(Ia5String::try_from(address).unwrap());
+        identity.admits(&certificate(&[(DnType::CommonName, "x")], vec![name]))
+    };
+    assert!(of("build@ml.corp.example").is_ok());
+    assert!(of("build@corp.example").is_err());
+    assert!(of("build@ml.corp.example.evil.example").is_err());
+}
+
+#[test]
+fn lab_takes_a_key_and_no_pki() {
+    for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ED25519] {
+        let policy = lab(&public_key_pem(algorithm));
+        assert_eq!(policy.id, "lab");
+        assert_eq!(policy.revocation.mode, RevocationMode::Off);
+        assert_eq!(policy.manifest.unsigned_files, UnsignedFiles::LeaveBehind);
+        assert!(policy.manifest.legacy);
+        assert_eq!(policy.content.remote_code, RemoteCode::Reject);
+        let allowed = policy.content.allow.unwrap();
+        assert!(allowed.len() > prod().content.allow.unwrap().len());
+        for pickled in ["pickle", "zip", "numpy"] {
+            assert!(!allowed.iter().any(|format| format == pickled), "{pickled}");
+        }
+    }
+}
+
+#[test]
+fn prod_explains_itself() {
+    let text = explain(&prod());
+    says(&text, "Policy prod, version 1 (SHA-256 ");
+    says(&text, "What it does not admit is refused.");
+    says(
+        &text,
+        "- signer[0]: A certificate whose path leads to the anchor corp-root. Its san-email must be *@ml.corp.example.",
+    );
+    says(&text, "Types of keys admitted: P-256, P-384, P-521. It may sign any model.");
+    says(&text, "A signature older than 400d is refused");
+    says(&text, "One admitted signer is enough.");
+    says(&text, "without one, the signature is refused. A CRL older than 7d does not count.");
+    says(&text, "Hashes admitted: sha256. A file that is not signed refuses the whole model.");
+    says(
+        &text,
+        "What the signer chose to ignore stays behind and is listed. Symbolic links are refused. Bundles of version 0.2 are refused.",
+    );
+    says(&text, "Limits: 100000 files, 2 TiB a file, 4 TiB a model, 64 MiB a bundle.");
+    says(
+        &text,
+        "safetensors, gguf, json, text, tokenizer. A model that brings code to be run is refused.",
+    );
+    says(&text, "The new bundle carries no annotations.");
+    assert_eq!(text.matches("\n\n").count(), 6, "one paragraph a section");
+    assert!(text.ends_with(".\n"));
+}
+
+#[test]
+fn lab_explains_itself() {
+    let pem = public_key_pem(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let text = explain(&lab(&pem));
+    let key = crate::key::PublicKey::from_pem(&pem).unwrap();
+    says(
+        &text,
+        &format!(
+            "- signer[0]: The public key in lab.pem (P-256, SHA-256 {}). It may sign any model.",
+            key.fingerprint()
+        ),
+    );
+    says(&text, "Not checked: a certificate that was revoked still passes until it expires");
+    says(
+        &text,
+        "Hashes admitted: sha256, blake2b, blake3. A file that is not signed stays behind and is listed.",
+    );
+    says(&text, "Bundles of version 0.2 are admitted.");
+    says(&text, "onnx");
+}
+
+#[test]
+fn an_explanation_does_not_hide_what_is_open() {
+    let text = "\
+[policy]
+id = \"open\"
+version = 3
+[[signer]]
+method = \"certificate\"
+anchors = [\"a\", \"b\"]
+keys = [\"RSA\"]
+models = [\"llm-*\", \"tiny\"]
+[[signer]]
+method = \"sigstore\"
+trusted-root = \"public\"
+identity = \"release@vendor.example\"
+issuer = \"https://accounts.vendor.example\"
+[signatures]
+require = 2
+[revocation]
+mode = \"if-available\"
+[manifest]
+ignored-paths = \"reject\"
+[content]
+allow = \"any\"
+remote-code = \"allow\"
+[resign]
+annotations = { \"com.example.station\" = \"diode-3\" }
+";
+    let anchors = [anchor("a", &[Purpose::CodeSigning]), anchor("b", &[Purpose::CodeSigning])];
+    let text = explain(&resolve(text, &anchors).unwrap());
+    says(
+        &text,
+        "leads to one of the anchors a, b. Whoever the certificate names is admitted: no identity is asked for.",
+    );
+    says(
+        &text,
+        "Types of keys admitted: RSA of at least 3072 bits. It may sign only models named llm-* or tiny.",
+    );
+    says(
+        &text,
+        "A Sigstore bundle of release@vendor.example, vouched for by https://accounts.vendor.example, under the trusted root public. This version recognises such bundles and refuses them.",
+    );
+    says(
+        &text,
+        "At least 2 admitted signers, who differ in key and in identity, must have signed identical files.",
+    );
+    says(&text, "where there is no CRL, the certificate passes unchecked");
+    says(&text, "A signer who chose to ignore anything is refused.");
+    says(
+        &text,
+        "Content. Not restricted: files of any format pass. A model that brings code to be run may pass.",
+    );
+    says(&text, "carries the annotations com.example.station = diode-3.");
+    let none = explain(&resolve(SMALLEST, &[anchor("root", &[Purpose::CodeSigning])]).unwrap());
+    says(&none, "No format is allowed, so that no model passes.");
+}
