@@ -9,7 +9,7 @@ pub struct Budget {
     pub safetensors_tensors: usize,
     /// Bytes of a JSON file.
     pub json_bytes: u64,
-    /// Nesting of objects and arrays in a JSON file. Above 127 the parser's own limit holds.
+    /// Nesting of objects and arrays in a JSON file. More than 120 counts as 120.
     pub json_depth: usize,
     /// Keys in a JSON file, over all its objects.
     pub json_keys: usize,

@@ -100,6 +100,9 @@ pub(crate) fn read<R: Read + Seek>(
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// The parser has a limit of its own, a little above this, and would call it broken syntax.
+const DEEPEST: usize = 120;
+
 /// How much the first bytes look like JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Likeness {
@@ -178,7 +181,7 @@ struct Node<'s, 'b> {
 impl Node<'_, '_> {
     /// The depth inside of this container.
     fn inside<E: Error>(&mut self) -> Result<usize, E> {
-        let limit = self.state.budget.json_depth;
+        let limit = self.state.budget.json_depth.min(DEEPEST);
         if self.depth >= limit {
             return Err(refuse(&mut self.state.slot, Malformed::JsonDepth { limit }));
         }
@@ -332,6 +335,10 @@ mod tests {
         let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(json(&nested(64)).malformed, None);
         assert_eq!(json(&nested(65)).malformed, Some(Malformed::JsonDepth { limit: 64 }));
+        let lax = Budget { json_depth: usize::MAX, ..Budget::default() };
+        let found = look_within(nested(121).as_bytes(), &lax);
+        assert_eq!(found.malformed, Some(Malformed::JsonDepth { limit: 120 }));
+        assert_eq!(look_within(nested(120).as_bytes(), &lax).malformed, None);
         assert_eq!(json(&nested(100_000)).malformed, Some(Malformed::JsonDepth { limit: 64 }));
     }
 

@@ -1,8 +1,28 @@
-//! station
+//! The station: everything that touches the world, around the pure crates that decide.
+//!
+//! ```text
+//!  media ──▶ intake ──▶ inspection ──▶ (oms-verify decides) ──▶ outbound ──▶ diode
+//!    │          │                              ▲                   │
+//!  carrier   quarantine              trust: policy, roots, CRLs   keys, ledger, report
+//! ```
+//!
+//! [`pipeline`] tells the way of one model from top to bottom. Errors here are
+//! [`oms_verify::reason::Reason`]s: a stable code with its class, the file and what to do next.
+
 pub mod bounded;
+pub mod commands;
+pub mod config;
+pub mod inspection;
 pub mod intake;
 pub mod keys;
+pub mod ledger;
 pub mod media;
+pub mod outbound;
+pub mod pipeline;
+pub mod present;
 pub mod progress;
+pub mod receive;
+pub mod report;
+pub mod sign;
 pub mod signer;
 pub mod trust;

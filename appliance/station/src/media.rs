@@ -57,9 +57,8 @@ impl Candidate {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(&self, carrier: &Root) -> Result<Source, Reason> {
-        let directory = |path: &str| {
-            carrier.directory(path).map_err(|error| refusal_or_failure(error, path))
-        };
+        let directory =
+            |path: &str| carrier.directory(path).map_err(|error| refusal_or_failure(error, path));
         if self.is_folder {
             return directory(&self.model).map(Source::Folder);
         }

@@ -53,10 +53,9 @@ impl Signer {
     /// When the leaf is not the key's certificate.
     pub fn new(key: SigningKey, mut chain: Vec<Certificate>) -> Result<Self, Reason> {
         if let Some(leaf) = chain.first() {
-            let same = leaf.public_key().is_ok_and(|public| public == *key.public_key());
+            let same = leaf.public_key().is_ok_and(|public| public == key.public_key());
             if !same {
-                let detail =
-                    format!("the certificate of {} is for another key", leaf.subject());
+                let detail = format!("the certificate of {} is for another key", leaf.subject());
                 return Err(Reason::new(Code::ConfigCertificate, detail));
             }
         }
@@ -130,7 +129,8 @@ pub fn read_chain(file: &Path) -> Result<Vec<Certificate>, Reason> {
     let wrong = |detail: String| {
         Reason::new(Code::ConfigCertificate, detail).about(file.display().to_string())
     };
-    let bytes = crate::bounded::read(file, CHAIN_LIMIT).map_err(|error| wrong(error.to_string()))?;
+    let bytes =
+        crate::bounded::read(file, CHAIN_LIMIT).map_err(|error| wrong(error.to_string()))?;
     Certificate::many_from_pem(&bytes).map_err(|error| wrong(error.to_string()))
 }
 

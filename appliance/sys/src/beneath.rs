@@ -120,11 +120,8 @@ impl Root {
             FileType::Symlink => return Err(BeneathError::Symlink),
             _ => return Err(BeneathError::NotRegular),
         }
-        let flags = OFlags::RDONLY
-            | OFlags::NOFOLLOW
-            | OFlags::NONBLOCK
-            | OFlags::NOCTTY
-            | OFlags::CLOEXEC;
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let opened = self.resolve(relative, flags)?;
         let stat = fstat(&opened)?;
         if (stat.st_dev, stat.st_ino) != (seen.st_dev, seen.st_ino)

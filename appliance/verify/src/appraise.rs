@@ -7,7 +7,7 @@ use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
 use crate::hash::Sha256Digest;
 use crate::key::{KeyType, PublicKey};
 use crate::pki::{self, Anchor, Certificate, Crl, LeafProfile, PathInput, VerifiedPath};
-use crate::policy::{IdentityRule, Method, Policy, SignerRule};
+use crate::policy::{AcceptedIdentity, IdentityRule, Method, Policy, SignerRule};
 use crate::reason::{Code, Reason};
 use crate::statement::{Legacy, Statement};
 use crate::time::UnixTime;
@@ -48,6 +48,19 @@ pub struct Signer {
     pub key: PublicKey,
     /// The certification path, for the method `certificate`.
     pub path: Option<Box<VerifiedPath>>,
+    /// The names of its certificate, for the method `certificate`.
+    names: Option<AcceptedIdentity>,
+}
+
+impl Signer {
+    /// Whether both have a key or a name in common, so that they may be one signer.
+    pub fn may_be_same(&self, other: &Signer) -> bool {
+        self.key == other.key
+            || match (&self.names, &other.names) {
+                (Some(names), Some(others)) => names.may_be_same(others),
+                _ => self.identity == other.identity,
+            }
+    }
 }
 
 impl Admitted {
@@ -117,7 +130,7 @@ pub fn appraise(
         }
         let reasons = check_statement(policy, &statement);
         if !reasons.is_empty() {
-            return Err(reasons);
+            return Err(reasons.into_iter().map(|r| r.by_default_about(file)).collect());
         }
         return Ok(Admitted {
             file: file.to_owned(),
@@ -184,6 +197,7 @@ impl Reason {
 struct Established {
     trusted: TrustedSigner,
     identity: String,
+    names: Option<AcceptedIdentity>,
 }
 
 impl Established {
@@ -193,7 +207,8 @@ impl Established {
             TrustedSigner::Key(_) => ("key", None),
             TrustedSigner::Certificate(path) => ("certificate", Some(path)),
         };
-        Signer { rule: rule.name.clone(), method, identity: self.identity, key, path }
+        let Established { identity, names, .. } = self;
+        Signer { rule: rule.name.clone(), method, identity, key, path, names }
     }
 }
 
@@ -212,7 +227,8 @@ fn establish(
                 let reason = Reason::new(Code::SignatureWrongKey, detail).by_rule(&rule.name);
                 Refusal::one(Closeness::OtherSigner, reason)
             })?;
-            Ok(Established { trusted: TrustedSigner::Key(key), identity: format!("key:{file}") })
+            let trusted = TrustedSigner::Key(key);
+            Ok(Established { trusted, identity: format!("key:{file}"), names: None })
         }
         (Method::Certificate { anchors, identity }, Material::Certificates(chain)) => {
             by_certificate(policy, rule, (anchors, identity), chain, context)
@@ -255,12 +271,12 @@ fn by_certificate(
         Refusal::one(closeness, reason)
     })?;
     check_key_type(rule, path.key().key_type())?;
-    let identity = identity.admits(path.leaf()).map_err(|mismatch| {
+    let names = identity.admits(path.leaf()).map_err(|mismatch| {
         let reason = Reason::new(Code::SignatureIdentity, mismatch.to_string()).by_rule(&rule.name);
         Refusal::one(Closeness::Trusted, reason)
     })?;
-    let identity = identity.to_string();
-    Ok(Established { trusted: TrustedSigner::Certificate(Box::new(path)), identity })
+    let trusted = TrustedSigner::Certificate(Box::new(path));
+    Ok(Established { trusted, identity: names.to_string(), names: Some(names) })
 }
 
 fn check_key_type(rule: &SignerRule, key_type: KeyType) -> Result<(), Refusal> {
@@ -336,3 +352,6 @@ fn check_statement(policy: &Policy, statement: &Statement) -> Vec<Reason> {
     }
     reasons
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

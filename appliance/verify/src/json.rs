@@ -4,12 +4,16 @@
 //! not (a duplicate key may hide below a field that nobody reads), the second makes the value.
 //! Neither builds a tree, so memory stays in proportion to what the caller keeps.
 
+mod objects;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+
+use objects::Objects;
 
 /// Why bytes are not the strict JSON that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +67,8 @@ pub(crate) fn from_slice<'de, T: Deserialize<'de>>(
 
 /// Reads one value of type `T` from bytes that [`check`] has passed.
 pub(crate) fn from_checked<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, JsonError> {
-    serde_json::from_slice(bytes).map_err(|e| JsonError::Structure {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    T::deserialize(Objects(&mut reader)).map_err(|e| JsonError::Structure {
         line: e.line(),
         column: e.column(),
         message: without_position(&e),
@@ -229,6 +234,29 @@ mod tests {
         assert_eq!(code(r#"{"a":1,"a":1}"#), "duplicate");
         assert_eq!(code(r#"{"a":1,"\u0061":1}"#), "duplicate");
         assert_eq!(code(r#"[[{"x":{"a":1,"a":1}}]]"#), "duplicate");
+    }
+
+    #[test]
+    fn a_structure_is_an_object_and_never_an_array() {
+        #[derive(Debug, Deserialize)]
+        struct Outer {
+            list: Vec<Inner>,
+            one: Option<Inner>,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Inner {
+            x: u64,
+        }
+        let read = |text: &str| from_slice::<Outer>(text.as_bytes(), 4);
+        let good = read(r#"{"list":[{"x":1}],"one":{"x":2}}"#).unwrap();
+        assert_eq!((good.list[0].x, good.one.unwrap().x), (1, 2));
+        for bad in [
+            r#"[[{"x":1}],{"x":2}]"#,
+            r#"{"list":[[1]],"one":{"x":2}}"#,
+            r#"{"list":[{"x":1}],"one":[2]}"#,
+        ] {
+            assert!(matches!(read(bad), Err(JsonError::Structure { .. })), "{bad}");
+        }
     }
 
     #[test]

@@ -122,6 +122,9 @@ impl PublicKey {
     pub(crate) fn from_spki(spki: SubjectPublicKeyInfoOwned) -> Result<Self, KeyError> {
         let key_type = key_type(&spki)?;
         let bits = spki.subject_public_key.as_bytes().ok_or(KeyError::NotSpki)?;
+        if !has_one_encoding(key_type, &spki, bits) {
+            return Err(KeyError::Invalid(key_type.name()));
+        }
         let algorithm = first_algorithm(key_type);
         ParsedPublicKey::new(algorithm, bits).map_err(|_| KeyError::Invalid(key_type.name()))?;
         let der = spki.to_der().map_err(|_| KeyError::NotSpki)?;
@@ -237,6 +240,21 @@ fn key_type(spki: &SubjectPublicKeyInfoOwned) -> Result<KeyType, KeyError> {
     }
 }
 
+/// Whether the key stands in the one encoding that its type has here, so that no key has two
+/// fingerprints: an uncompressed point (RFC 5480, section 2.2), 32 bytes without parameters
+/// (RFC 8410), an RSAPublicKey with NULL parameters (RFC 3279, section 2.3.1).
+fn has_one_encoding(key_type: KeyType, spki: &SubjectPublicKeyInfoOwned, bits: &[u8]) -> bool {
+    let uncompressed = |field: usize| bits.len() == 1 + 2 * field && bits.first() == Some(&4);
+    let parameters = spki.algorithm.parameters.as_ref();
+    match key_type {
+        KeyType::P256 => uncompressed(32),
+        KeyType::P384 => uncompressed(48),
+        KeyType::P521 => uncompressed(66),
+        KeyType::Ed25519 => bits.len() == 32 && parameters.is_none(),
+        KeyType::Rsa(_) => parameters.is_some_and(|any| any.decode_as::<der::asn1::Null>().is_ok()),
+    }
+}
+
 /// The size of the modulus of an RSAPublicKey (RFC 8017, appendix A.1.1).
 fn rsa_bits(key: &[u8]) -> Option<u32> {
     #[derive(der::Sequence)]
@@ -261,3 +279,6 @@ fn first_algorithm(key_type: KeyType) -> &'static dyn VerificationAlgorithm {
         KeyType::Rsa(_) => &RSA_PKCS1_2048_8192_SHA256,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,7 @@ pub(super) fn block(kind: u32) -> Option<(u64, u64)> {
         34 => (256, 54),       // TQ1_0
         39 => (32, 17),        // MXFP4
         40 => (64, 36),        // NVFP4
+        41 => (128, 18),       // Q1_0
         _ => return None,
     })
 }

@@ -69,7 +69,9 @@ pub fn read(
                 .map_err(|error| refusal_or_failure(error, file.path.as_str()))
                 .and_then(|file| match file {
                     Some(file) => Ok(file),
-                    None => Err(Reason::new(Code::ManifestMissingFile, "the listed file is absent")),
+                    None => {
+                        Err(Reason::new(Code::ManifestMissingFile, "the listed file is absent"))
+                    }
                 })
                 .and_then(|input| {
                     reserve(&room, &input, budget)?;

@@ -17,7 +17,7 @@ pub struct Quarantine {
 }
 
 /// The folder of the model's files, in quarantine and in an entry of outbound.
-pub const MODEL: &str = "model";
+pub(super) const MODEL: &str = "model";
 
 impl Quarantine {
     /// Makes a new folder `name` in the spool.

@@ -24,7 +24,6 @@ pub enum Source {
     },
 }
 
-
 impl Source {
     /// The model at `path`, which an operator chose.
     ///
@@ -52,7 +51,9 @@ impl Source {
         match source.single().map(|(folder, name)| folder.kind(name)) {
             Some(Ok(Kind::File)) => Ok(source),
             Some(Err(error)) => Err(refusal_or_failure(error, &shown)),
-            _ => Err(Reason::new(Code::MediaNotRegular, "neither a folder nor a file").about(shown)),
+            _ => {
+                Err(Reason::new(Code::MediaNotRegular, "neither a folder nor a file").about(shown))
+            }
         }
     }
 

@@ -60,12 +60,12 @@ pub fn survey(
             match entry.kind {
                 Kind::File => tree.files.push(path),
                 Kind::Directory => folders.push(path),
-                Kind::Symlink => tree
-                    .problems
-                    .push(refusal_or_failure(BeneathError::Symlink, &path)),
-                Kind::Special => tree
-                    .problems
-                    .push(refusal_or_failure(BeneathError::NotRegular, &path)),
+                Kind::Symlink => {
+                    tree.problems.push(refusal_or_failure(BeneathError::Symlink, &path))
+                }
+                Kind::Special => {
+                    tree.problems.push(refusal_or_failure(BeneathError::NotRegular, &path))
+                }
             }
         }
     }
@@ -98,8 +98,7 @@ fn path_of(
     problems: &mut Vec<Reason>,
 ) -> Option<String> {
     let shown = String::from_utf8_lossy(&entry.name);
-    let path =
-        if folder.is_empty() { shown.to_string() } else { format!("{folder}/{shown}") };
+    let path = if folder.is_empty() { shown.to_string() } else { format!("{folder}/{shown}") };
     let detail = match std::str::from_utf8(&entry.name) {
         Err(_) => "the name is not UTF-8".to_owned(),
         Ok(_) => match ResourcePath::parse(&path, budget) {

@@ -71,3 +71,16 @@ pub struct Anchor {
     /// Digest of the file that it was read from.
     pub file_sha256: Sha256Digest,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purposes_have_the_names_of_roots_toml() {
+        let names = Purpose::ALL.map(Purpose::name);
+        assert_eq!(names, ["code-signing", "verdict", "timestamping", "sigstore", "officer"]);
+        assert_eq!(names.map(Purpose::from_name), Purpose::ALL.map(Some));
+        assert_eq!(Purpose::from_name("CodeSigning"), None);
+    }
+}

@@ -77,6 +77,7 @@ mod tests {
     fn case_and_spaces_do_not_count() {
         assert_eq!(name("CN=Corp  Root,O=Example"), name("CN=corp root,O=EXAMPLE"));
         assert_eq!(name("CN=Ärger"), name("CN=äRGER"));
+        assert_eq!(name("CN=A+CN=b"), name("CN=a+CN=B"));
     }
 
     #[test]

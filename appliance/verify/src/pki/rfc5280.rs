@@ -16,7 +16,7 @@ use der::asn1::BitString;
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::Certificate;
-use super::error::{Limit, PathError, Violation};
+use super::error::{PathError, Violation};
 use super::signature::{SignatureChecks, SignatureError};
 use crate::time::UnixTime;
 
@@ -56,7 +56,6 @@ pub(super) fn check(
     let outcome = validate_path_rfc5280(&environment, &settings, &candidate, &mut results);
     match outcome {
         Ok(()) => Ok(()),
-        Err(_) if checks.exhausted() => Err(PathError::Budget(Limit::SignatureChecks)),
         Err(error) => {
             let at_fault = at_fault(path, anchor, results.get_failure_index());
             Err(failure(at_fault, &error))
@@ -89,6 +88,7 @@ fn environment(checks: &Arc<SignatureChecks>) -> PkiEnvironment {
               signature: &BitString,
               algorithm: &AlgorithmIdentifierOwned,
               spki: &SubjectPublicKeyInfoOwned| {
+            // The search has checked these very signatures: none of them counts twice.
             checks.check(message, signature, algorithm, spki).map_err(|_: SignatureError| {
                 Error::PathValidation(PathValidationStatus::SignatureVerificationFailure)
             })

@@ -67,35 +67,29 @@ impl<'a> Search<'a> {
     /// Goes on from the last certificate of `path`.
     fn extend(&mut self, path: &mut Vec<&'a Certificate>) -> Outcome {
         let Some(&last) = path.last() else { return Ok(None) };
+        if path.len() >= self.input.budget.path_depth {
+            self.note(PathError::Budget(Limit::Depth));
+            self.count_candidate()?;
+            return Ok(None);
+        }
         let mut dead_end = true;
         for anchor in self.anchors_for(last, path) {
-            if path.len() >= self.input.budget.path_depth {
-                self.note(PathError::Budget(Limit::Depth));
-                continue;
-            }
-            if !self.is_issued_by(last, &anchor.certificate)? {
-                continue;
-            }
-            dead_end = false;
-            if let Some(found) = self.judge(path, anchor)? {
-                return Ok(Some(found));
+            if self.is_issued_by(last, &anchor.certificate)? {
+                dead_end = false;
+                if let Some(found) = self.judge(path, anchor)? {
+                    return Ok(Some(found));
+                }
             }
         }
         for issuer in self.issuers_for(last, path) {
-            // The anchor needs a place too.
-            if path.len().saturating_add(1) >= self.input.budget.path_depth {
-                self.note(PathError::Budget(Limit::Depth));
-                continue;
-            }
-            if !self.is_issued_by(last, issuer)? {
-                continue;
-            }
-            dead_end = false;
-            path.push(issuer);
-            let found = self.extend(path)?;
-            path.pop();
-            if found.is_some() {
-                return Ok(found);
+            if self.is_issued_by(last, issuer)? {
+                dead_end = false;
+                path.push(issuer);
+                let found = self.extend(path)?;
+                path.pop();
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
         }
         if dead_end {
@@ -118,8 +112,7 @@ impl<'a> Search<'a> {
     fn issuers_for(&self, last: &Certificate, path: &[&Certificate]) -> Vec<&'a Certificate> {
         let mut found: Vec<&Certificate> = Vec::new();
         for candidate in self.input.chain {
-            let is_anchor = self.input.anchors.iter().any(|a| a.certificate == *candidate);
-            if !is_anchor && !found.contains(&candidate) && may_follow(candidate, last, path) {
+            if !found.contains(&candidate) && may_follow(candidate, last, path) {
                 found.push(candidate);
             }
         }

@@ -53,7 +53,6 @@ pub(super) struct SignatureChecks {
 #[derive(Default)]
 struct State {
     used: usize,
-    exhausted: bool,
     known: BTreeMap<[u8; 32], Result<(), SignatureError>>,
 }
 
@@ -77,7 +76,6 @@ impl SignatureChecks {
             return known.clone();
         }
         if state.used >= self.limit {
-            state.exhausted = true;
             return Err(SignatureError::Budget);
         }
         state.used = state.used.saturating_add(1);
@@ -86,11 +84,6 @@ impl SignatureChecks {
             state.known.insert(name, result.clone());
         }
         result
-    }
-
-    /// Whether a check was refused because of the budget.
-    pub(super) fn exhausted(&self) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).exhausted
     }
 
     /// Checks without remembering: for CRLs, which are large and are looked at once.
@@ -103,7 +96,6 @@ impl SignatureChecks {
     ) -> Result<(), SignatureError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.used >= self.limit {
-            state.exhausted = true;
             return Err(SignatureError::Budget);
         }
         state.used = state.used.saturating_add(1);
@@ -254,5 +246,43 @@ fn sha2_hash(algorithm: &AlgorithmIdentifierRef<'_>) -> Option<Hash> {
         ID_SHA_384 => Some(Hash::Sha384),
         ID_SHA_512 => Some(Hash::Sha512),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use der::Any;
+
+    use super::*;
+
+    fn accepted(oid: ObjectIdentifier, parameters: Option<Any>, key: KeyType) -> bool {
+        verification_algorithm(&AlgorithmIdentifierOwned { oid, parameters }, key).is_some()
+    }
+
+    #[test]
+    fn parameters_stand_only_where_they_belong() {
+        let null = || Some(Any::null());
+        let odd = || Some(Any::new(der::Tag::OctetString, [1]).unwrap());
+        assert!(accepted(ECDSA_WITH_SHA_256, None, KeyType::P256));
+        assert!(!accepted(ECDSA_WITH_SHA_256, null(), KeyType::P256));
+        assert!(accepted(ID_ED_25519, None, KeyType::Ed25519));
+        assert!(!accepted(ID_ED_25519, null(), KeyType::Ed25519));
+        for good in [None, null()] {
+            assert!(accepted(SHA_256_WITH_RSA_ENCRYPTION, good, KeyType::Rsa(2048)));
+        }
+        assert!(!accepted(SHA_256_WITH_RSA_ENCRYPTION, odd(), KeyType::Rsa(2048)));
+        assert!(!accepted(ID_RSASSA_PSS, None, KeyType::Rsa(2048)));
+    }
+
+    #[test]
+    fn the_algorithm_is_for_keys_of_its_kind() {
+        let ecdsa = [KeyType::P256, KeyType::P384, KeyType::P521];
+        for hash in [ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512] {
+            assert!(ecdsa.iter().all(|key| accepted(hash, None, *key)));
+            assert!(!accepted(hash, None, KeyType::Ed25519));
+            assert!(!accepted(hash, None, KeyType::Rsa(4096)));
+        }
+        assert!(!accepted(ID_ED_25519, None, KeyType::P256));
+        assert!(!accepted(SHA_256_WITH_RSA_ENCRYPTION, None, KeyType::P256));
     }
 }

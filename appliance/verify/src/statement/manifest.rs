@@ -1,12 +1,11 @@
 //! The manifest: which files a model has and what they hash to (OMS v1.0, sections 5.2 and 6.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::DEFAULT_IGNORED;
+use super::{DEFAULT_IGNORED, ManifestError};
 use crate::budget::Budget;
 use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
 use crate::name::{NameError, ResourcePath};
-use crate::reason::Code;
 
 /// How files are mapped to resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +50,15 @@ impl Pieces {
             Pieces::Shards(shards) => Some(shards.last().map_or(0, |shard| shard.end)),
         }
     }
+
+    /// Every digest of the file.
+    fn digests(&self) -> impl Iterator<Item = &Digest> {
+        let (whole, shards) = match self {
+            Pieces::Whole(digest) => (Some(digest), [].as_slice()),
+            Pieces::Shards(shards) => (None, shards.as_slice()),
+        };
+        whole.into_iter().chain(shards.iter().map(|shard| &shard.digest))
+    }
 }
 
 /// One file of a model.
@@ -69,118 +77,10 @@ pub struct Manifest {
     method: Method,
     allow_symlinks: bool,
     ignore_paths: Vec<String>,
+    /// `ignore_paths` for looking up: a signer may list millions.
+    ignored: BTreeSet<String>,
     files: Vec<ManifestFile>,
     dot: bool,
-}
-
-/// Why a list of resources is not a [`Manifest`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestError {
-    /// there is no resource
-    #[error("the manifest lists no resource")]
-    Empty,
-    /// there are more resources than the budget allows
-    #[error("the manifest lists {found} resources, the limit is {limit}")]
-    TooMany {
-        /// How many there are.
-        found: usize,
-        /// The budget.
-        limit: usize,
-    },
-    /// a name is not safe
-    #[error("{error}")]
-    Name {
-        /// The name as it stands.
-        name: String,
-        /// The rule that it breaks.
-        error: NameError,
-    },
-    /// a name stands twice
-    #[error("the name is listed twice")]
-    Duplicate {
-        /// The name.
-        name: String,
-    },
-    /// a name is the folder of another
-    #[error("the name is also the folder of another listed file")]
-    Conflict {
-        /// The name.
-        name: String,
-    },
-    /// a shard's name does not end in `:start:end`
-    #[error("the name of a shard does not end in :start:end")]
-    ShardName {
-        /// The name.
-        name: String,
-    },
-    /// the shards of a file do not tile it
-    #[error(
-        "expected the shard that starts at {expected_start} and has {size} bytes, or is the last and shorter"
-    )]
-    Tiling {
-        /// The file.
-        name: String,
-        /// Where the next shard should start.
-        expected_start: u64,
-        /// The shard size.
-        size: u64,
-    },
-    /// a shard size that is not a positive whole number
-    #[error("shard_size is missing, or is not a positive whole number")]
-    ShardSize,
-    /// a shard size together with the method `files`
-    #[error("shard_size must be absent with the method `files`")]
-    ShardSizeWithoutShards,
-    /// an unknown serialization method
-    #[error("the serialization method {0:?} is not one of OMS")]
-    Method(String),
-    /// an unknown hash, or one that is not `hash_type`
-    #[error("the hash algorithm {algorithm:?} is unknown or is not the manifest's")]
-    Hash {
-        /// The resource, or `hash_type`.
-        name: String,
-        /// The algorithm as it stands.
-        algorithm: String,
-    },
-    /// a digest of the wrong length or not in lower-case hexadecimal
-    #[error("the digest is not one of its algorithm in lower-case hexadecimal")]
-    Digest {
-        /// The resource.
-        name: String,
-    },
-}
-
-impl ManifestError {
-    /// The stable code.
-    pub fn code(&self) -> Code {
-        match self {
-            ManifestError::Empty => Code::ManifestNoResources,
-            ManifestError::TooMany { .. } => Code::ManifestTooManyFiles,
-            ManifestError::Name { .. } => Code::ManifestUnsafeName,
-            ManifestError::Duplicate { .. } => Code::ManifestDuplicateName,
-            ManifestError::Conflict { .. } => Code::ManifestNameConflict,
-            ManifestError::ShardName { .. }
-            | ManifestError::Tiling { .. }
-            | ManifestError::ShardSize
-            | ManifestError::ShardSizeWithoutShards => Code::ManifestShards,
-            ManifestError::Method(_) | ManifestError::Digest { .. } => Code::StatementSchema,
-            ManifestError::Hash { .. } => Code::ManifestHash,
-        }
-    }
-
-    /// The name that it is about.
-    pub fn name(&self) -> Option<&str> {
-        match self {
-            ManifestError::Name { name, .. }
-            | ManifestError::Duplicate { name }
-            | ManifestError::Conflict { name }
-            | ManifestError::ShardName { name }
-            | ManifestError::Tiling { name, .. }
-            | ManifestError::Hash { name, .. }
-            | ManifestError::Digest { name } => Some(name),
-            _ => None,
-        }
-    }
 }
 
 /// A resource as it is listed: its name and its digest.
@@ -201,9 +101,10 @@ impl Manifest {
         files: Vec<ManifestFile>,
         budget: &Budget,
     ) -> Result<Self, ManifestError> {
-        let manifest =
-            Manifest { hash, method, allow_symlinks: false, ignore_paths, files, dot: false };
-        manifest.checked(budget)
+        let ignored = ignore_paths.iter().cloned().collect();
+        let allow_symlinks = false;
+        Manifest { hash, method, allow_symlinks, ignore_paths, ignored, files, dot: false }
+            .checked(budget)
     }
 
     /// The manifest of a list of resources in any order. `dot_name` is what the name `.`, the
@@ -222,7 +123,9 @@ impl Manifest {
         }
         let dot = listed.iter().all(|resource| match method {
             Method::Files => resource.name == ".",
-            Method::Shards { .. } => resource.name.starts_with(".:"),
+            Method::Shards { .. } => {
+                split_shard_name(&resource.name).is_some_and(|(base, ..)| base == ".")
+            }
         });
         let path = |name: &str| match dot_name {
             Some(dot_name) if dot => safe_file_name(dot_name, budget),
@@ -256,13 +159,17 @@ impl Manifest {
             }
         }
         let files = files.into_iter().map(|(path, pieces)| ManifestFile { path, pieces }).collect();
-        Manifest { hash, method, allow_symlinks, ignore_paths, files, dot }.checked(budget)
+        let ignored = ignore_paths.iter().cloned().collect();
+        Manifest { hash, method, allow_symlinks, ignore_paths, ignored, files, dot }.checked(budget)
     }
 
     /// Sorts files and shards and checks the rules that concern more than one resource.
     fn checked(mut self, budget: &Budget) -> Result<Self, ManifestError> {
         if self.files.is_empty() {
             return Err(ManifestError::Empty);
+        }
+        if self.method == (Method::Shards { size: 0 }) {
+            return Err(ManifestError::ShardSize);
         }
         self.files.sort_by(|a, b| a.path.cmp(&b.path));
         let mut resources = 0usize;
@@ -276,6 +183,10 @@ impl Manifest {
             };
             if !right {
                 return Err(ManifestError::ShardName { name: file.path.to_string() });
+            }
+            if let Some(digest) = file.pieces.digests().find(|d| d.algorithm() != self.hash) {
+                let algorithm = digest.algorithm().name().to_owned();
+                return Err(ManifestError::Hash { name: file.path.to_string(), algorithm });
             }
             resources = resources.saturating_add(match &mut file.pieces {
                 Pieces::Whole(_) => 1,
@@ -362,11 +273,9 @@ impl Manifest {
     /// exclusions (OMS v1.0, section 6.2.1). Paths are exact; entries that are not canonical
     /// relative paths match nothing.
     pub fn ignores(&self, path: &str) -> bool {
-        let covers = |entry: &str| {
-            path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        DEFAULT_IGNORED.iter().any(|entry| covers(entry))
-            || self.ignore_paths.iter().any(|entry| !entry.is_empty() && covers(entry))
+        let ignored = |path: &str| DEFAULT_IGNORED.contains(&path) || self.ignored.contains(path);
+        let folders = path.rmatch_indices('/').filter_map(|(at, _)| path.get(..at));
+        std::iter::once(path).chain(folders).any(|part| !part.is_empty() && ignored(part))
     }
 
     /// The resources by name, in code-point order of the names as OMS lists them.
@@ -410,6 +319,7 @@ fn canonical_number(text: &str) -> Option<u64> {
 }
 
 /// Shards start where the one before ended, have the shard size, and only the last is shorter.
+/// There is at least one: a file without bytes has no shard and so cannot be listed.
 fn check_tiling(
     path: &ResourcePath,
     shards: &[Shard],
@@ -417,6 +327,9 @@ fn check_tiling(
 ) -> Result<(), ManifestError> {
     let Method::Shards { size } = method else { return Ok(()) };
     let mut expected_start = 0u64;
+    if shards.is_empty() {
+        return Err(ManifestError::Tiling { name: path.to_string(), expected_start, size });
+    }
     for (at, shard) in shards.iter().enumerate() {
         let length = shard.end.checked_sub(shard.start).unwrap_or(0);
         let last = at + 1 == shards.len();

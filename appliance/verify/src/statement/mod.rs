@@ -4,11 +4,13 @@
 //! holds one holds what a trusted signer signed.
 
 mod compose;
+mod error;
 mod manifest;
 mod raw;
 
 pub use compose::compose;
-pub use manifest::{Manifest, ManifestError, ManifestFile, Method, Pieces, Shard, DEFAULT_SHARD_SIZE};
+pub use error::ManifestError;
+pub use manifest::{Manifest, ManifestFile, Method, Pieces, Shard, DEFAULT_SHARD_SIZE};
 
 use crate::budget::Budget;
 use crate::hash::Sha256Digest;
@@ -67,8 +69,8 @@ pub enum StatementError {
     /// the number of subjects is not one
     #[error("the statement has {0} subjects instead of one")]
     SubjectCount(usize),
-    /// the subject has no name
-    #[error("the subject has an empty name")]
+    /// the subject has no name, or one longer than the budget of a path
+    #[error("the subject's name is empty or too long")]
     SubjectName,
     /// the subject has no SHA-256 digest in lower-case hexadecimal
     #[error("the subject has no digest `sha256` in lower-case hexadecimal")]

@@ -99,7 +99,7 @@ fn parse_current(
     let [subject] = raw.subject.as_slice() else {
         return Err(StatementError::SubjectCount(raw.subject.len()));
     };
-    if subject.name.is_empty() {
+    if subject.name.is_empty() || subject.name.len() > budget.name_bytes {
         return Err(StatementError::SubjectName);
     }
     let stated = subject

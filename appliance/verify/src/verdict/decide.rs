@@ -57,7 +57,8 @@ pub struct Case<'a> {
     pub bundles: Vec<BundleOutcome>,
     /// What was observed of the files; `None` when no bundle was admitted and none was read.
     pub observed: Option<Observed>,
-    /// What content inspection found; every observed file must have a finding.
+    /// What content inspection found; every file with the signed digest must
+    /// have a finding when content is restricted.
     pub findings: Vec<Finding>,
     /// The checks that content inspection ran.
     pub checks: Vec<String>,
@@ -139,6 +140,11 @@ impl Verdict {
         &self.checks
     }
 
+    /// SHA-256 of the bundle whose manifest was decided about, when one was admitted.
+    pub fn admitted_bundle(&self) -> Option<Sha256Digest> {
+        self.admitted.first().map(Admitted::digest)
+    }
+
     /// The root digest of the first admitted bundle as its signer listed the resources.
     pub fn source_root(&self) -> Option<Sha256Digest> {
         self.admitted.first().map(|admitted| admitted.statement().root())
@@ -165,7 +171,7 @@ pub fn decide(case: Case<'_>) -> Verdict {
             let manifest = first.statement().manifest();
             files = judge.files(manifest, &observed);
             judge.unlisted(&observed, &counted);
-            judge.content(&observed, &findings);
+            judge.content(&files, &findings);
             judge.reasons.extend(observed.problems);
         }
         // Deny by default: a decision without an observation is a refusal, whatever was admitted.
@@ -175,10 +181,12 @@ pub fn decide(case: Case<'_>) -> Verdict {
         }
         _ => {}
     }
-    let subject_name = admitted
-        .first()
-        .and_then(|admitted| admitted.statement().subject_name())
-        .map_or(alleged_name, str::to_owned);
+    // An admitted model is named after signed data or, in the legacy format, which signs no name,
+    // by a constant: never after the carrier's folder.
+    let subject_name = match admitted.first() {
+        Some(admitted) => admitted.statement().subject_name().unwrap_or("model").to_owned(),
+        None => alleged_name,
+    };
     let Judge { mut reasons, mut warnings, .. } = judge;
     reasons.sort();
     reasons.dedup();
@@ -232,7 +240,8 @@ impl Judge<'_> {
             }
         }
         let distinct = distinct_signers(admitted);
-        let enough = distinct >= self.policy.require;
+        // Whatever the policy requires, no signer is never enough.
+        let enough = distinct >= self.policy.require.max(1);
         let refused: Vec<Reason> = refused.into_iter().flatten().collect();
         if enough {
             self.warnings.extend(refused);
@@ -308,8 +317,9 @@ impl Judge<'_> {
         }
     }
 
-    /// What is inside the files, under `[content]`.
-    fn content(&mut self, observed: &Observed, findings: &[Finding]) {
+    /// What is inside the files, under `[content]`. A file that is refused for its bytes needs no
+    /// finding.
+    fn content(&mut self, matching: &[(ManifestFile, u64)], findings: &[Finding]) {
         let rules = &self.policy.content;
         if rules.remote_code == RemoteCode::Reject {
             for finding in findings {
@@ -323,9 +333,10 @@ impl Judge<'_> {
         }
         let Some(allow) = &rules.allow else { return };
         let inspected: BTreeSet<&str> = findings.iter().map(|f| f.path.as_str()).collect();
-        for path in observed.files.keys().filter(|path| !inspected.contains(path.as_str())) {
+        let matching = matching.iter().map(|(file, _)| file.path.as_str());
+        for path in matching.filter(|path| !inspected.contains(path)) {
             let reason = Reason::new(Code::ContentUnknown, "the file was not inspected");
-            self.reasons.push(reason.about(path.as_str()).by_rule("content.allow"));
+            self.reasons.push(reason.about(path).by_rule("content.allow"));
         }
         for finding in findings {
             let path = finding.path.as_str();
@@ -351,29 +362,16 @@ impl Judge<'_> {
 
 /// How many signers differ from each other both in key and in identity.
 ///
-/// Counted in the order of the bundles: a signer counts when neither its key nor any of its names
-/// has counted before. That never counts more than there are.
+/// Counted in the order of the bundles: a signer counts when it has neither key nor name in common
+/// with one that has counted before. That never counts more than there are.
 fn distinct_signers(admitted: &[Admitted]) -> usize {
-    let mut keys = BTreeSet::new();
-    let mut names = BTreeSet::new();
-    let mut count = 0;
+    let mut counted: Vec<&Signer> = Vec::new();
     for signer in admitted.iter().map(Admitted::signer) {
-        let own = names_of(signer);
-        if !keys.contains(&signer.key.fingerprint()) && names.is_disjoint(&own) {
-            keys.insert(signer.key.fingerprint());
-            names.extend(own);
-            count += 1;
+        if !counted.iter().any(|other| signer.may_be_same(other)) {
+            counted.push(signer);
         }
     }
-    count
-}
-
-/// Every name that a signer goes by.
-fn names_of(signer: &Signer) -> BTreeSet<String> {
-    let Some(path) = &signer.path else { return BTreeSet::from([signer.identity.clone()]) };
-    let leaf = path.leaf();
-    let alternative = [leaf.san_emails(), leaf.san_dns(), leaf.san_uris()].into_iter().flatten();
-    std::iter::once(leaf.subject()).chain(alternative).filter(|name| !name.is_empty()).collect()
+    counted.len()
 }
 
 /// How what was read differs from what was signed.

@@ -14,3 +14,6 @@ pub use payload::{
     VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, VerdictFile, compose,
 };
 pub use receive::{ReceivedVerdict, VerdictError, VerdictTrust, receive};
+
+#[cfg(test)]
+mod tests;

@@ -212,7 +212,9 @@ fn chain_with_intermediates(
         if chain.len() >= budget.certificates {
             break;
         }
-        let der = crate::dsse::decode_some(text).ok_or(VerdictError::Field("intermediates"))?;
+        let der = crate::dsse::decode_some(text)
+            .filter(|der| der.len() <= budget.certificate_bytes)
+            .ok_or(VerdictError::Field("intermediates"))?;
         let certificate =
             Certificate::from_der(&der).map_err(|_| VerdictError::Field("intermediates"))?;
         chain.push(certificate);
@@ -263,12 +265,20 @@ fn read(
         if resigned.is_none() || manifest.root() != subject_digest || !detail.reasons.is_empty() {
             return Err(VerdictError::Field("verificationResult"));
         }
+    } else if resigned.is_some() {
+        return Err(VerdictError::Field("verificationResult"));
+    }
+    // Sequence numbers start at 1.
+    let sequence =
+        detail.sequence.filter(|n| *n > 0).ok_or(VerdictError::Field("sequence"))?;
+    if UnixTime::parse_rfc3339(&predicate.time_verified).is_none() {
+        return Err(VerdictError::Field("timeVerified"));
     }
     Ok(ReceivedVerdict {
         passed,
         subject_name: subject.name.clone().unwrap_or_default(),
         subject_digest,
-        sequence: detail.sequence.ok_or(VerdictError::Field("sequence"))?,
+        sequence,
         verifier: predicate.verifier.id,
         time: predicate.time_verified,
         reasons: detail

@@ -19,23 +19,37 @@ fn cross_certificates_in_a_loop_end() {
 
 #[test]
 fn many_ways_that_lead_nowhere_use_up_the_candidates() {
-    // Two certificates for each of seven CAs: 128 ways through equal names and keys.
-    let mut chain = Vec::new();
-    let top = Entity::self_signed(ca("Level 7"));
-    let mut above = Entity::self_signed_with(ca("Level 7"), same_key(&top.key));
-    for level in (0..7).rev() {
-        let name = format!("Level {level}");
-        let first = above.issue(ca(&name));
-        let mut second = ca(&name);
-        second.serial_number = Some(rcgen::SerialNumber::from(1000_u64 + level));
-        chain.push(above.issue_with(second, same_key(&first.key)).certificate);
-        chain.push(first.certificate.clone());
-        above = first;
+    // With six levels every way is a dead end, with seven it is too long as well.
+    for levels in [6, 7] {
+        // Two certificates for each CA: 64 and 128 ways through equal names and keys.
+        let mut chain = Vec::new();
+        let mut above = Entity::self_signed(ca("Top"));
+        for level in 0..levels {
+            let name = format!("Level {level}");
+            let first = above.issue(ca(&name));
+            let mut second = ca(&name);
+            second.serial_number = Some(rcgen::SerialNumber::from(1000_u64 + level));
+            chain.push(above.issue_with(second, same_key(&first.key)).certificate);
+            chain.push(first.certificate.clone());
+            above = first;
+        }
+        chain.insert(0, above.issue(leaf("Signer")).certificate);
+        let question = Question::about(chain, vec![Entity::self_signed(ca("Root")).anchor()]);
+        assert_eq!(question.refusal(), PathError::Budget(Limit::Candidates));
+        assert_eq!(question.code(), Code::SignaturePathBudget);
     }
-    chain.insert(0, above.issue(leaf("Signer")).certificate);
-    let question = Question::about(chain, vec![Entity::self_signed(ca("Root")).anchor()]);
-    assert_eq!(question.refusal(), PathError::Budget(Limit::Candidates));
-    assert_eq!(question.code(), Code::SignaturePathBudget);
+}
+
+#[test]
+fn copies_of_a_certificate_are_one_step() {
+    let upper = Entity::self_signed(ca("Top")).issue(ca("Upper"));
+    let lower = upper.issue(ca("Lower"));
+    let signer = lower.issue(leaf("Signer"));
+    let mut chain = vec![&signer];
+    chain.extend([&lower; 7]);
+    chain.extend([&upper; 7]);
+    let stranger = Entity::self_signed(ca("Root"));
+    assert_eq!(Question::new(&chain, &[&stranger]).code(), Code::SignatureUntrustedAnchor);
 }
 
 #[test]

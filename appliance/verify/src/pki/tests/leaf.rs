@@ -2,8 +2,8 @@
 
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose as Eku, IsCa, KeyPair, KeyUsagePurpose};
 
-use super::maker::{Entity, Question, ThreeTiers, ca, leaf, same_key};
-use crate::pki::{LeafProfile, PathError, RevocationMode, RevocationStatus};
+use super::maker::{Entity, Question, ThreeTiers, anchor, ca, leaf, same_key};
+use crate::pki::{Certificate, LeafProfile, PathError, RevocationMode, RevocationStatus};
 use crate::reason::Code;
 
 fn with_leaf(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Question {
@@ -134,6 +134,19 @@ fn a_pinned_leaf_gets_every_check() {
 
 #[test]
 fn a_leaf_that_a_ca_issued_is_not_trusted_by_pinning_it() {
-    let pki = ThreeTiers::new();
-    assert_eq!(Question::new(&[&pki.leaf], &[&pki.leaf]).code(), Code::SignatureUntrustedAnchor);
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let root = Entity::self_signed_with(ca("Root"), key);
+    let signer = root.issue(leaf("Signer"));
+    assert_eq!(Question::new(&[&signer], &[&signer]).code(), Code::SignatureUntrustedAnchor);
+}
+
+#[test]
+fn a_pinned_leaf_has_a_good_signature() {
+    let signer = Entity::self_signed(leaf("Signer"));
+    let mut der = signer.certificate.der().to_vec();
+    let last = der.len() - 1;
+    der[last] ^= 1;
+    let tampered = Certificate::from_der(&der).unwrap();
+    let question = Question::about(vec![tampered.clone()], vec![anchor(&tampered)]);
+    assert!(question.ask().is_err());
 }

@@ -1,6 +1,7 @@
 //! Reading certificates and CRLs.
 
 use const_oid::ObjectIdentifier;
+use der::{Any, Decode, Encode, Tag};
 use rcgen::{CustomExtension, SanType};
 
 use super::maker::{Entity, ThreeTiers, ca, extension, leaf, utc};
@@ -225,4 +226,41 @@ fn crls_that_are_not_supported_say_why() {
         Crl::parse(&root.odd_crl(twice, vec![])).unwrap_err(),
         CrlError::DuplicateExtension(oid)
     );
+}
+
+#[test]
+fn a_crl_names_one_algorithm_and_ends_where_it_ends() {
+    let root = Entity::self_signed(ca("Root"));
+    let der = root.odd_crl(vec![], vec![]);
+    let ecdsa_with_sha256 = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+    let mut two_algorithms = der.clone();
+    let outer = der.windows(10).rposition(|window| window == ecdsa_with_sha256).unwrap();
+    two_algorithms[outer + 9] = 0x03;
+    assert_eq!(Crl::parse(&two_algorithms).unwrap_err(), CrlError::AlgorithmMismatch);
+
+    // A NULL after the last field of TBSCertList.
+    let parts = Vec::<Any>::from_der(&der).unwrap();
+    let mut inner = parts[0].value().to_vec();
+    inner.extend([5, 0]);
+    let (algorithm, signature) = (parts[1].clone(), parts[2].clone());
+    let longer = vec![Any::new(Tag::Sequence, inner).unwrap(), algorithm, signature];
+    assert_eq!(Crl::parse(&longer.to_der().unwrap()).unwrap_err(), CrlError::Der);
+
+    // A NULL after the signature.
+    let mut outer = parts.clone();
+    outer.push(Any::null());
+    assert_eq!(Crl::parse(&outer.to_der().unwrap()).unwrap_err(), CrlError::Der);
+
+    let version_two = der.windows(3).position(|window| window == [2, 1, 1]).unwrap();
+    let mut version_one = der.clone();
+    version_one[version_two + 2] = 0;
+    assert_eq!(Crl::parse(&version_one).unwrap_err(), CrlError::Version);
+}
+
+#[test]
+fn an_issuer_has_a_name() {
+    let mut params = leaf("Signer");
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    let made = params.self_signed(&super::maker::new_key()).unwrap();
+    assert_eq!(Certificate::from_der(made.der()), Err(CertificateError::NoIssuer));
 }

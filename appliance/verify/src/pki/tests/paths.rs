@@ -83,6 +83,14 @@ fn a_root_of_the_same_name_with_another_key_is_not_trusted() {
 }
 
 #[test]
+fn a_ca_may_take_a_new_name_and_keep_its_key() {
+    let old = Entity::self_signed(ca("Old"));
+    let new = old.issue_with(ca("New"), same_key(&old.key));
+    let signer = new.issue(leaf("Signer"));
+    assert!(Question::new(&[&signer, &new], &[&old]).ask().is_ok());
+}
+
+#[test]
 fn issuer_names_compare_without_case_and_spaces() {
     let key = new_key();
     let root = Entity::self_signed_with(ca("Root  One"), same_key(&key));

@@ -1,8 +1,14 @@
 //! Revocation in every mode.
 
+use der::Encode;
+use der::asn1::Ia5String;
 use rcgen::{
-    CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, KeyUsagePurpose, date_time_ymd,
+    CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, CustomExtension, KeyUsagePurpose,
+    date_time_ymd,
 };
+use x509_cert::ext::pkix::CrlDistributionPoints;
+use x509_cert::ext::pkix::crl::dp::{DistributionPoint, Reasons};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
 use super::maker::{DAY, Entity, NOW, Question, ThreeTiers, ca, extension, leaf};
 use crate::pki::{
@@ -202,6 +208,37 @@ fn scopes_must_fit() {
         vec![crl_of(&pki.root), pki.middle.crl(&[], |_| ())],
     );
     assert_eq!(why(&bad), WhyUnknown::Scope);
+}
+
+#[test]
+fn a_distribution_point_for_some_reasons_or_another_issuer_does_not_fit() {
+    const URI: &str = "http://crl.example/users";
+    let full_name = |uri: &str| {
+        let uri = GeneralName::UniformResourceIdentifier(Ia5String::new(uri).unwrap());
+        Some(DistributionPointName::FullName(vec![uri]))
+    };
+    let reasons = Some(Reasons::KeyCompromise.into());
+    let crl_issuer = Some(vec![GeneralName::DnsName(Ia5String::new("other").unwrap())]);
+    for (reasons, crl_issuer, good) in
+        [(None, None, true), (reasons, None, false), (None, crl_issuer, false)]
+    {
+        let point = DistributionPoint { distribution_point: full_name(URI), reasons, crl_issuer };
+        let points = CrlDistributionPoints(vec![point]).to_der().unwrap();
+        let mut params = leaf("Signer");
+        params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 31], points)];
+        let pki = ThreeTiers::with(ca("Root"), ca("Middle"), params);
+        let crl = pki.middle.crl(&[], |p| {
+            let distribution_point = CrlDistributionPoint { uris: vec![URI.to_owned()] };
+            p.issuing_distribution_point =
+                Some(CrlIssuingDistributionPoint { distribution_point, scope: None });
+        });
+        let crls = vec![pki.root.crl(&[], |_| ()), crl];
+        let question = question(&pki, RevocationMode::Require, crls);
+        assert_eq!(question.ask().is_ok(), good);
+        if !good {
+            assert_eq!(why(&question), WhyUnknown::Scope);
+        }
+    }
 }
 
 #[test]

@@ -35,6 +35,15 @@ fn sha1_is_never_accepted() {
 }
 
 #[test]
+fn pss_uses_one_hash_and_a_salt_of_its_length() {
+    let root = anchor(&fixture!("rsa-2048-root"));
+    for leaf in [fixture!("pss-mixed-hashes"), fixture!("pss-short-salt")] {
+        let question = Question::about(vec![leaf], vec![root.clone()]);
+        assert!(matches!(question.refusal(), PathError::SignatureAlgorithm { .. }));
+    }
+}
+
+#[test]
 fn a_ca_with_rsa_1024_is_refused() {
     let chain = vec![fixture!("under-rsa-1024")];
     let question = Question::about(chain, vec![anchor(&fixture!("rsa-1024-root"))]);

@@ -1,0 +1,54 @@
+//! `digest`: the root digest of a model (OMS v1.0, section 6.5.1).
+
+use std::path::PathBuf;
+
+use oms_verify::budget::Budget;
+use oms_verify::reason::Printable;
+use serde::Serialize;
+
+use super::sign::ManifestArgs;
+use super::{Done, print, print_json};
+use crate::present::Outcome;
+use crate::progress::Progress;
+use crate::sign::hash_model;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The model: a folder or a file
+    model: PathBuf,
+    #[command(flatten)]
+    manifest: ManifestArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema: &'static str,
+    model: String,
+    root_digest: String,
+    files: usize,
+    resources: usize,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let progress = Progress::visible("hashing");
+    let plan = args.manifest.plan(None);
+    let hashed = hash_model(&args.model, &plan, &Budget::default(), &progress)?;
+    drop(progress);
+    let root = hashed.manifest.root();
+    if args.json {
+        print_json(&Document {
+            schema: "urn:oms-appliance:digest:1",
+            model: hashed.name,
+            root_digest: root.to_hex(),
+            files: hashed.manifest.files().len(),
+            resources: hashed.manifest.resources(),
+        });
+    } else {
+        print(&format!("sha256:{root}  {}\n", Printable(&hashed.name)));
+    }
+    Ok(Outcome::Passed)
+}

@@ -1,0 +1,102 @@
+//! The commands, one file each. Results go to standard output, everything else to standard error.
+
+mod digest;
+mod hsm;
+mod ingest;
+mod inspect;
+mod policy;
+mod sign;
+mod verdict;
+mod verify;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use oms_verify::reason::Reason;
+use serde::Serialize;
+
+use crate::outbound::VERSION;
+use crate::present::{Outcome, reasons_text};
+
+/// Lets AI models into isolated networks: verifies OpenSSF Model Signing bundles offline, decides
+/// by policy, re-signs under the corporate key and publishes for a data diode.
+#[derive(Parser)]
+#[command(name = "oms-appliance", version = VERSION, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 accepted or done, 1 refused, 2 wrong usage or configuration, \
+3 could not decide (I/O, HSM, resources): nothing released.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Decide about a model where it lies
+    Verify(verify::Args),
+    /// Ingest every model of a carrier: verify, copy, re-sign, publish
+    Ingest(ingest::Args),
+    /// Sign a model: make an OMS bundle
+    Sign(sign::Args),
+    /// Show the root digest of a model
+    Digest(digest::Args),
+    /// Show what a bundle alleges, or what a model file is
+    Inspect(inspect::Args),
+    /// Check and explain policies
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Check a verdict on the receiving side
+    #[command(subcommand)]
+    Verdict(verdict::Command),
+    /// List and check PKCS#11 tokens and keys
+    #[command(subcommand)]
+    Hsm(hsm::Command),
+}
+
+/// What a command gives: an outcome, after it has printed its result.
+type Done = Result<Outcome, Vec<Reason>>;
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap prints either where it belongs.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = match cli.command {
+        Command::Verify(args) => verify::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Digest(args) => digest::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Policy(command) => policy::run(&command),
+        Command::Verdict(command) => verdict::run(&command),
+        Command::Hsm(command) => hsm::run(&command),
+    };
+    let outcome = done.unwrap_or_else(|reasons| {
+        warn(&reasons_text("error", &reasons));
+        Outcome::of(&reasons)
+    });
+    ExitCode::from(outcome.exit_code())
+}
+
+/// Prints a result. A reader that went away is not an error.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Prints one JSON document.
+fn print_json(document: &impl Serialize) {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    print(&text);
+}
+
+/// Prints what is not the result.
+fn warn(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,138 @@
+//! `verdict verify`: what the receiving side of the diode runs.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use oms_verify::budget::Budget;
+use oms_verify::key::PublicKey;
+use oms_verify::reason::{Code, Printable, Reason};
+use oms_verify::time::UnixTime;
+use oms_verify::verdict::{ReasonDetail, ReceivedVerdict};
+
+use super::verify::parse_time;
+use super::{Done, print, print_json};
+use crate::bounded;
+use crate::pipeline::now;
+use crate::present::{Outcome, reasons_text};
+use crate::progress::Progress;
+use crate::receive::{ReceiverTrust, check_entry};
+use crate::trust::{Guard, load_anchors, load_crls};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Check an entry: its verdict, its re-signed bundle and its files together
+    Verify(Args),
+}
+
+#[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("trust").required(true).args(["roots", "key"])))]
+pub(super) struct Args {
+    /// The entry: a folder as a station publishes it
+    path: PathBuf,
+    /// The folder of trust anchors: those of purpose `verdict` may vouch for verdicts, those of
+    /// purpose `code-signing` for the re-signed bundle
+    #[arg(long, value_name = "DIR")]
+    roots: Option<PathBuf>,
+    /// The station's verdict key, a public key in PEM
+    #[arg(long, value_name = "PEM")]
+    key: Option<PathBuf>,
+    /// The verifier's URI: the id of the station that is expected
+    #[arg(long, value_name = "URI")]
+    verifier: String,
+    /// The folder of CRLs
+    #[arg(long, value_name = "DIR", requires = "roots")]
+    crls: Option<PathBuf>,
+    /// The time of validation, RFC 3339 [default: the clock's]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<UnixTime>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Bytes of a file with a public key.
+const KEY_LIMIT: u64 = 64 << 10;
+
+pub(super) fn run(command: &Command) -> Done {
+    let Command::Verify(args) = command;
+    match check(args) {
+        Ok((verdict, reasons)) => {
+            if args.json {
+                print_json(&document(Some(&verdict), &reasons));
+            } else {
+                print(&text(&verdict, &reasons));
+            }
+            Ok(Outcome::of(&reasons))
+        }
+        Err(reason) if args.json => {
+            print_json(&document(None, std::slice::from_ref(&reason)));
+            Ok(Outcome::of(&[reason]))
+        }
+        Err(reason) => Err(vec![reason]),
+    }
+}
+
+fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
+    let guard = Guard::default().against(&args.path);
+    let trust = match (&args.key, &args.roots) {
+        (Some(file), _) => {
+            let wrong = |detail: String| {
+                Reason::new(Code::PolicyKey, detail).about(file.display().to_string())
+            };
+            guard.check(file)?;
+            let pem = bounded::read(file, KEY_LIMIT).map_err(|error| wrong(error.to_string()))?;
+            ReceiverTrust::Key(PublicKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?)
+        }
+        (None, Some(roots)) => {
+            let anchors = load_anchors(roots, &guard)?;
+            let crls = match &args.crls {
+                Some(folder) => load_crls(Some(folder), &Budget::default(), &guard)?.0,
+                None => Vec::new(),
+            };
+            ReceiverTrust::Anchors { anchors, crls }
+        }
+        (None, None) => {
+            return Err(Reason::new(Code::ConfigUsage, "give --roots or --key"));
+        }
+    };
+    let progress = Progress::visible("checking");
+    check_entry(&args.path, &args.verifier, &trust, args.at.unwrap_or_else(now), &progress)
+}
+
+fn document(verdict: Option<&ReceivedVerdict>, reasons: &[Reason]) -> serde_json::Value {
+    let outcome = Outcome::of(reasons);
+    serde_json::json!({
+        "schema": "urn:oms-appliance:verdict-verify:1",
+        "result": outcome,
+        "exitCode": outcome.exit_code(),
+        "verdict": verdict.map(|verdict| serde_json::json!({
+            "passed": verdict.passed,
+            "model": verdict.subject_name,
+            "sha256": verdict.subject_digest.to_hex(),
+            "sequence": verdict.sequence,
+            "verifier": verdict.verifier,
+            "time": verdict.time,
+            "files": verdict.files.len(),
+            "refusedBecause": verdict.reasons,
+        })),
+        "reasons": reasons.iter().map(ReasonDetail::from).collect::<Vec<_>>(),
+    })
+}
+
+fn text(verdict: &ReceivedVerdict, reasons: &[Reason]) -> String {
+    let word = if reasons.is_empty() { "GOOD" } else { "DO NOT USE" };
+    let mut text = format!(
+        "{word}: {}\n  verdict  {} of {}, {}\n  sha256   {}\n  files    {}\n",
+        Printable(&verdict.subject_name),
+        verdict.sequence,
+        verdict.verifier,
+        Printable(&verdict.time),
+        verdict.subject_digest,
+        verdict.files.len()
+    );
+    for reason in &verdict.reasons {
+        text.push_str(&format!("  refused  {}\n", Printable(reason)));
+    }
+    text.push_str(&reasons_text("because", reasons));
+    text
+}

@@ -1,0 +1,199 @@
+//! `verify`: decides about a model where it lies.
+
+use std::path::{Path, PathBuf};
+
+use oms_sys::beneath::Root;
+use oms_verify::pki::LeafProfile;
+use oms_verify::reason::{Class, Code, Reason};
+use oms_verify::time::UnixTime;
+use oms_verify::verdict::{self, StationFacts, Verdict};
+
+use super::{Done, print, print_json};
+use crate::config::station_certificates;
+use crate::intake::{Source, refusal_or_failure};
+use crate::keys::KeyRef;
+use crate::media::bundle_of;
+use crate::outbound::VERSION;
+use crate::pipeline::{BundleFile, Terms, examine, now, read_bundle};
+use crate::present::{Outcome, VerifyDocument, verdict_text};
+use crate::progress::Progress;
+use crate::signer::{Shape, Signer, read_chain};
+use crate::trust::{Guard, Trust, TrustPaths};
+
+/// Where a station's configuration is, to know its keys.
+const STATION: &str = "/etc/oms-appliance/station.toml";
+/// `verifier.id` of verdicts that no station made.
+const IN_PLACE: &str = "urn:oms-appliance:in-place";
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The model: a folder or a file
+    #[arg(default_value = ".")]
+    model: PathBuf,
+    /// The policy: a name in /etc/oms-appliance/policies, or a path that contains a `/`
+    #[arg(long)]
+    policy: PathBuf,
+    /// The bundle, repeatable [default: MODEL/model.sig, a single *.sig in MODEL, MODEL.sig, or
+    /// model.sig beside MODEL]
+    #[arg(long = "bundle", value_name = "FILE")]
+    bundles: Vec<PathBuf>,
+    /// The folder of trust anchors with its roots.toml [default: /etc/oms-appliance/roots]
+    #[arg(long, value_name = "DIR")]
+    roots: Option<PathBuf>,
+    /// The folder of CRLs [default: /etc/oms-appliance/crls]
+    #[arg(long, value_name = "DIR")]
+    crls: Option<PathBuf>,
+    /// The time of validation, RFC 3339 [default: the clock's]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<UnixTime>,
+    /// Write a signed verdict of mode in-place to this file
+    #[arg(long, value_name = "OUT", requires = "signer")]
+    verdict: Option<PathBuf>,
+    /// The key of the verdict: a PEM file or a PKCS#11 URI, not one of the station's
+    #[arg(long, value_name = "KEY", requires = "verdict")]
+    signer: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn parse_time(text: &str) -> Result<UnixTime, String> {
+    UnixTime::parse_rfc3339(text)
+        .ok_or_else(|| "expected RFC 3339, such as 2026-03-01T12:00:00Z".to_owned())
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    match decide(args) {
+        Ok(verdict) => {
+            if args.json {
+                print_json(&VerifyDocument::decided(&verdict));
+            } else {
+                print(&verdict_text(&verdict));
+            }
+            Ok(Outcome::of(verdict.reasons()))
+        }
+        Err(reason) if args.json => {
+            let reasons = [reason];
+            print_json(&VerifyDocument::failed(&reasons));
+            Ok(Outcome::of(&reasons))
+        }
+        Err(reason) => Err(vec![reason]),
+    }
+}
+
+fn decide(args: &Args) -> Result<Verdict, Reason> {
+    let source = Source::at(&args.model)?;
+    let guard = Guard::default().against(&args.model);
+    let paths = TrustPaths {
+        policy: args.policy.clone(),
+        roots: args.roots.clone(),
+        crls: args.crls.clone(),
+    };
+    let trust = Trust::load(&paths, &guard)?;
+    let signer = args.signer.as_deref().map(verdict_signer).transpose()?;
+    let terms =
+        Terms { trust: &trust, time: args.at.unwrap_or_else(now), leaf: LeafProfile::Strict };
+    let bundles = bundles(args, &trust)?;
+    let name = name_of(&args.model);
+    let progress = Progress::visible(&name);
+    let verdict = examine(&name, &source, &bundles, terms, None, &progress)?;
+    drop(progress);
+    if let (Some(out), Some(signer)) = (&args.verdict, signer) {
+        write_verdict(out, &signer, &verdict, &trust)?;
+    }
+    Ok(verdict)
+}
+
+/// The model's name for people.
+fn name_of(model: &Path) -> String {
+    let canonical = model.canonicalize().unwrap_or_else(|_| model.to_owned());
+    canonical.file_name().map_or_else(|| "model".to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+fn bundles(args: &Args, trust: &Trust) -> Result<Vec<BundleFile>, Reason> {
+    let paths = match args.bundles.as_slice() {
+        [] => match bundle_of(&args.model) {
+            Ok(path) => vec![path],
+            // A model without a bundle is refused by the decision, like any other.
+            Err(reason) if reason.code == Code::BundleMissing => Vec::new(),
+            Err(reason) => return Err(reason),
+        },
+        named => named.to_vec(),
+    };
+    paths.iter().map(|path| bundle_file(&args.model, path, trust)).collect()
+}
+
+/// Reads a bundle. Its folder is the operator's choice; the file itself is opened like anything
+/// that a carrier holds.
+fn bundle_file(model: &Path, path: &Path, trust: &Trust) -> Result<BundleFile, Reason> {
+    let shown = path.display().to_string();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Some(name), Ok(folder)) =
+        (path.file_name().and_then(|n| n.to_str()), folder.canonicalize())
+    else {
+        return Err(Reason::new(Code::MediaNotFound, "there is no such bundle").about(shown));
+    };
+    let unreadable = |error: std::io::Error| {
+        Reason::new(Code::BundleUnreadable, error.to_string()).about(&shown)
+    };
+    let root = Root::open(&folder).map_err(unreadable)?;
+    let content = match root.file(name) {
+        Ok(file) => read_bundle(&file, name, &trust.policy.budget)?,
+        Err(error) => {
+            let reason = refusal_or_failure(error, name);
+            match reason.code {
+                Code::ManifestMissingFile => {
+                    let detail = "there is no such bundle";
+                    return Err(Reason::new(Code::MediaNotFound, detail).about(shown));
+                }
+                code if code.class() == Class::Refusal => Err((None, reason)),
+                _ => return Err(reason),
+            }
+        }
+    };
+    let inside = model.canonicalize().ok().filter(|model| model.is_dir()).and_then(|model| {
+        let full = folder.join(name);
+        full.strip_prefix(model).ok().and_then(|inside| inside.to_str()).map(str::to_owned)
+    });
+    Ok(BundleFile { name: name.to_owned(), in_model: inside, content })
+}
+
+/// Opens the key of a verdict in place, unless it is one of the station's.
+fn verdict_signer(text: &str) -> Result<Signer, Reason> {
+    let key = KeyRef::parse(text, Path::new("")).map_err(|error| Reason::from(&error))?;
+    let signer = Signer::open(&key, &[])?;
+    for file in station_certificates(Path::new(STATION))? {
+        let leaf = read_chain(&file)?.into_iter().next();
+        if leaf.is_some_and(|leaf| leaf.public_key().is_ok_and(|k| k == signer.public_key())) {
+            let detail = format!("the key is the one of {}", file.display());
+            return Err(Reason::new(Code::ConfigStationKey, detail));
+        }
+    }
+    Ok(signer)
+}
+
+fn write_verdict(
+    out: &Path,
+    signer: &Signer,
+    verdict: &Verdict,
+    trust: &Trust,
+) -> Result<(), Reason> {
+    let payload = verdict::compose(
+        verdict,
+        &StationFacts {
+            verifier: IN_PLACE,
+            version: VERSION,
+            ledger: None,
+            resigned: None,
+            protection: signer.protection(),
+            intermediates: &[],
+            crls: &trust.crl_digests,
+            sandbox: "none",
+            clock: "system",
+        },
+    );
+    let bundle = signer.sign(&payload, Shape::Leaf)?;
+    oms_sys::durable::replace(out, &bundle, 0o644).map_err(|error| {
+        Reason::new(Code::OutboundWrite, error.to_string()).about(out.display().to_string())
+    })
+}

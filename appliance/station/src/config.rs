@@ -1,0 +1,234 @@
+//! `station.toml`: what a person wrote becomes checked settings, once.
+
+use std::path::{Path, PathBuf};
+
+use oms_verify::reason::{Code, Reason};
+use rustix::fs::{Access, AtFlags, CWD, StatxFlags, accessat, statx};
+use serde::Deserialize;
+
+use crate::keys::KeyRef;
+use crate::trust::{Guard, TrustPaths, guarded_read};
+
+const CONFIG_LIMIT: u64 = 1 << 20;
+
+/// A station's settings. Paths are absolute or relative to the current folder.
+#[derive(Debug)]
+pub struct Config {
+    /// `verifier.id`, and a URI in the subjectAltName of the verdict certificate.
+    pub id: String,
+    /// The folder of the record.
+    pub state: PathBuf,
+    /// Policy, anchors and CRLs.
+    pub trust: TrustPaths,
+    /// Quarantine and staging.
+    pub spool: PathBuf,
+    /// What the diode empties.
+    pub outbound: PathBuf,
+    /// The key of verdicts.
+    pub verdict: KeyConfig,
+    /// The key of re-signed bundles.
+    pub resign: KeyConfig,
+}
+
+/// A key with its chain.
+#[derive(Debug)]
+pub struct KeyConfig {
+    /// Where the key is.
+    pub key: KeyRef,
+    /// A PEM file with its chain, leaf first; none for a bare key.
+    pub certificate: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    station: RawStation,
+    keys: RawKeys,
+    #[serde(default)]
+    outbound: RawOutbound,
+    /// For the sandbox of the daemon's signer. Read strictly already, so that one configuration
+    /// serves all versions.
+    #[serde(default, rename = "hsm")]
+    _hsm: RawHsm,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStation {
+    id: String,
+    state: PathBuf,
+    policy: PathBuf,
+    roots: Option<PathBuf>,
+    crls: Option<PathBuf>,
+    spool: PathBuf,
+    outbound: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKeys {
+    verdict: RawKey,
+    resign: RawKey,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKey {
+    key: String,
+    certificate: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOutbound {
+    #[serde(default)]
+    profile: Profile,
+}
+
+/// How entries look in outbound.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Profile {
+    /// A folder for each entry.
+    #[default]
+    Tree,
+}
+
+/// What the PKCS #11 module itself needs.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHsm {
+    #[serde(default, rename = "sandbox")]
+    _sandbox: RawSandbox,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSandbox {
+    #[serde(default, rename = "read")]
+    _read: Vec<PathBuf>,
+    #[serde(default, rename = "write")]
+    _write: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Reads the file at `path`. `outbound` and `policy` of the command line come first.
+    ///
+    /// # Errors
+    /// A reason of class configuration.
+    pub fn load(
+        path: &Path,
+        policy: Option<&Path>,
+        outbound: Option<&Path>,
+        guard: &Guard,
+    ) -> Result<Self, Reason> {
+        let raw = parse(path, guard)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let key = |raw: RawKey| -> Result<KeyConfig, Reason> {
+            let key = KeyRef::parse(&raw.key, base).map_err(|error| Reason::from(&error))?;
+            Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
+        };
+        let RawConfig { station, keys, outbound: RawOutbound { profile: Profile::Tree }, .. } = raw;
+        let config = Config {
+            id: station.id,
+            state: base.join(station.state),
+            trust: TrustPaths {
+                policy: policy.map_or_else(|| base.join(&station.policy), Path::to_owned),
+                roots: station.roots.map(|folder| base.join(folder)),
+                crls: station.crls.map(|folder| base.join(folder)),
+            },
+            spool: base.join(station.spool),
+            outbound: outbound.map_or_else(|| base.join(&station.outbound), Path::to_owned),
+            verdict: key(keys.verdict)?,
+            resign: key(keys.resign)?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), Reason> {
+        if !is_uri(&self.id) {
+            let detail = format!("station.id is {:?}, which is not a URI", self.id);
+            return Err(Reason::new(Code::ConfigSyntax, detail));
+        }
+        for folder in [&self.state, &self.spool, &self.outbound] {
+            check_folder(folder)?;
+        }
+        check_spool(&self.spool, &self.outbound)
+    }
+}
+
+fn parse(path: &Path, guard: &Guard) -> Result<RawConfig, Reason> {
+    let wrong =
+        |detail: String| Reason::new(Code::ConfigSyntax, detail).about(path.display().to_string());
+    let bytes = guarded_read(path, CONFIG_LIMIT, guard, Code::ConfigPath)?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
+    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
+/// The keys that a station's configuration names, without opening or checking anything else: a
+/// verdict in place must not be signed with them.
+///
+/// # Errors
+/// When the configuration is there and cannot be read.
+pub fn station_certificates(path: &Path) -> Result<Vec<PathBuf>, Reason> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let base = path.parent().unwrap_or(Path::new(""));
+    let keys = parse(path, &Guard::default())?.keys;
+    let certificates = [keys.verdict.certificate, keys.resign.certificate];
+    Ok(certificates.into_iter().flatten().map(|file| base.join(file)).collect())
+}
+
+/// An absolute URI (RFC 3986) as far as it matters here: a scheme, a colon, and something that
+/// is printable ASCII.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        && !rest.is_empty()
+        && rest.chars().all(|c| c.is_ascii_graphic())
+}
+
+fn check_folder(folder: &Path) -> Result<(), Reason> {
+    let wrong = |detail: String| {
+        Err(Reason::new(Code::ConfigPath, detail).about(folder.display().to_string()))
+    };
+    match std::fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return wrong("it is not a folder".to_owned()),
+        Err(error) => return wrong(error.to_string()),
+    }
+    let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    match accessat(CWD, folder, access, AtFlags::EACCESS) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let detail = format!("the station may not write there: {error}");
+            Err(Reason::new(Code::OutboundWrite, detail).about(folder.display().to_string()))
+        }
+    }
+}
+
+/// The spool lies on outbound's file system, so that one rename publishes, and outside it, so that
+/// nothing in the making is ever seen.
+fn check_spool(spool: &Path, outbound: &Path) -> Result<(), Reason> {
+    let wrong = |detail: &str| {
+        Err(Reason::new(Code::ConfigSpool, detail).about(spool.display().to_string()))
+    };
+    let (Ok(inner), Ok(outer)) = (spool.canonicalize(), outbound.canonicalize()) else {
+        return wrong("it cannot be resolved");
+    };
+    if inner.starts_with(&outer) || outer.starts_with(&inner) {
+        return wrong("spool and outbound lie inside each other");
+    }
+    let place = |path: &Path| {
+        let flags = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+        let stat = statx(CWD, path, AtFlags::empty(), flags).ok()?;
+        Some((stat.stx_mnt_id, stat.stx_dev_major, stat.stx_dev_minor))
+    };
+    match (place(&inner), place(&outer)) {
+        (Some(a), Some(b)) if a == b => Ok(()),
+        _ => wrong("it lies on another file system than outbound"),
+    }
+}

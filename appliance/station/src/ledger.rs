@@ -1,0 +1,259 @@
+//! The station's record: which verdict comes next, and what was begun and not ended.
+//!
+//! ```text
+//!  begin(payload) ──synced──▶ pending.json ──publish──▶ commit ──synced──▶ head.json
+//! ```
+//!
+//! A payload is written down before it is signed. After a crash the same bytes are signed again,
+//! so a sequence number never stands for two payloads, and none is skipped.
+
+use std::path::{Path, PathBuf};
+
+use oms_sys::durable::{self, Lock};
+use oms_verify::hash::Sha256Digest;
+use oms_verify::reason::{Code, Reason};
+use oms_verify::verdict::Ledger as Position;
+use serde::{Deserialize, Serialize};
+
+const HEAD: &str = "head.json";
+const PENDING: &str = "pending.json";
+const LOCK: &str = "lock";
+const ARCHIVE: &str = "archive";
+/// Bytes of a record: a payload lists every file of a model.
+const RECORD_LIMIT: u64 = 1 << 30;
+
+/// The open record of a station. Only one process at a time has it.
+#[derive(Debug)]
+pub struct Ledger {
+    state: PathBuf,
+    head: Head,
+    pending: Option<Pending>,
+    _lock: Lock,
+}
+
+/// The last verdict that is out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    sequence: u64,
+    payload_sha256: String,
+}
+
+/// A decision that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// Its sequence number.
+    pub sequence: u64,
+    /// The name of its entry in outbound.
+    pub entry: String,
+    /// The name of its folder in the spool.
+    pub folder: String,
+    /// The payload of its verdict.
+    pub payload: String,
+}
+
+impl Ledger {
+    /// Opens the record in the folder `state`, which must exist.
+    ///
+    /// # Errors
+    /// When another process has it, or it cannot be read, or it is damaged.
+    pub fn open(state: &Path) -> Result<Self, Reason> {
+        let lock = Lock::try_take(&state.join(LOCK))
+            .map_err(|error| failed("locking the state", &error, state))?
+            .ok_or_else(|| {
+                let detail = "another process holds the lock";
+                Reason::new(Code::StateLocked, detail).about(state.display().to_string())
+            })?;
+        let archive = state.join(ARCHIVE);
+        match std::fs::create_dir(&archive) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(failed("making the archive", &error, &archive));
+            }
+            _ => {}
+        }
+        let first = Head { sequence: 0, payload_sha256: Sha256Digest::ZERO.to_hex() };
+        let head = read(&state.join(HEAD))?.unwrap_or(first);
+        let pending: Option<Pending> = read(&state.join(PENDING))?;
+        let mut ledger = Ledger { state: state.to_owned(), head, pending, _lock: lock };
+        ledger.previous()?;
+        // A crash between the two writes of `commit` leaves a record that has been dealt with.
+        if let Some(pending) = &ledger.pending {
+            if pending.sequence == ledger.head.sequence {
+                ledger.forget_pending()?;
+            } else if pending.sequence != ledger.head.sequence.saturating_add(1) {
+                return Err(damaged("pending.json does not follow head.json", state));
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// The place of the next verdict.
+    ///
+    /// # Errors
+    /// When the record is damaged.
+    pub fn next(&self) -> Result<Position, Reason> {
+        let sequence = self.head.sequence.checked_add(1);
+        let sequence = sequence.ok_or_else(|| damaged("no number is left", &self.state))?;
+        Ok(Position { sequence, previous: self.previous()? })
+    }
+
+    fn previous(&self) -> Result<Sha256Digest, Reason> {
+        Sha256Digest::from_hex(&self.head.payload_sha256)
+            .ok_or_else(|| damaged("head.json holds no digest", &self.state))
+    }
+
+    /// The decision that was begun and not ended, after a crash.
+    pub fn pending(&self) -> Option<&Pending> {
+        self.pending.as_ref()
+    }
+
+    /// Writes a decision down before it is signed.
+    ///
+    /// # Errors
+    /// When it cannot be made durable: then nothing was begun.
+    pub fn begin(&mut self, pending: Pending) -> Result<(), Reason> {
+        let path = self.state.join(PENDING);
+        write(&path, &pending)?;
+        self.pending = Some(pending);
+        Ok(())
+    }
+
+    /// Records that the decision that was begun is out.
+    ///
+    /// # Errors
+    /// When it cannot be made durable: the next start does it again.
+    pub fn commit(&mut self) -> Result<(), Reason> {
+        let Some(pending) = &self.pending else { return Ok(()) };
+        let head = Head {
+            sequence: pending.sequence,
+            payload_sha256: Sha256Digest::of(pending.payload.as_bytes()).to_hex(),
+        };
+        write(&self.state.join(HEAD), &head)?;
+        self.head = head;
+        self.forget_pending()
+    }
+
+    fn forget_pending(&mut self) -> Result<(), Reason> {
+        let path = self.state.join(PENDING);
+        std::fs::remove_file(&path)
+            .and_then(|()| durable::sync_folder_of(&path))
+            .map_err(|error| failed("removing a record", &error, &path))?;
+        self.pending = None;
+        Ok(())
+    }
+
+    /// Keeps a file of an entry in the station's own archive.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub fn archive(&self, entry: &str, file: &str, bytes: &[u8]) -> Result<(), Reason> {
+        let folder = self.archived(entry);
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(failed("making a folder in the archive", &error, &folder));
+            }
+            _ => {}
+        }
+        let path = folder.join(file);
+        durable::replace(&path, bytes, 0o640)
+            .and_then(|()| durable::sync_folder_of(&folder))
+            .map_err(|error| failed("writing to the archive", &error, &path))
+    }
+
+    /// The folder of an entry in the archive.
+    pub fn archived(&self, entry: &str) -> PathBuf {
+        self.state.join(ARCHIVE).join(entry)
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Reason> {
+    let bytes = match crate::bounded::read(path, RECORD_LIMIT) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("reading a record", &error, path)),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(&error.to_string(), path))
+}
+
+fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Reason> {
+    let bytes = serde_json::to_vec(value).map_err(|error| damaged(&error.to_string(), path))?;
+    durable::replace(path, &bytes, 0o600).map_err(|error| failed("writing a record", &error, path))
+}
+
+fn failed(what: &str, error: &std::io::Error, path: &Path) -> Reason {
+    Reason::new(Code::OutboundWrite, format!("{what}: {error}")).about(path.display().to_string())
+}
+
+fn damaged(what: &str, path: &Path) -> Reason {
+    Reason::new(Code::StateDamaged, what).about(path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(sequence: u64) -> Pending {
+        Pending {
+            sequence,
+            entry: format!("{sequence:012}-0-refused"),
+            folder: "f".to_owned(),
+            payload: format!("payload {sequence}"),
+        }
+    }
+
+    #[test]
+    fn numbers_have_no_holes_and_each_payload_names_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        let first = Position { sequence: 1, previous: Sha256Digest::ZERO };
+        assert_eq!(ledger.next().unwrap(), first);
+        ledger.begin(pending(1)).unwrap();
+        ledger.commit().unwrap();
+        drop(ledger);
+        let ledger = Ledger::open(dir.path()).unwrap();
+        let second = ledger.next().unwrap();
+        assert_eq!(second.sequence, 2);
+        assert_eq!(second.previous, Sha256Digest::of(b"payload 1"));
+    }
+
+    #[test]
+    fn what_was_begun_is_there_after_a_crash_and_keeps_its_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        ledger.begin(pending(1)).unwrap();
+        drop(ledger);
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        assert_eq!(ledger.pending(), Some(&pending(1)));
+        assert_eq!(ledger.next().unwrap().sequence, 1);
+        ledger.commit().unwrap();
+        assert_eq!(ledger.next().unwrap().sequence, 2);
+    }
+
+    #[test]
+    fn a_crash_between_the_writes_of_commit_does_not_count_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        ledger.begin(pending(1)).unwrap();
+        ledger.commit().unwrap();
+        write(&dir.path().join(PENDING), &pending(1)).unwrap();
+        drop(ledger);
+        let ledger = Ledger::open(dir.path()).unwrap();
+        assert_eq!(ledger.pending(), None);
+        assert_eq!(ledger.next().unwrap().sequence, 2);
+    }
+
+    #[test]
+    fn a_second_process_and_a_damaged_record_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateLocked);
+        drop(ledger);
+        std::fs::write(dir.path().join(HEAD), "{}").unwrap();
+        assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);
+        write(&dir.path().join(HEAD), &Head { sequence: 7, payload_sha256: "0".repeat(64) })
+            .unwrap();
+        write(&dir.path().join(PENDING), &pending(9)).unwrap();
+        assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);
+    }
+}

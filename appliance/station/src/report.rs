@@ -1,0 +1,184 @@
+//! The report of an entry for people: one HTML page without scripts, fonts or links to load.
+//!
+//! It is rendered from the verdict's payload, so it says what the verdict says and nothing else.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+const EXTENSION: &str = oms_verify::verdict::VERDICT_EXTENSION;
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;\
+padding:0 1rem;color:#1b1f24;background:#fff}h1{font-size:1.6rem}.passed{color:#116329}\
+.refused{color:#a40e26}table{border-collapse:collapse;width:100%;margin:1rem 0}\
+th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d0d7de;vertical-align:top;\
+overflow-wrap:anywhere}code{font-family:ui-monospace,monospace;font-size:.9em}\
+th{font-weight:600}";
+
+/// Most rows of files that are shown; the verdict lists all.
+const MAX_ROWS: usize = 1000;
+
+/// Renders the page for a verdict's payload.
+pub fn render(payload: &str) -> String {
+    let statement: Value = serde_json::from_str(payload).unwrap_or_default();
+    let predicate = &statement["predicate"];
+    let detail = &predicate[EXTENSION];
+    let passed = predicate["verificationResult"] == "PASSED";
+    let subject = text(&statement["subject"][0]["name"]);
+    let (word, class) = if passed { ("Passed", "passed") } else { ("Refused", "refused") };
+
+    let mut page = String::new();
+    let _ = write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         style-src 'unsafe-inline'\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{word}: {subject}</title><style>{STYLE}</style></head><body>\
+         <h1><span class=\"{class}\">{word}</span>: {subject}</h1>"
+    );
+    let policy = &detail["policy"];
+    let facts = [
+        ("Verdict", format!("number {}", text(&detail["sequence"]))),
+        ("Time", text(&predicate["timeVerified"])),
+        ("Station", text(&predicate["verifier"]["id"])),
+        ("Policy", format!("{} version {}", text(&policy["id"]), text(&policy["version"]))),
+        ("SHA-256 of the policy", code(&policy["sha256"])),
+        ("Root digest", code(&statement["subject"][0]["digest"]["sha256"])),
+        ("Revocation", text(&detail["revocation"])),
+        ("Key of this verdict", text(&detail["protection"])),
+        ("Sandbox", text(&detail["sandbox"])),
+    ];
+    page.push_str("<table>");
+    for (name, value) in facts {
+        let _ = write!(page, "<tr><th>{name}</th><td>{value}</td></tr>");
+    }
+    page.push_str("</table>");
+    reasons(&mut page, "Why it was refused", &detail["reasons"]);
+    reasons(&mut page, "To be known", &detail["warnings"]);
+    signers(&mut page, &detail["signers"]);
+    files(&mut page, &detail["files"]);
+    page.push_str(
+        "<p>This page is for people. What counts is the signed verdict beside it, \
+         <code>verdict.sigstore.json</code>, checked with \
+         <code>oms-appliance verdict verify</code>.</p></body></html>\n",
+    );
+    page
+}
+
+fn reasons(page: &mut String, title: &str, reasons: &Value) {
+    let Some(reasons) = reasons.as_array().filter(|reasons| !reasons.is_empty()) else { return };
+    let _ = write!(
+        page,
+        "<h2>{title}</h2><table><tr><th>Code</th><th>File</th><th>What</th><th>What to do</th></tr>"
+    );
+    for reason in reasons {
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            code(&reason["code"]),
+            text(&reason["file"]),
+            text(&reason["detail"]),
+            text(&reason["remedy"])
+        );
+    }
+    page.push_str("</table>");
+}
+
+fn signers(page: &mut String, signers: &Value) {
+    let Some(signers) = signers.as_array().filter(|signers| !signers.is_empty()) else { return };
+    page.push_str(
+        "<h2>Signers</h2><table><tr><th>Identity</th><th>Rule</th><th>Anchor</th><th>Key</th></tr>",
+    );
+    for signer in signers {
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{} {}</td></tr>",
+            text(&signer["identity"]),
+            text(&signer["rule"]),
+            text(&signer["anchor"]),
+            text(&signer["keyType"]),
+            code(&signer["key"])
+        );
+    }
+    page.push_str("</table>");
+}
+
+fn files(page: &mut String, files: &Value) {
+    let Some(files) = files.as_array().filter(|files| !files.is_empty()) else { return };
+    let _ = write!(
+        page,
+        "<h2>Files ({})</h2><table><tr><th>Name</th><th>Bytes</th><th>Digest</th></tr>",
+        files.len()
+    );
+    for file in files.iter().take(MAX_ROWS) {
+        let digest = match &file["digest"] {
+            Value::Null => format!("{} shards", file["shards"].as_array().map_or(0, Vec::len)),
+            digest => code(digest),
+        };
+        let _ = write!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td>{digest}</td></tr>",
+            text(&file["name"]),
+            text(&file["size"])
+        );
+    }
+    page.push_str("</table>");
+    if files.len() > MAX_ROWS {
+        let _ = write!(page, "<p>{} more are in the verdict.</p>", files.len() - MAX_ROWS);
+    }
+}
+
+fn code(value: &Value) -> String {
+    format!("<code>{}</code>", text(value))
+}
+
+/// A value as text that cannot be anything but text: a carrier chose some of it.
+fn text(value: &Value) -> String {
+    let plain = match value {
+        Value::Null => return String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let shown = oms_verify::reason::Printable(&plain).to_string();
+    shown
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_carrier_chose_stays_text() {
+        let hostile = "<script>alert(1)</script>\u{202e}&\"'";
+        let payload = serde_json::json!({
+            "subject": [{"name": hostile, "digest": {"sha256": hostile}}],
+            "predicate": {
+                "verificationResult": "FAILED",
+                EXTENSION: {
+                    "reasons": [{"code": "x", "file": hostile, "detail": hostile, "remedy": "r"}],
+                    "files": [{"name": hostile, "size": 1, "digest": hostile}],
+                    "signers": [{"identity": hostile}],
+                },
+            },
+        });
+        let page = render(&payload.to_string());
+        assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains('\u{202e}'));
+        assert!(page.contains("&lt;script&gt;"));
+        assert!(page.contains("Refused"));
+    }
+
+    #[test]
+    fn a_page_loads_nothing() {
+        let page = render("{}");
+        assert!(page.contains("default-src 'none'"));
+        for loader in ["src=", "href=", "@import", "url("] {
+            assert!(!page.contains(loader), "{loader}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Enumerating and hashing a model for signing (OMS v1.0, sections 6.1 to 6.4).
+
+use std::path::{Path, PathBuf};
+
+use oms_verify::budget::Budget;
+use oms_verify::hash::HashAlgorithm;
+use oms_verify::name::ResourcePath;
+use oms_verify::reason::{Code, Reason};
+use oms_verify::statement::{DEFAULT_IGNORED, Manifest, ManifestFile, Method, Pieces};
+use rayon::prelude::*;
+
+use crate::intake::{Source, hash_file, refusal_or_failure, survey};
+use crate::progress::Progress;
+
+/// How to make a manifest of a model.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The hash of files or shards.
+    pub hash: HashAlgorithm,
+    /// Files or shards.
+    pub method: Method,
+    /// Paths to leave out, absolute or relative to the current folder. The bundle to be written
+    /// belongs here when it lies in the model.
+    pub ignore: Vec<PathBuf>,
+}
+
+/// A model that was hashed.
+#[derive(Debug)]
+pub struct Hashed {
+    /// The model's name: the last component of its path.
+    pub name: String,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Empty files, which the method `shards` cannot list.
+    pub unlisted: Vec<String>,
+}
+
+/// Hashes every file of the model at `path` that `plan` does not leave out.
+///
+/// # Errors
+/// When there is no file, or something that cannot be signed: a link, a special file, a name that
+/// is not UTF-8. Every such path is reported.
+pub fn hash_model(
+    path: &Path,
+    plan: &Plan,
+    budget: &Budget,
+    progress: &Progress,
+) -> Result<Hashed, Vec<Reason>> {
+    let source = Source::at(path).map_err(one)?;
+    let root = path.canonicalize().map_err(|error| {
+        one(Reason::new(Code::MediaNotFound, error.to_string()).about(path.display().to_string()))
+    })?;
+    let name = root.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
+    let ignored = match &source {
+        Source::Folder(_) => relative_paths(&root, &plan.ignore)?,
+        Source::File { .. } => Vec::new(),
+    };
+    let is_folder = matches!(source, Source::Folder(_));
+    let ignores = |path: &str| {
+        let covers = |entry: &str| {
+            path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        is_folder
+            && (DEFAULT_IGNORED.iter().any(|entry| covers(entry))
+                || ignored.iter().any(|entry| covers(entry)))
+    };
+    let tree = survey(&source, budget, ignores).map_err(one)?;
+    if !tree.problems.is_empty() {
+        return Err(tree.problems);
+    }
+    let outcomes: Vec<_> =
+        tree.files.par_iter().map(|path| hash_one(&source, path, plan, budget, progress)).collect();
+    let mut files = Vec::new();
+    let mut unlisted = Vec::new();
+    let mut reasons = Vec::new();
+    for outcome in outcomes {
+        match outcome {
+            Ok(file) if file.pieces == Pieces::Shards(Vec::new()) => {
+                unlisted.push(file.path.to_string());
+            }
+            Ok(file) => files.push(file),
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    if !reasons.is_empty() {
+        return Err(reasons);
+    }
+    let ignore_paths = match is_folder {
+        true => DEFAULT_IGNORED.iter().map(|path| (*path).to_owned()).chain(ignored).collect(),
+        false => Vec::new(),
+    };
+    let manifest = Manifest::new(plan.hash, plan.method, ignore_paths, files, budget)
+        .map_err(|error| one(Reason::new(error.code(), error.to_string()).about(&name)))?;
+    Ok(Hashed { name, manifest, unlisted })
+}
+
+fn one(reason: Reason) -> Vec<Reason> {
+    vec![reason]
+}
+
+fn hash_one(
+    source: &Source,
+    path: &str,
+    plan: &Plan,
+    budget: &Budget,
+    progress: &Progress,
+) -> Result<ManifestFile, Reason> {
+    let file = match source {
+        Source::Folder(root) => root.file(path),
+        Source::File { folder, name } => folder.file(name),
+    }
+    .map_err(|error| refusal_or_failure(error, path))?;
+    let parsed = ResourcePath::parse(path, budget)
+        .map_err(|error| Reason::new(Code::MediaName, error.to_string()).about(path))?;
+    let (_, pieces) = hash_file(&file, plan.hash, plan.method, progress, |_| Ok(()))
+        .map_err(|reason| reason.about(path))?;
+    Ok(ManifestFile { path: parsed, pieces })
+}
+
+/// The paths to ignore as they stand in a manifest: relative to the model, with `/`. Those outside
+/// the model have nothing to do with it.
+fn relative_paths(root: &Path, ignore: &[PathBuf]) -> Result<Vec<String>, Vec<Reason>> {
+    let mut relative = Vec::new();
+    for path in ignore {
+        // The bundle may not be there yet: its folder is.
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let Some(full) = folder.canonicalize().ok().zip(path.file_name()).map(|(f, n)| f.join(n))
+        else {
+            let detail = "the path to ignore has no folder";
+            let reason = Reason::new(Code::ConfigUsage, detail).about(path.display().to_string());
+            return Err(vec![reason]);
+        };
+        let Ok(inside) = full.strip_prefix(root) else { continue };
+        match inside.to_str() {
+            Some(text) if !text.is_empty() && !DEFAULT_IGNORED.contains(&text) => {
+                relative.push(text.to_owned());
+            }
+            Some(_) => {}
+            None => {
+                let reason = Reason::new(Code::MediaName, "the path to ignore is not UTF-8");
+                return Err(vec![reason.about(path.display().to_string())]);
+            }
+        }
+    }
+    relative.sort();
+    relative.dedup();
+    Ok(relative)
+}

@@ -1,0 +1,251 @@
+//! Reading and writing OMS bundles: Sigstore bundles that hold a DSSE envelope (OMS v1.0, section 4).
+//!
+//! A [`Bundle`] is an allegation. Its payload cannot be reached before a [`TrustedSigner`] has
+//! opened it, and it is never serialised again: what was signed is verified as it stands.
+
+mod error;
+mod raw;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use error::{BundleError, OpenError};
+use raw::{RawBundle, RawMaterial};
+
+use crate::budget::Budget;
+use crate::dsse::{self, Envelope, PAYLOAD_TYPE_IN_TOTO, RawEnvelope};
+use crate::hash::Sha256Digest;
+use crate::json;
+use crate::key::PublicKey;
+use crate::pki::{Certificate, VerifiedPath};
+use crate::statement::{Legacy, Statement};
+
+/// The mediaType of bundles that are written here.
+pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+
+/// The media types that are read.
+pub const MEDIA_TYPES: [&str; 4] = [
+    "application/vnd.dev.sigstore.bundle+json;version=0.1",
+    "application/vnd.dev.sigstore.bundle+json;version=0.2",
+    "application/vnd.dev.sigstore.bundle+json;version=0.3",
+    MEDIA_TYPE,
+];
+
+/// A bundle that has the right structure and that nobody has verified.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    digest: Sha256Digest,
+    size: u64,
+    media_type: String,
+    material: Material,
+    envelope: Envelope,
+}
+
+/// The verification material: what the bundle says about its signer (OMS v1.0, section 4.1).
+#[derive(Clone, Debug)]
+pub enum Material {
+    /// The method `key`.
+    PublicKey(KeyIdentifier),
+    /// The method `certificate`: leaf first, the rest in any order. Never empty.
+    Certificates(Vec<Certificate>),
+    /// The method `sigstore`, with the leaf that Fulcio issued.
+    Sigstore(Box<Certificate>),
+}
+
+impl Material {
+    /// The method's name in OMS.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Material::PublicKey(_) => "key",
+            Material::Certificates(_) => "certificate",
+            Material::Sigstore(_) => "sigstore",
+        }
+    }
+}
+
+/// How a bundle of the method `key` names its key: by a hint, by the key itself, or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct KeyIdentifier {
+    hint: Option<String>,
+    raw_bytes: Option<Vec<u8>>,
+}
+
+impl KeyIdentifier {
+    /// The hint as it stands.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whether `key` is the key that the bundle names. What is not named is not contradicted.
+    fn names(&self, key: &PublicKey) -> bool {
+        let by_hint = self.hint.as_ref().is_none_or(|hint| *hint == key.hint().to_hex());
+        let by_bytes = self.raw_bytes.as_ref().is_none_or(|raw| {
+            // Bundles before version 1.1 hold the PEM text, others may hold the DER.
+            PublicKey::from_pem(raw).or_else(|_| PublicKey::from_spki_der(raw)).as_ref() == Ok(key)
+        });
+        by_hint && by_bytes
+    }
+}
+
+/// A public key that a policy pins and that the bundle names: the method `key`.
+#[derive(Clone, Debug)]
+pub struct TrustedKey(PublicKey);
+
+/// The bundle names another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the bundle names another public key")]
+pub struct WrongKey;
+
+impl TrustedKey {
+    /// Trusts `pinned`, which the caller's policy or command line names, for a bundle with this
+    /// identifier.
+    ///
+    /// # Errors
+    /// When the identifier names another key.
+    pub fn new(pinned: PublicKey, identifier: &KeyIdentifier) -> Result<Self, WrongKey> {
+        if identifier.names(&pinned) { Ok(TrustedKey(pinned)) } else { Err(WrongKey) }
+    }
+}
+
+/// Whoever may open a bundle.
+#[derive(Clone, Debug)]
+pub enum TrustedSigner {
+    /// A pinned key.
+    Key(TrustedKey),
+    /// The leaf of a path to an anchor.
+    Certificate(Box<VerifiedPath>),
+}
+
+impl TrustedSigner {
+    /// The signer's public key.
+    pub fn key(&self) -> &PublicKey {
+        match self {
+            TrustedSigner::Key(TrustedKey(key)) => key,
+            TrustedSigner::Certificate(path) => path.key(),
+        }
+    }
+}
+
+impl Bundle {
+    /// Reads a bundle of any version since 0.2.0.
+    ///
+    /// # Errors
+    /// The first rule that the bytes break.
+    pub fn parse(bytes: &[u8], budget: &Budget) -> Result<Self, BundleError> {
+        if bytes.is_empty() {
+            return Err(BundleError::Empty);
+        }
+        let size = bytes.len() as u64;
+        if size > budget.bundle_bytes {
+            return Err(BundleError::TooLarge { size, limit: budget.bundle_bytes });
+        }
+        let raw: RawBundle = json::from_slice(bytes, budget.json_depth)?;
+        if !MEDIA_TYPES.contains(&raw.media_type.as_str()) {
+            return Err(BundleError::MediaType(raw.media_type.chars().take(128).collect()));
+        }
+        let material = raw.verification_material.decode(budget)?;
+        let envelope = raw.dsse_envelope.decode()?;
+        let digest = Sha256Digest::of(bytes);
+        Ok(Bundle { digest, size, media_type: raw.media_type, material, envelope })
+    }
+
+    /// SHA-256 of the bundle's bytes.
+    pub fn digest(&self) -> Sha256Digest {
+        self.digest
+    }
+
+    /// Bytes of the bundle.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The media type as it stands.
+    pub fn media_type(&self) -> &str {
+        &self.media_type
+    }
+
+    /// What the bundle says about its signer.
+    pub fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// Verifies the signature over the payload as it stands, and only then reads the payload.
+    ///
+    /// # Errors
+    /// When the signature does not verify, or what was signed is not an OMS statement.
+    pub fn open(
+        &self,
+        signer: &TrustedSigner,
+        legacy: Legacy,
+        budget: &Budget,
+    ) -> Result<Statement, OpenError> {
+        Ok(Statement::parse(self.signed_payload(signer, legacy)?, legacy, budget)?)
+    }
+
+    /// The payload, after its signature and its type have been verified.
+    pub(crate) fn signed_payload(
+        &self,
+        signer: &TrustedSigner,
+        legacy: Legacy,
+    ) -> Result<&[u8], OpenError> {
+        if let TrustedSigner::Certificate(path) = signer {
+            let leaf = match &self.material {
+                Material::Certificates(chain) => chain.first(),
+                Material::Sigstore(_) | Material::PublicKey(_) => None,
+            };
+            if leaf.map(Certificate::fingerprint) != Some(path.leaf().fingerprint()) {
+                return Err(OpenError::OtherSigner);
+            }
+        }
+        let Envelope { payload_type, payload, signature } = &self.envelope;
+        let key = signer.key();
+        let verified = key.verify(&dsse::pae(payload_type, payload), signature).or_else(|bad| {
+            match legacy {
+                Legacy::Refuse => Err(bad),
+                // Version 0.2 hashed with SHA-256 whatever the curve, later ones did not.
+                Legacy::Allow => {
+                    let message = dsse::pae_legacy(payload);
+                    key.verify_legacy(&message, signature)
+                        .or_else(|_| key.verify(&message, signature))
+                }
+            }
+        });
+        if verified.is_err() {
+            return Err(OpenError::Signature(format!(
+                "the {} key {}",
+                key.key_type(),
+                key.fingerprint()
+            )));
+        }
+        if payload_type != PAYLOAD_TYPE_IN_TOTO {
+            return Err(OpenError::PayloadType(payload_type.chars().take(128).collect()));
+        }
+        Ok(payload)
+    }
+
+    /// The payload as it stands, unverified. Only to show what a bundle alleges, never to decide.
+    pub fn alleged_payload(&self) -> &[u8] {
+        &self.envelope.payload
+    }
+}
+
+/// Whose material a new bundle carries.
+pub enum NewMaterial<'a> {
+    /// The method `key`: the hint of this key.
+    Key(&'a PublicKey),
+    /// The method `certificate`: leaf and intermediates.
+    Chain(&'a [Certificate]),
+    /// A single certificate, as bundles of verdicts have it.
+    Certificate(&'a Certificate),
+}
+
+/// Writes a bundle around a payload and its signature (over [`dsse::pae`]): JSON and a newline.
+pub fn assemble(payload: &[u8], signature: &[u8], material: &NewMaterial<'_>) -> Vec<u8> {
+    let verification_material = RawMaterial::new(material);
+    let mut bytes = json::to_vec(&RawBundle {
+        media_type: MEDIA_TYPE.to_owned(),
+        verification_material,
+        dsse_envelope: RawEnvelope::new(payload, signature),
+    });
+    bytes.push(b'\n');
+    bytes
+}

@@ -1,0 +1,139 @@
+//! The JSON of a bundle, and what it is decoded to (OMS v1.0, section 4).
+
+use serde::{Deserialize, Serialize};
+
+use super::{BundleError, KeyIdentifier, Material, NewMaterial};
+use crate::budget::Budget;
+use crate::dsse::{self, RawEnvelope};
+use crate::json::Anything;
+use crate::pki::Certificate;
+
+/// The bundle in JSON. The schema allows no other field.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawBundle {
+    pub(super) media_type: String,
+    pub(super) verification_material: RawMaterial,
+    pub(super) dsse_envelope: RawEnvelope,
+}
+
+/// The schema leaves other fields to Sigstore.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RawMaterial {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<RawPublicKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x509_certificate_chain: Option<RawChain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<RawBytes>,
+    /// Absent and empty are one (OMS v1.0, section 11.1); always written, since old readers of
+    /// Sigstore bundles ask for it.
+    #[serde(default, serialize_with = "empty_list")]
+    tlog_entries: Option<Vec<Anything>>,
+}
+
+fn empty_list<S: serde::Serializer>(
+    _: &Option<Vec<Anything>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let none: [(); 0] = [];
+    none.serialize(serializer)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawPublicKey {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw_bytes: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RawChain {
+    certificates: Vec<RawBytes>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawBytes {
+    raw_bytes: String,
+}
+
+impl RawMaterial {
+    pub(super) fn new(material: &NewMaterial<'_>) -> Self {
+        let certificate = |c: &Certificate| RawBytes { raw_bytes: dsse::encode(c.der()) };
+        let mut raw = RawMaterial::default();
+        match material {
+            NewMaterial::Key(key) => {
+                let hint = Some(key.hint().to_hex());
+                raw.public_key = Some(RawPublicKey { hint, raw_bytes: None });
+            }
+            NewMaterial::Chain(chain) => {
+                let certificates = chain.iter().map(certificate).collect();
+                raw.x509_certificate_chain = Some(RawChain { certificates });
+            }
+            NewMaterial::Certificate(leaf) => raw.certificate = Some(certificate(leaf)),
+        }
+        raw
+    }
+
+    pub(super) fn decode(self, budget: &Budget) -> Result<Material, BundleError> {
+        let logged = self.tlog_entries.is_some_and(|entries| !entries.is_empty());
+        match (self.public_key, self.x509_certificate_chain, self.certificate) {
+            (Some(key), None, None) => key.decode().map(Material::PublicKey),
+            (None, Some(chain), None) => {
+                certificates(&chain.certificates, budget).map(Material::Certificates)
+            }
+            (None, None, Some(leaf)) => {
+                let mut leaf = certificates(std::slice::from_ref(&leaf), budget)?;
+                match leaf.pop() {
+                    Some(leaf) if logged => Ok(Material::Sigstore(Box::new(leaf))),
+                    Some(leaf) => Ok(Material::Certificates(vec![leaf])),
+                    None => Err(BundleError::NoCertificate),
+                }
+            }
+            (key, chain, leaf) => Err(BundleError::MaterialCount(
+                usize::from(key.is_some())
+                    + usize::from(chain.is_some())
+                    + usize::from(leaf.is_some()),
+            )),
+        }
+    }
+}
+
+impl RawPublicKey {
+    fn decode(self) -> Result<KeyIdentifier, BundleError> {
+        let raw_bytes = match self.raw_bytes {
+            Some(text) => Some(dsse::decode_some(&text).ok_or(BundleError::MaterialBase64)?),
+            None => None,
+        };
+        Ok(KeyIdentifier { hint: self.hint.filter(|hint| !hint.is_empty()), raw_bytes })
+    }
+}
+
+fn certificates(chain: &[RawBytes], budget: &Budget) -> Result<Vec<Certificate>, BundleError> {
+    if chain.is_empty() {
+        return Err(BundleError::NoCertificate);
+    }
+    if chain.len() > budget.certificates {
+        return Err(BundleError::TooManyCertificates {
+            found: chain.len(),
+            limit: budget.certificates,
+        });
+    }
+    chain
+        .iter()
+        .enumerate()
+        .map(|(index, certificate)| {
+            let der =
+                dsse::decode_some(&certificate.raw_bytes).ok_or(BundleError::MaterialBase64)?;
+            if der.len() > budget.certificate_bytes {
+                let (size, limit) = (der.len(), budget.certificate_bytes);
+                return Err(BundleError::CertificateTooLarge { size, limit });
+            }
+            Certificate::from_der(&der).map_err(|error| BundleError::Certificate { index, error })
+        })
+        .collect()
+}
