@@ -11,9 +11,11 @@
 
 pub mod files;
 pub mod model;
+pub mod peer;
 pub mod pki;
 pub mod roots;
 pub mod run;
+pub mod schemas;
 pub mod softhsm;
 pub mod station;
 pub mod vectors;

@@ -331,13 +331,18 @@ impl Judge<'_> {
                 }
             }
         }
-        let Some(allow) = &rules.allow else { return };
+        let rule = match (&rules.allow, rules.remote_code) {
+            (Some(_), _) => "content.allow",
+            (None, RemoteCode::Reject) => "content.remote-code",
+            (None, RemoteCode::Allow) => return,
+        };
         let inspected: BTreeSet<&str> = findings.iter().map(|f| f.path.as_str()).collect();
         let matching = matching.iter().map(|(file, _)| file.path.as_str());
         for path in matching.filter(|path| !inspected.contains(path)) {
             let reason = Reason::new(Code::ContentUnknown, "the file was not inspected");
-            self.reasons.push(reason.about(path).by_rule("content.allow"));
+            self.reasons.push(reason.about(path).by_rule(rule));
         }
+        let Some(allow) = &rules.allow else { return };
         for finding in findings {
             let path = finding.path.as_str();
             let reason = match finding.formats.as_slice() {

@@ -1,0 +1,199 @@
+//! What passes and what does not: deny by default, the files, and what is inside them.
+
+use serde_json::json;
+
+use super::{Scene, finding, observed, one, path, told, unlisted};
+use crate::bundle::tests::maker::{FILES, Key, bundle, digest_of, policy, sharded, to_bytes};
+use crate::observe::{Observed, ObservedFile};
+use crate::reason::{Code, Reason};
+use crate::statement::{Pieces, Shard};
+use crate::verdict::{BundleOutcome, Mode};
+
+#[test]
+fn a_model_as_it_was_signed_passes() {
+    let verdict = Scene::new("", &FILES).decide();
+    assert!(verdict.passed(), "{:?}", verdict.reasons());
+    assert_eq!((verdict.subject_name(), verdict.mode()), ("model", Mode::Ingest));
+    assert_eq!(verdict.files().len(), 2);
+    assert_eq!((verdict.warnings(), verdict.checks()), (&[][..], &["check".to_owned()][..]));
+    assert_eq!(verdict.source_root(), verdict.manifest().map(|manifest| manifest.root()));
+}
+
+#[test]
+fn without_bundle_observation_or_signer_nothing_passes() {
+    let mut scene = Scene::new("", &FILES);
+    scene.observed = None;
+    assert_eq!(scene.refusal(), one(Code::ManifestMissingFile, "model.sig"));
+    scene.observed = Some(Observed::default());
+    assert_eq!(scene.refusal().len(), 2);
+
+    let mut scene = Scene::new("", &FILES);
+    scene.bundles.clear();
+    assert_eq!(scene.refusal(), one(Code::BundleMissing, ""));
+    assert_eq!(scene.decide().subject_name(), "alleged");
+    // Even a policy that was changed to require nobody, and a refusal without a reason.
+    scene.policy.require = 0;
+    assert_eq!(scene.refusal(), one(Code::BundleMissing, ""));
+    scene.bundles.push(refused(vec![]));
+    assert_eq!(scene.refusal(), one(Code::BundleMissing, ""));
+    scene.bundles.push(refused(vec![Reason::new(Code::SignatureInvalid, "bad")]));
+    assert_eq!(scene.refusal(), one(Code::SignatureInvalid, ""));
+}
+
+fn refused(reasons: Vec<Reason>) -> BundleOutcome {
+    let (file, in_model) = ("bad.sig".to_owned(), Some("bad.sig".to_owned()));
+    BundleOutcome { file, in_model, digest: None, result: Err(reasons) }
+}
+
+#[test]
+fn every_listed_file_is_there_with_its_signed_bytes() {
+    let mut scene = Scene::new("", &FILES);
+    scene.observed().files.remove(&path("b/c.bin"));
+    assert_eq!(scene.refusal(), one(Code::ManifestMissingFile, "b/c.bin"));
+    // A file that could not be read has its own reason, and that one only.
+    let problem = Reason::new(Code::MediaSymlink, "a link").about("b/c.bin");
+    scene.observed().problems.push(problem);
+    assert_eq!(scene.refusal(), one(Code::MediaSymlink, "b/c.bin"));
+
+    let mut scene = Scene::new("", &FILES);
+    scene.observed = Some(observed(&[("a.txt", "FIRST"), FILES[1]]));
+    assert_eq!(scene.refusal(), one(Code::ManifestDigestMismatch, "a.txt"));
+    assert_eq!(scene.decide().files().len(), 1);
+
+    let mut scene = Scene::new("", &FILES);
+    scene.observed().problems.push(Reason::new(Code::MediaName, "odd"));
+    assert_eq!(scene.refusal(), one(Code::MediaName, ""));
+}
+
+#[test]
+fn a_file_read_in_other_pieces_or_sizes_is_refused() {
+    let key = Key::p256();
+    let policy = policy(super::BY_KEY, &[], &[("vendor.pem", &key)]);
+    let names = ["a:0:10", "a:10:15"];
+    let bytes = bundle(&to_bytes(&sharded(&names, json!(10))), &key);
+    let shard = |start, end, name| Shard { start, end, digest: digest_of(name) };
+    let right = vec![shard(0, 10, names[0]), shard(10, 15, names[1])];
+    let scene = |size: u64, pieces: Pieces| Scene {
+        policy: policy.clone(),
+        bundles: vec![super::outcome(&policy, &bytes, "model.sig")],
+        observed: Some(Observed {
+            files: [(path("a"), ObservedFile { size, pieces })].into(),
+            ..Observed::default()
+        }),
+        findings: vec![],
+        mode: Mode::Ingest,
+    };
+    assert!(scene(15, Pieces::Shards(right.clone())).decide().passed());
+    let refusal = |size, pieces| scene(size, pieces).refusal();
+    for size in [14, 16, 0] {
+        let code = refusal(size, Pieces::Shards(right.clone()));
+        assert_eq!(code, one(Code::ManifestSizeMismatch, "a"));
+    }
+    let mismatch = one(Code::ManifestDigestMismatch, "a");
+    assert_eq!(refusal(15, Pieces::Whole(digest_of("x"))), mismatch);
+    assert_eq!(refusal(15, Pieces::Shards(right[..1].to_vec())), mismatch);
+    assert_eq!(refusal(15, Pieces::Shards(vec![])), mismatch);
+    let swapped = vec![shard(0, 10, names[1]), shard(10, 15, names[0])];
+    assert_eq!(refusal(15, Pieces::Shards(swapped)), mismatch);
+}
+
+#[test]
+fn unlisted_files_refuse_or_stay_behind_as_the_policy_says() {
+    let with = |tables: &str, ignored: bool| {
+        let mut scene = Scene::new(tables, &FILES);
+        scene.observed().unlisted.push(unlisted("extra", ignored));
+        scene
+    };
+    assert_eq!(with("", false).refusal(), one(Code::ManifestUnsignedFile, "extra"));
+    let verdict = with("[manifest]\nunsigned-files = \"leave-behind\"\n", false).decide();
+    assert!(verdict.passed());
+    assert_eq!(told(verdict.warnings()), one(Code::ManifestUnsignedFile, "extra"));
+    assert!(verdict.files().iter().all(|(file, _)| file.path.as_str() != "extra"));
+
+    let verdict = with("", true).decide();
+    assert!(verdict.passed());
+    assert_eq!(told(verdict.warnings()), one(Code::ManifestIgnoredPath, "extra"));
+    let strict = with("[manifest]\nignored-paths = \"reject\"\n", true);
+    assert_eq!(strict.refusal(), one(Code::ManifestIgnoredPath, "extra"));
+}
+
+#[test]
+fn a_counted_bundle_in_the_model_is_not_unsigned_and_a_refused_one_is() {
+    let mut scene = Scene::new("", &FILES);
+    scene.bundles[0].in_model = Some("model.sig".to_owned());
+    scene.observed().unlisted.push(unlisted("model.sig", false));
+    assert!(scene.decide().passed());
+
+    scene.bundles.push(refused(vec![Reason::new(Code::SignatureInvalid, "bad")]));
+    scene.observed().unlisted.push(unlisted("bad.sig", false));
+    assert_eq!(scene.refusal(), one(Code::ManifestUnsignedFile, "bad.sig"));
+    assert_eq!(told(scene.decide().warnings()), one(Code::SignatureInvalid, ""));
+}
+
+#[test]
+fn sizes_are_within_the_policy() {
+    let with = |file: u64, total: u64| {
+        let limits = format!("[manifest]\nmax-file-bytes = {file}\nmax-total-bytes = {total}\n");
+        Scene::new(&limits, &FILES)
+    };
+    assert!(with(6, 11).decide().passed());
+    assert_eq!(with(5, 11).refusal(), one(Code::ManifestFileTooLarge, "b/c.bin"));
+    assert_eq!(with(6, 10).refusal(), one(Code::ManifestTotalTooLarge, ""));
+}
+
+const CONTENT: &str = "[content]\nallow = [\"json\", \"text\"]\n";
+
+#[test]
+fn each_file_has_one_allowed_format() {
+    let with = |formats: &[&str]| {
+        let mut scene = Scene::new(CONTENT, &FILES);
+        scene.findings = vec![finding("a.txt", formats), finding("b/c.bin", &["json"])];
+        scene
+    };
+    assert!(with(&["text"]).decide().passed());
+    assert_eq!(with(&[]).refusal(), one(Code::ContentUnknown, "a.txt"));
+    assert_eq!(with(&["safetensors"]).refusal(), one(Code::ContentFormat, "a.txt"));
+    assert_eq!(with(&["text", "json"]).refusal(), one(Code::ContentAmbiguous, "a.txt"));
+    let mut scene = with(&["text"]);
+    scene.findings[0].malformed = Some("cut off".to_owned());
+    assert_eq!(scene.refusal(), one(Code::ContentMalformed, "a.txt"));
+    let mut scene = with(&["text"]);
+    scene.findings.remove(0);
+    assert_eq!(scene.refusal(), one(Code::ContentUnknown, "a.txt"));
+    // Two findings about one file must both be good.
+    let mut scene = with(&["text"]);
+    scene.findings.push(finding("a.txt", &["safetensors"]));
+    assert_eq!(scene.refusal(), one(Code::ContentFormat, "a.txt"));
+}
+
+#[test]
+fn a_file_that_is_refused_for_its_bytes_needs_no_finding() {
+    let mut scene = Scene::new(CONTENT, &FILES);
+    scene.observed = Some(observed(&[("a.txt", "FIRST"), FILES[1]]));
+    scene.findings = vec![finding("b/c.bin", &["json"])];
+    assert_eq!(scene.refusal(), one(Code::ManifestDigestMismatch, "a.txt"));
+}
+
+#[test]
+fn remote_code_is_refused_unless_the_policy_allows_it() {
+    let with = |content: &str| {
+        let mut scene = Scene::new(content, &FILES);
+        scene.findings = vec![finding("a.txt", &["text"]), finding("b/c.bin", &["json"])];
+        scene.findings[1].remote_code.push("auto_map".to_owned());
+        scene
+    };
+    assert_eq!(with(CONTENT).refusal(), one(Code::ContentRemoteCode, "b/c.bin"));
+    let allowed = format!("{CONTENT}remote-code = \"allow\"\n");
+    assert!(with(&allowed).decide().passed());
+
+    // Any format may pass, yet nobody looked whether the file brings code.
+    let any = "[content]\nallow = \"any\"\nremote-code = \"reject\"\n";
+    let mut scene = with(any);
+    scene.findings.pop();
+    assert_eq!(scene.refusal(), one(Code::ContentUnknown, "b/c.bin"));
+    assert_eq!(with(any).refusal(), one(Code::ContentRemoteCode, "b/c.bin"));
+    let any = "[content]\nallow = \"any\"\nremote-code = \"allow\"\n";
+    let mut scene = with(any);
+    scene.findings.clear();
+    assert!(scene.decide().passed());
+}
