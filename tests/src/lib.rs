@@ -1,1 +1,18 @@
-//! Tests
+//! What the tests of the whole program share: a station with a PKI and a carrier, bundles forged
+//! with a valid signature, and the checks that every outcome goes through.
+//!
+//! The tests themselves are in `tests/appliance`, one file a subject. They run the real binary.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a fixture fails its test by panicking, as an assertion does"
+)]
+
+pub mod entry;
+pub mod forge;
+pub mod json;
+pub mod root;
+pub mod scene;

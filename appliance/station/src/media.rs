@@ -2,8 +2,9 @@
 //!
 //! A bundle is a regular file whose name ends in `.sig`. It belongs to what it is named after
 //! (`NAME.sig` beside `NAME`), and otherwise to the folder that holds it, which then may hold
-//! several: `model.sig`, `qa.sig`. Whether the pairing is right is decided by the signed manifest,
-//! not here.
+//! several: `model.sig`, `qa.sig`. A folder that holds a `model.sig` and one other thing may also
+//! be the folder around the model, as the Python tool leaves it: the signed manifest tells which
+//! ([`Location`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use oms_sys::beneath::{Kind, Root};
 use oms_verify::budget::Budget;
 use oms_verify::reason::{Code, Reason};
+use oms_verify::statement::Manifest;
 
 use crate::intake::{Source, refusal_or_failure, survey};
 
@@ -32,6 +34,42 @@ pub struct Candidate {
     pub is_folder: bool,
     /// Its bundles, relative to the carrier.
     pub bundles: Vec<String>,
+    /// The one thing beside a `model.sig`, which may be the model instead.
+    pub beside: Option<Beside>,
+}
+
+/// What lies beside a `model.sig` alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    path: String,
+    is_folder: bool,
+}
+
+/// Where the files of a manifest may be.
+#[derive(Debug)]
+pub struct Location {
+    /// The model that the bundle lies in, or is named after.
+    pub model: Source,
+    /// The one thing beside the bundle.
+    pub beside: Option<Source>,
+}
+
+impl Location {
+    /// Where the files of `manifest` are: beside the bundle when the first of them is there, and
+    /// is not where it should be. Whether this is so is for the decision to find out.
+    pub fn of(&self, manifest: &Manifest) -> &Source {
+        let Some((first, beside)) = manifest.files().first().zip(self.beside.as_ref()) else {
+            return &self.model;
+        };
+        let is_in = |source: &Source| matches!(source.open(manifest, &first.path), Ok(Some(_)));
+        if !is_in(&self.model) && is_in(beside) { beside } else { &self.model }
+    }
+}
+
+impl From<Source> for Location {
+    fn from(model: Source) -> Self {
+        Location { model, beside: None }
+    }
 }
 
 impl Candidate {
@@ -52,19 +90,25 @@ impl Candidate {
         bundle.strip_prefix(self.model.as_str())?.strip_prefix('/')
     }
 
-    /// The model as a source.
+    /// The model, ready to be read.
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn open(&self, carrier: &Root) -> Result<Source, Reason> {
-        let directory =
-            |path: &str| carrier.directory(path).map_err(|error| refusal_or_failure(error, path));
-        if self.is_folder {
-            return directory(&self.model).map(Source::Folder);
-        }
-        let (folder, name) = self.model.rsplit_once('/').unwrap_or(("", &self.model));
-        Ok(Source::File { folder: directory(folder)?, name: name.to_owned() })
+    pub fn open(&self, carrier: &Root) -> Result<Location, Reason> {
+        let model = source(carrier, &self.model, self.is_folder)?;
+        let beside = self.beside.as_ref().map(|it| source(carrier, &it.path, it.is_folder));
+        Ok(Location { model, beside: beside.transpose()? })
     }
+}
+
+fn source(carrier: &Root, path: &str, is_folder: bool) -> Result<Source, Reason> {
+    let directory =
+        |path: &str| carrier.directory(path).map_err(|error| refusal_or_failure(error, path));
+    if is_folder {
+        return directory(path).map(Source::Folder);
+    }
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    Ok(Source::File { folder: directory(folder)?, name: name.to_owned() })
 }
 
 /// Finds every candidate on the carrier, in the order of their paths.
@@ -105,7 +149,8 @@ pub fn find(carrier: &Path, budget: &Budget) -> Result<(Root, Vec<Candidate>), R
             let detail = format!("more than {MAX_BUNDLES} bundles for one model");
             return Err(Reason::new(Code::MediaUnreadable, detail).about(model));
         }
-        candidates.push(Candidate { model, is_folder, bundles });
+        let beside = beside(&root, &model, &bundles);
+        candidates.push(Candidate { model, is_folder, bundles, beside });
     }
     Ok((root, candidates))
 }
@@ -118,6 +163,25 @@ fn model_of(root: &Root, bundle: &str) -> (String, bool) {
         Ok(Kind::File) if is_named => (named_after.to_owned(), false),
         Ok(Kind::Directory) if is_named => (named_after.to_owned(), true),
         _ => (bundle.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(), true),
+    }
+}
+
+/// The one thing that a folder holds besides its only bundle, `model.sig`.
+fn beside(root: &Root, folder: &str, bundles: &[String]) -> Option<Beside> {
+    let [bundle] = bundles else { return None };
+    let usual = if folder.is_empty() { USUAL.to_owned() } else { format!("{folder}/{USUAL}") };
+    if *bundle != usual {
+        return None;
+    }
+    let mut entries = root.directory(folder).ok()?.entries(2).ok()?;
+    entries.retain(|entry| entry.name != USUAL.as_bytes());
+    let [entry] = entries.as_slice() else { return None };
+    let name = std::str::from_utf8(&entry.name).ok()?;
+    let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    match entry.kind {
+        Kind::Directory => Some(Beside { path, is_folder: true }),
+        Kind::File => Some(Beside { path, is_folder: false }),
+        Kind::Symlink | Kind::Special => None,
     }
 }
 
@@ -162,4 +226,83 @@ pub fn bundle_of(model: &Path) -> Result<PathBuf, Reason> {
             let detail = "no model.sig in it, no bundle of its name and no model.sig beside it";
             Reason::new(Code::BundleMissing, detail).about(shown)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carrier(files: &[&str]) -> (tempfile::TempDir, Vec<Candidate>) {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, file).unwrap();
+        }
+        let (_, candidates) = find(dir.path(), &Budget::default()).unwrap();
+        (dir, candidates)
+    }
+
+    fn pairs(candidates: &[Candidate]) -> Vec<(&str, Vec<&str>)> {
+        candidates
+            .iter()
+            .map(|c| (c.model.as_str(), c.bundles.iter().map(String::as_str).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn a_bundle_belongs_to_its_namesake_or_to_its_folder() {
+        let (_dir, found) = carrier(&[
+            "a/weights",
+            "a/model.sig",
+            "a/qa.sig",
+            "b/weights",
+            "b.sig",
+            "c.gguf",
+            "c.gguf.sig",
+        ]);
+        let expected = [
+            ("a", vec!["a/model.sig", "a/qa.sig"]),
+            ("b", vec!["b.sig"]),
+            ("c.gguf", vec!["c.gguf.sig"]),
+        ];
+        assert_eq!(pairs(&found), expected);
+        let inside: Vec<_> = found.iter().map(|c| c.inside(&c.bundles[0]).is_some()).collect();
+        assert_eq!(inside, [true, false, false]);
+        assert_eq!(found[0].inside("a/model.sig"), Some("model.sig"));
+    }
+
+    #[test]
+    fn a_model_alone_beside_model_sig_is_considered() {
+        let (_dir, found) = carrier(&["llama/weights", "model.sig"]);
+        assert_eq!(pairs(&found), [("", vec!["model.sig"])]);
+        let beside = Beside { path: "llama".to_owned(), is_folder: true };
+        assert_eq!(found[0].beside, Some(beside));
+        let (_dir, found) = carrier(&["llama/weights", "other/weights", "model.sig"]);
+        assert_eq!(found[0].beside, None, "two things beside it: none is chosen");
+        let (_dir, found) = carrier(&["llama/weights", "odd.sig"]);
+        assert_eq!(found[0].beside, None, "only model.sig is left beside a model");
+    }
+
+    #[test]
+    fn a_file_whose_name_is_only_the_suffix_belongs_to_its_folder() {
+        let (_dir, found) = carrier(&["d/.sig", "d/weights"]);
+        assert_eq!(pairs(&found), [("d", vec!["d/.sig"])]);
+    }
+
+    #[test]
+    fn in_place_the_bundle_is_found_in_the_order_of_the_conventions() {
+        let dir = tempfile::tempdir().unwrap();
+        let model = dir.path().join("m");
+        std::fs::create_dir(&model).unwrap();
+        let at = |name: &str| dir.path().join(name);
+        assert_eq!(bundle_of(&model).unwrap_err().code, Code::BundleMissing);
+        for name in ["model.sig", "m.sig", "m/other.sig", "m/model.sig"] {
+            std::fs::write(at(name), "x").unwrap();
+            assert_eq!(bundle_of(&model).unwrap(), at(name).canonicalize().unwrap(), "{name}");
+        }
+        std::fs::remove_file(at("m/model.sig")).unwrap();
+        std::fs::write(at("m/third.sig"), "x").unwrap();
+        assert_eq!(bundle_of(&model).unwrap_err().code, Code::BundleAmbiguous);
+    }
 }

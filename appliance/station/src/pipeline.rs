@@ -4,6 +4,7 @@
 //!  find ▶ parse ▶ trust ▶ open ▶ read once ▶ look inside ▶ decide ▶ sign ▶ publish
 //! ```
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use oms_sys::beneath::{RegularFile, Root};
@@ -18,8 +19,8 @@ use oms_verify::time::UnixTime;
 use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 
 use crate::inspection::{Findings, Place, look_inside};
-use crate::intake::{self, Quarantine, Source, refusal_or_failure};
-use crate::media::Candidate;
+use crate::intake::{self, Quarantine, refusal_or_failure};
+use crate::media::{Candidate, Location};
 use crate::outbound::{Circumstances, Outbound, Published};
 use crate::progress::Progress;
 use crate::trust::Trust;
@@ -38,6 +39,46 @@ pub struct BundleFile {
     pub content: Result<Vec<u8>, (Option<Sha256Digest>, Reason)>,
 }
 
+impl BundleFile {
+    /// Reads the bundle at `path` for the model at `model`. The bundle's folder is the operator's
+    /// choice; the file itself is opened like anything that a carrier holds.
+    ///
+    /// # Errors
+    /// When there is no such file, or it cannot be read.
+    pub fn at(path: &Path, model: &Path, budget: &Budget) -> Result<BundleFile, Reason> {
+        let shown = path.display().to_string();
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let (Some(name), Ok(folder)) =
+            (path.file_name().and_then(|n| n.to_str()), folder.canonicalize())
+        else {
+            return Err(Reason::new(Code::MediaNotFound, "there is no such bundle").about(shown));
+        };
+        let unreadable = |error: std::io::Error| {
+            Reason::new(Code::BundleUnreadable, error.to_string()).about(&shown)
+        };
+        let root = Root::open(&folder).map_err(unreadable)?;
+        let content = match root.file(name) {
+            Ok(file) => read_bundle(&file, name, budget)?,
+            Err(error) => {
+                let reason = refusal_or_failure(error, name);
+                match reason.code {
+                    Code::ManifestMissingFile => {
+                        let detail = "there is no such bundle";
+                        return Err(Reason::new(Code::MediaNotFound, detail).about(shown));
+                    }
+                    code if code.class() == Class::Refusal => Err((None, reason)),
+                    _ => return Err(reason),
+                }
+            }
+        };
+        let in_model = model.canonicalize().ok().filter(|model| model.is_dir()).and_then(|model| {
+            let full = folder.join(name);
+            full.strip_prefix(model).ok().and_then(|inside| inside.to_str()).map(str::to_owned)
+        });
+        Ok(BundleFile { name: name.to_owned(), in_model, content })
+    }
+}
+
 /// How trust is decided for one model.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
@@ -47,6 +88,10 @@ pub struct Terms<'a> {
     pub time: UnixTime,
     /// The profile of signing certificates: strict everywhere but in the conformance adapter.
     pub leaf: LeafProfile,
+    /// Paths inside the model that are ignored besides those that its signer ignores. They count
+    /// as ignored, never as checked: a listed file below one must still be there and be right.
+    /// None everywhere but in the conformance adapter: what to ignore is for signer and policy.
+    pub ignored: &'a [String],
 }
 
 /// The station's clock.
@@ -66,11 +111,11 @@ pub fn ingest(
     terms: Terms<'_>,
     progress: &Progress,
 ) -> Result<(Verdict, Published), Reason> {
-    let source = candidate.open(carrier)?;
+    let location = candidate.open(carrier)?;
     let bundles = read_bundles(carrier, candidate, &terms.trust.policy.budget)?;
     let quarantine = outbound.quarantine()?;
     let name = candidate.name();
-    let verdict = examine(name, &source, &bundles, terms, Some(&quarantine), progress)?;
+    let verdict = examine(name, &location, &bundles, terms, Some(&quarantine), progress)?;
     let found = bundles.iter().filter_map(|bundle| bundle.content.as_ref().ok());
     // `source.sig` is the bundle that the verdict was made from: the first admitted one.
     let admitted = verdict.admitted_bundle();
@@ -87,7 +132,7 @@ pub fn ingest(
 /// When nothing could be decided.
 pub fn examine(
     name: &str,
-    source: &Source,
+    location: &Location,
     bundles: &[BundleFile],
     terms: Terms<'_>,
     quarantine: Option<&Quarantine>,
@@ -95,17 +140,25 @@ pub fn examine(
 ) -> Result<Verdict, Reason> {
     let policy = &terms.trust.policy;
     let context = TrustContext { crls: &terms.trust.crls, time: terms.time, leaf: terms.leaf };
-    let outcomes: Vec<BundleOutcome> =
+    let mut outcomes: Vec<BundleOutcome> =
         bundles.iter().map(|file| appraise_file(file, terms, &context)).collect();
 
     let mut observed = None;
     let mut looked = Findings::default();
+    let mut is_beside = false;
     if let Some(admitted) = outcomes.iter().find_map(|outcome| outcome.result.as_ref().ok()) {
         let manifest = admitted.statement().manifest();
-        let seen = intake::read(source, manifest, &policy.budget, quarantine, progress)?;
+        let source = location.of(manifest);
+        is_beside = !std::ptr::eq(source, &location.model);
+        let seen =
+            intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, progress)?;
         let place = quarantine.map_or(Place::InPlace(source), Place::Copies);
         looked = look_inside(place, manifest, &seen)?;
         observed = Some(seen);
+    }
+    if is_beside {
+        // The bundle lies outside the model after all: a file of its name in there is not it.
+        outcomes.iter_mut().for_each(|outcome| outcome.in_model = None);
     }
     Ok(decide(Case {
         policy,

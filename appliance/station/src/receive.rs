@@ -130,7 +130,7 @@ fn check_files(
 ) -> Result<Vec<Reason>, Reason> {
     let folder = root.directory(MODEL).map_err(|error| refusal_or_failure(error, MODEL))?;
     let source = Source::Folder(folder);
-    let observed = intake::read(&source, manifest, budget, None, progress)?;
+    let observed = intake::read(&source, manifest, &[], budget, None, progress)?;
     let mut reasons = observed.problems;
     for unlisted in observed.unlisted {
         let reason = Reason::new(Code::VerdictFiles, "the verdict does not list it");

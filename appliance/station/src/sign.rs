@@ -9,7 +9,7 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{DEFAULT_IGNORED, Manifest, ManifestFile, Method, Pieces};
 use rayon::prelude::*;
 
-use crate::intake::{Source, hash_file, refusal_or_failure, survey};
+use crate::intake::{Source, hash_file, is_at_or_below, refusal_or_failure, survey};
 use crate::progress::Progress;
 
 /// How to make a manifest of a model.
@@ -57,12 +57,7 @@ pub fn hash_model(
     };
     let is_folder = matches!(source, Source::Folder(_));
     let ignores = |path: &str| {
-        let covers = |entry: &str| {
-            path.strip_prefix(entry).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        is_folder
-            && (DEFAULT_IGNORED.iter().any(|entry| covers(entry))
-                || ignored.iter().any(|entry| covers(entry)))
+        is_folder && (is_at_or_below(path, &DEFAULT_IGNORED) || is_at_or_below(path, &ignored))
     };
     let tree = survey(&source, budget, ignores).map_err(one)?;
     if !tree.problems.is_empty() {
@@ -118,8 +113,12 @@ fn hash_one(
 }
 
 /// The paths to ignore as they stand in a manifest: relative to the model, with `/`. Those outside
-/// the model have nothing to do with it.
-fn relative_paths(root: &Path, ignore: &[PathBuf]) -> Result<Vec<String>, Vec<Reason>> {
+/// the model, whose canonical path is `root`, have nothing to do with it; the default exclusions
+/// need not be said.
+///
+/// # Errors
+/// When the folder of a path does not exist, or a path is not UTF-8.
+pub fn relative_paths(root: &Path, ignore: &[PathBuf]) -> Result<Vec<String>, Vec<Reason>> {
     let mut relative = Vec::new();
     for path in ignore {
         // The bundle may not be there yet: its folder is.

@@ -85,7 +85,8 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         }
         for candidate in candidates {
             let progress = Progress::visible(candidate.name());
-            let terms = Terms { trust: &trust, time: now(), leaf: LeafProfile::Strict };
+            let terms =
+                Terms { trust: &trust, time: now(), leaf: LeafProfile::Strict, ignored: &[] };
             let done = pipeline::ingest(&mut outbound, &root, &candidate, terms, &progress);
             drop(progress);
             match done {

@@ -2,19 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use oms_sys::beneath::Root;
 use oms_verify::pki::LeafProfile;
-use oms_verify::reason::{Class, Code, Reason};
+use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{self, StationFacts, Verdict};
 
 use super::{Done, print, print_json};
 use crate::config::station_certificates;
-use crate::intake::{Source, refusal_or_failure};
+use crate::intake::Source;
 use crate::keys::KeyRef;
-use crate::media::bundle_of;
+use crate::media::{Location, bundle_of};
 use crate::outbound::VERSION;
-use crate::pipeline::{BundleFile, Terms, examine, now, read_bundle};
+use crate::pipeline::{BundleFile, Terms, examine, now};
 use crate::present::{Outcome, VerifyDocument, verdict_text};
 use crate::progress::Progress;
 use crate::signer::{Shape, Signer, read_chain};
@@ -82,7 +81,7 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 fn decide(args: &Args) -> Result<Verdict, Reason> {
-    let source = Source::at(&args.model)?;
+    let location = Location::from(Source::at(&args.model)?);
     let guard = Guard::default().against(&args.model);
     let paths = TrustPaths {
         policy: args.policy.clone(),
@@ -91,12 +90,16 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
     };
     let trust = Trust::load(&paths, &guard)?;
     let signer = args.signer.as_deref().map(verdict_signer).transpose()?;
-    let terms =
-        Terms { trust: &trust, time: args.at.unwrap_or_else(now), leaf: LeafProfile::Strict };
+    let terms = Terms {
+        trust: &trust,
+        time: args.at.unwrap_or_else(now),
+        leaf: LeafProfile::Strict,
+        ignored: &[],
+    };
     let bundles = bundles(args, &trust)?;
     let name = name_of(&args.model);
     let progress = Progress::visible(&name);
-    let verdict = examine(&name, &source, &bundles, terms, None, &progress)?;
+    let verdict = examine(&name, &location, &bundles, terms, None, &progress)?;
     drop(progress);
     if let (Some(out), Some(signer)) = (&args.verdict, signer) {
         write_verdict(out, &signer, &verdict, &trust)?;
@@ -120,42 +123,8 @@ fn bundles(args: &Args, trust: &Trust) -> Result<Vec<BundleFile>, Reason> {
         },
         named => named.to_vec(),
     };
-    paths.iter().map(|path| bundle_file(&args.model, path, trust)).collect()
-}
-
-/// Reads a bundle. Its folder is the operator's choice; the file itself is opened like anything
-/// that a carrier holds.
-fn bundle_file(model: &Path, path: &Path, trust: &Trust) -> Result<BundleFile, Reason> {
-    let shown = path.display().to_string();
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (Some(name), Ok(folder)) =
-        (path.file_name().and_then(|n| n.to_str()), folder.canonicalize())
-    else {
-        return Err(Reason::new(Code::MediaNotFound, "there is no such bundle").about(shown));
-    };
-    let unreadable = |error: std::io::Error| {
-        Reason::new(Code::BundleUnreadable, error.to_string()).about(&shown)
-    };
-    let root = Root::open(&folder).map_err(unreadable)?;
-    let content = match root.file(name) {
-        Ok(file) => read_bundle(&file, name, &trust.policy.budget)?,
-        Err(error) => {
-            let reason = refusal_or_failure(error, name);
-            match reason.code {
-                Code::ManifestMissingFile => {
-                    let detail = "there is no such bundle";
-                    return Err(Reason::new(Code::MediaNotFound, detail).about(shown));
-                }
-                code if code.class() == Class::Refusal => Err((None, reason)),
-                _ => return Err(reason),
-            }
-        }
-    };
-    let inside = model.canonicalize().ok().filter(|model| model.is_dir()).and_then(|model| {
-        let full = folder.join(name);
-        full.strip_prefix(model).ok().and_then(|inside| inside.to_str()).map(str::to_owned)
-    });
-    Ok(BundleFile { name: name.to_owned(), in_model: inside, content })
+    let budget = &trust.policy.budget;
+    paths.iter().map(|path| BundleFile::at(path, &args.model, budget)).collect()
 }
 
 /// Opens the key of a verdict in place, unless it is one of the station's.

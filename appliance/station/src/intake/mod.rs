@@ -37,17 +37,20 @@ use crate::progress::Progress;
 const CHUNK: usize = 1 << 20;
 
 /// Reads every file that `manifest` lists from `source`, and copies it to `copies` if given.
+/// Paths at or below one of `ignored` count as if the signer had ignored them.
 ///
 /// # Errors
 /// When carrier or station fail, so that nothing can be said about the model.
 pub fn read(
     source: &Source,
     manifest: &Manifest,
+    ignored: &[String],
     budget: &Budget,
     copies: Option<&Quarantine>,
     progress: &Progress,
 ) -> Result<Observed, Reason> {
-    let tree = survey(source, budget, |path| manifest.ignores(path))?;
+    let tree =
+        survey(source, budget, |path| manifest.ignores(path) || is_at_or_below(path, ignored))?;
     let mut observed = Observed { problems: tree.problems, ..Observed::default() };
     observed.unlisted = tree
         .files
@@ -91,6 +94,14 @@ pub fn read(
         }
     }
     Ok(observed)
+}
+
+/// Whether `path` is one of `folders`, or inside one.
+pub(crate) fn is_at_or_below(path: &str, folders: &[impl AsRef<str>]) -> bool {
+    folders.iter().any(|folder| {
+        path.strip_prefix(folder.as_ref())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 /// A listed file may lie below a path that its signer ignored: it is signed all the same, and the
