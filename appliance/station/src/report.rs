@@ -2,6 +2,11 @@
 //!
 //! It is rendered from the verdict's payload, so it says what the verdict says and nothing else.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "indexing a serde_json::Value gives Null where there is nothing"
+)]
+
 use std::fmt::Write as _;
 
 use serde_json::Value;

@@ -214,7 +214,6 @@ pub struct Stamp {
 impl Stamp {
     #[expect(
         clippy::unnecessary_cast,
-        clippy::useless_conversion,
         reason = "the fields of stat differ in width between architectures"
     )]
     fn of(stat: &Stat) -> Self {

@@ -1,7 +1,7 @@
 //! Reads what officers installed: the policy, the anchors and the CRLs.
 //!
 //! Everything here is read from places that neither a carrier nor another user can change, or not
-//! at all ([`location`]).
+//! at all (see [`Guard`]).
 
 mod location;
 mod roots;

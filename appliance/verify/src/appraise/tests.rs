@@ -223,7 +223,8 @@ fn a_sigstore_bundle_is_not_decided_about() {
 #[test]
 fn any_rule_may_admit_and_otherwise_the_closest_one_speaks() {
     let certified = Certified::new();
-    let admits = format!("{BY_ROOT}models = [\"other\"]\n{BY_ROOT}san-email = \"*@corp.example\"\n");
+    let admits =
+        format!("{BY_ROOT}models = [\"other\"]\n{BY_ROOT}san-email = \"*@corp.example\"\n");
     let admitted = ask(&certified.policy(&admits), &certified.bundle, "model.sig").unwrap();
     assert_eq!(admitted.signer().rule, "signer[1]");
 
@@ -252,7 +253,10 @@ fn what_is_wrong_with_the_statement_is_said_once_and_about_its_file() {
     let policy = certified.policy(&format!("{BY_ROOT}{BY_ROOT}"));
     let reasons = ask(&policy, &bundle, "model.sig").unwrap_err();
     assert_eq!(reasons.len(), 1, "{reasons:?}");
-    assert_eq!((reasons[0].code, reasons[0].file.as_deref()), (Code::ManifestUnsafeName, Some("../a")));
+    assert_eq!(
+        (reasons[0].code, reasons[0].file.as_deref()),
+        (Code::ManifestUnsafeName, Some("../a"))
+    );
 }
 
 #[test]

@@ -101,7 +101,8 @@ fn unknown_fields_are_refused_where_the_schema_forbids_them() {
     assert_eq!(changed(signature), Some(Code::BundleSchema));
     assert_eq!(changed(|b| b["messageSignature"] = json!({})), Some(Code::BundleSchema));
 
-    let material = |b: &mut Value| b["verificationMaterial"]["timestampVerificationData"] = json!({});
+    let material =
+        |b: &mut Value| b["verificationMaterial"]["timestampVerificationData"] = json!({});
     assert_eq!(changed(material), None);
     let key = |b: &mut Value| b["verificationMaterial"]["publicKey"]["keyDetails"] = json!("x");
     assert_eq!(changed(key), None);

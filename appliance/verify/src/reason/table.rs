@@ -40,8 +40,8 @@ codes! {
     // The signed statement.
     StatementJson = "statement.json", Refusal, "The signed payload is not strict JSON.", "Ask the signer for a bundle written by an OMS implementation.";
     StatementSchema = "statement.schema", Refusal, "The signed statement does not have the structure that OMS defines.", "Ask the signer for a bundle written by an OMS implementation.";
-    StatementType = "statement.type", Refusal, "The statement's _type is not https://in-toto.io/Statement/v1.", "Ask the signer for an OMS bundle; this one signs something else.";
-    StatementPredicateType = "statement.predicate-type", Refusal, "The statement's predicateType is not the one of OMS.", "Ask the signer for an OMS bundle; this one attests something else.";
+    StatementType = "statement.type", Refusal, "The statement's `_type` is not the one of in-toto Statement v1.", "Ask the signer for an OMS bundle; this one signs something else.";
+    StatementPredicateType = "statement.predicate-type", Refusal, "The statement's `predicateType` is not the one of OMS.", "Ask the signer for an OMS bundle; this one attests something else.";
     StatementSubject = "statement.subject", Refusal, "The statement does not have exactly one subject with a name and a digest.", "Ask the signer to sign the model again.";
     StatementRootDigest = "statement.root-digest", Refusal, "The subject's digest is not the one of the listed resources.", "Ask the signer to sign the model again with a correct tool.";
     StatementLegacy = "statement.legacy", Refusal, "The bundle has the format of version 0.2, which the policy does not allow.", "Ask the signer to sign the model again, or set manifest.legacy.";

@@ -331,7 +331,7 @@ fn check_tiling(
         return Err(ManifestError::Tiling { name: path.to_string(), expected_start, size });
     }
     for (at, shard) in shards.iter().enumerate() {
-        let length = shard.end.checked_sub(shard.start).unwrap_or(0);
+        let length = shard.end.saturating_sub(shard.start);
         let last = at + 1 == shards.len();
         let fits = length == size || (last && length > 0 && length < size);
         if shard.start != expected_start || !fits {

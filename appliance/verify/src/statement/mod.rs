@@ -10,7 +10,7 @@ mod raw;
 
 pub use compose::compose;
 pub use error::ManifestError;
-pub use manifest::{Manifest, ManifestFile, Method, Pieces, Shard, DEFAULT_SHARD_SIZE};
+pub use manifest::{DEFAULT_SHARD_SIZE, Manifest, ManifestFile, Method, Pieces, Shard};
 
 use crate::budget::Budget;
 use crate::hash::Sha256Digest;

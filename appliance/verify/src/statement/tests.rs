@@ -209,8 +209,23 @@ fn ignored_paths_are_exact_paths_and_what_lies_below_them() {
         assert!(manifest.ignores(default), "{default}");
     }
     for seen in [
-        "cached", "cache.bin", "a", "a/bc", "b/cache", "x", "x/y", "up", "etc", "etc/passwd", "dot",
-        "a.txt", ".gitx", "sub/.git", ".gitignore2", "a/c", "",
+        "cached",
+        "cache.bin",
+        "a",
+        "a/bc",
+        "b/cache",
+        "x",
+        "x/y",
+        "up",
+        "etc",
+        "etc/passwd",
+        "dot",
+        "a.txt",
+        ".gitx",
+        "sub/.git",
+        ".gitignore2",
+        "a/c",
+        "",
     ] {
         assert!(!manifest.ignores(seen), "{seen}");
     }

@@ -7,13 +7,14 @@
 mod decide;
 mod payload;
 mod receive;
+mod schema;
 
 pub use decide::{BundleOutcome, Case, Mode, Verdict, decide};
 pub use payload::{
-    CertificateDetail, Ledger, Protection, ReasonDetail, Resigned, SignerDetail, StationFacts,
-    VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, VerdictFile, compose,
+    Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, compose,
 };
 pub use receive::{ReceivedVerdict, VerdictError, VerdictTrust, receive};
+pub use schema::{CertificateDetail, Protection, ReasonDetail, SignerDetail, VerdictFile};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::payload::{Detail, VerdictFile, VerdictStatement};
+use super::schema::{Detail, VerdictFile, VerdictStatement};
 use super::{Mode, VERDICT_PREDICATE_TYPE};
 use crate::budget::Budget;
 use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
@@ -269,8 +269,7 @@ fn read(
         return Err(VerdictError::Field("verificationResult"));
     }
     // Sequence numbers start at 1.
-    let sequence =
-        detail.sequence.filter(|n| *n > 0).ok_or(VerdictError::Field("sequence"))?;
+    let sequence = detail.sequence.filter(|n| *n > 0).ok_or(VerdictError::Field("sequence"))?;
     if UnixTime::parse_rfc3339(&predicate.time_verified).is_none() {
         return Err(VerdictError::Field("timeVerified"));
     }

@@ -15,14 +15,11 @@ use crate::statement::{Legacy, PREDICATE_TYPE_LEGACY, STATEMENT_TYPE};
 /// A payload, a P-384 key in DER, and its signatures with SHA-256: over the encoding of version
 /// 0.2 as Python makes it, and over today's.
 const P384_PAYLOAD: &str = r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"it's","digest":{"sha256":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}}],"predicateType":"https://model_signing/Digests/v0.1","predicate":{"unused":"v0.2"}}"#;
-const P384_KEY: &str =
-    "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEW9aRCxsWP9FHUbr0ymDGpRuPYNrQ0rZuPKEh1kiUsMr7Klvg\
+const P384_KEY: &str = "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEW9aRCxsWP9FHUbr0ymDGpRuPYNrQ0rZuPKEh1kiUsMr7Klvg\
      0F3ftbiAhYvpUl0sMhrzbicTDNrCmtLK/R3Qa4lACIjAEHzKnjCZQtaO5XUsYqBOtDf9Xy4KdeEPQV3Q";
-const P384_OLD: &str =
-    "MGUCMQD4L8DOEh4ltTCLs8PmzkkIsSKqgijNJocPd9eF3BTqOre8Llc4ChlmNScqqLY2qEMCMBmZ8YzD\
+const P384_OLD: &str = "MGUCMQD4L8DOEh4ltTCLs8PmzkkIsSKqgijNJocPd9eF3BTqOre8Llc4ChlmNScqqLY2qEMCMBmZ8YzD\
      YDZJUbHI1qzQ62sCYWb4dsjUZlle7Ykzr04oH2+oMeLLRwPUw9AzuVow8g==";
-const P384_NEW: &str =
-    "MGQCMF14VBmIDPjREt40dviA94biB+NcxyhY0Kk8CaLLjELlwzRoIOqg+OC3sSXn2k0NZgIwO+MJ9gMo\
+const P384_NEW: &str = "MGQCMF14VBmIDPjREt40dviA94biB+NcxyhY0Kk8CaLLjELlwzRoIOqg+OC3sSXn2k0NZgIwO+MJ9gMo\
      9KP/5eRhdfXC6oaEcxe9to74Q+jf+3XgoRUiaf599iK+aI2KnvszbkpU";
 
 #[test]

@@ -12,9 +12,29 @@ fn unsafe_names_are_refused_with_both_methods() {
     let long_path = vec!["n".repeat(200); 6].join("/");
     let deep = vec!["d"; 65].join("/");
     for name in [
-        "", "..", "../a", "a/..", "a/../b", "/a", "/", "//a", "./a", "a/.", "a/./b", "a//b", "a/",
-        "a\0", "a\nb", "a\u{7f}", "a\u{85}", "a\\b", "\\\\server\\share", "c:\\x", &long,
-        &long_path, &deep,
+        "",
+        "..",
+        "../a",
+        "a/..",
+        "a/../b",
+        "/a",
+        "/",
+        "//a",
+        "./a",
+        "a/.",
+        "a/./b",
+        "a//b",
+        "a/",
+        "a\0",
+        "a\nb",
+        "a\u{7f}",
+        "a\u{85}",
+        "a\\b",
+        "\\\\server\\share",
+        "c:\\x",
+        &long,
+        &long_path,
+        &deep,
     ] {
         assert_eq!(refusal(&statement(&[(name, "x")])), Code::ManifestUnsafeName, "{name:?}");
         let shard = format!("{name}:0:4");
@@ -27,7 +47,9 @@ fn unsafe_names_are_refused_with_both_methods() {
 fn odd_and_safe_names_are_accepted_as_they_are() {
     let edge = "n".repeat(255);
     let deep = vec!["d"; 64].join("/");
-    for name in ["...", "..a", ".hidden", "a b", "模型/重み.bin", "a:0:10", "~", "-rf", &edge, &deep] {
+    for name in
+        ["...", "..a", ".hidden", "a b", "模型/重み.bin", "a:0:10", "~", "-rf", &edge, &deep]
+    {
         let statement = open(&statement(&[(name, "x")])).unwrap();
         assert_eq!(statement.manifest().files()[0].path.as_str(), name);
     }

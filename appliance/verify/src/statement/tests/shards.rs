@@ -18,7 +18,8 @@ fn the_shard_size_is_a_positive_whole_number() {
         let read = open(&sharded(&["a:0:1"], right)).unwrap();
         assert_eq!(read.manifest().method(), Method::Shards { size });
     }
-    for wrong in [json!(0), json!(0.0), json!(-1), json!(-1.0), json!(1.5), json!(1e17), json!(1e300)]
+    for wrong in
+        [json!(0), json!(0.0), json!(-1), json!(-1.0), json!(1.5), json!(1e17), json!(1e300)]
     {
         let code = refusal(&sharded(&["a:0:1"], wrong.clone()));
         assert_eq!(code, Code::ManifestShards, "{wrong}");
@@ -88,8 +89,23 @@ fn shards_tile_each_file_in_whatever_order_they_are_listed() {
 #[test]
 fn a_shard_is_named_in_one_way_only() {
     for wrong in [
-        "a", "a:0", "a:", "a::", "a:0:", "a::10", "a:00:10", "a:0:010", "a:+0:10", "a:-0:10",
-        "a: 0:10", "a:0:10 ", "a:0x0:10", "a:0:1e1", "a:0:10:", "0:10", "a:0:18446744073709551616",
+        "a",
+        "a:0",
+        "a:",
+        "a::",
+        "a:0:",
+        "a::10",
+        "a:00:10",
+        "a:0:010",
+        "a:+0:10",
+        "a:-0:10",
+        "a: 0:10",
+        "a:0:10 ",
+        "a:0x0:10",
+        "a:0:1e1",
+        "a:0:10:",
+        "0:10",
+        "a:0:18446744073709551616",
         "a:\u{660}:10",
     ] {
         assert_eq!(refusal(&sharded(&[wrong], json!(10))), Code::ManifestShards, "{wrong:?}");

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::{
-    Legacy, Manifest, ManifestError, ManifestFile, Method, Pieces, Shard, compose,
-};
+use super::super::{Legacy, Manifest, ManifestError, ManifestFile, Method, Pieces, Shard, compose};
 use crate::budget::Budget;
 use crate::bundle::tests::maker::{digest_of, open, open_bytes, sharded};
 use crate::hash::{Digest, HashAlgorithm};

@@ -1,0 +1,277 @@
+//! The structure of a verdict in JSON, written by [`compose`](super::compose) and read by
+//! [`receive`](super::receive). A field that is not here is an error.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Sha256Digest;
+use crate::pki::Certificate;
+use crate::reason::Reason;
+use crate::statement::{ManifestFile, Pieces};
+
+/// The in-toto statement of a verdict.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct VerdictStatement {
+    #[serde(rename = "_type")]
+    pub(super) kind: String,
+    pub(super) subject: Vec<DigestOf>,
+    pub(super) predicate_type: String,
+    pub(super) predicate: Predicate,
+}
+
+/// The Verification Summary predicate.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Predicate {
+    pub(super) verifier: Verifier,
+    pub(super) time_verified: String,
+    pub(super) resource_uri: String,
+    pub(super) policy: DigestOf,
+    pub(super) input_attestations: Vec<DigestOf>,
+    pub(super) verification_result: String,
+    pub(super) verified_levels: Vec<String>,
+    #[serde(rename = "urn:oms-appliance:verdict:1")]
+    pub(super) detail: Detail,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Verifier {
+    pub(super) id: String,
+    pub(super) version: BTreeMap<String, String>,
+}
+
+/// An in-toto resource descriptor with a SHA-256 digest.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DigestOf {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) uri: Option<String>,
+    pub(super) digest: BTreeMap<String, String>,
+}
+
+impl DigestOf {
+    pub(super) fn sha256(digest: Sha256Digest) -> Self {
+        DigestOf {
+            digest: BTreeMap::from([("sha256".to_owned(), digest.to_hex())]),
+            ..DigestOf::default()
+        }
+    }
+}
+
+/// What stands under [`VERDICT_EXTENSION`].
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Detail {
+    pub(super) mode: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) sequence: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) previous: Option<String>,
+    pub(super) policy: PolicyDetail,
+    pub(super) reasons: Vec<ReasonDetail>,
+    pub(super) warnings: Vec<ReasonDetail>,
+    pub(super) bundles: Vec<BundleDetail>,
+    pub(super) signers: Vec<SignerDetail>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) serialization: Option<SerializationDetail>,
+    /// The root as the source's signer listed the resources.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) source_root: Option<String>,
+    pub(super) files: Vec<VerdictFile>,
+    pub(super) checks: Vec<String>,
+    pub(super) revocation: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) resigned: Option<ResignedDetail>,
+    pub(super) protection: Protection,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) intermediates: Vec<String>,
+    pub(super) clock: String,
+    pub(super) sandbox: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicyDetail {
+    pub(super) id: String,
+    pub(super) version: u64,
+    pub(super) sha256: String,
+    pub(super) inputs: Vec<InputDetail>,
+    pub(super) crls: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InputDetail {
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) sha256: String,
+}
+
+/// A reason as a verdict and the commands' JSON show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonDetail {
+    /// The stable code.
+    pub code: String,
+    /// The file it concerns.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file: Option<String>,
+    /// The policy rule that was broken.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule: Option<String>,
+    /// The particulars.
+    pub detail: String,
+    /// What to do next.
+    pub remedy: String,
+}
+
+impl From<&Reason> for ReasonDetail {
+    fn from(reason: &Reason) -> Self {
+        ReasonDetail {
+            code: reason.code.id().to_owned(),
+            file: reason.file.clone(),
+            rule: reason.rule.clone(),
+            detail: reason.detail.clone(),
+            remedy: reason.code.remedy().to_owned(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BundleDetail {
+    pub(super) file: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) sha256: Option<String>,
+}
+
+/// A signer as a verdict and the commands' JSON show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignerDetail {
+    /// The rule that admitted it.
+    pub rule: String,
+    /// The method.
+    pub method: String,
+    /// Who it is, in the words of the rule.
+    pub identity: String,
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub key: String,
+    /// The key's type.
+    pub key_type: String,
+    /// The certification path, leaf first, anchor last.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub path: Vec<CertificateDetail>,
+    /// The anchor's name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub anchor: Option<String>,
+    /// Revocation of each certificate below the anchor, leaf first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub revocation: Vec<String>,
+}
+
+/// A certificate of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateDetail {
+    /// The subject (RFC 4514).
+    pub subject: String,
+    /// SHA-256 of the DER.
+    pub sha256: String,
+}
+
+impl From<&crate::appraise::Signer> for SignerDetail {
+    fn from(signer: &crate::appraise::Signer) -> Self {
+        let path = signer.path.as_deref();
+        SignerDetail {
+            rule: signer.rule.clone(),
+            method: signer.method.to_owned(),
+            identity: signer.identity.clone(),
+            key: signer.key.fingerprint().to_hex(),
+            key_type: signer.key.key_type().to_string(),
+            path: path
+                .into_iter()
+                .flat_map(|path| path.certificates())
+                .map(CertificateDetail::from)
+                .collect(),
+            anchor: path.map(|path| path.anchor().name.clone()),
+            revocation: path
+                .into_iter()
+                .flat_map(|path| path.revocation())
+                .map(|status| status.to_string())
+                .collect(),
+        }
+    }
+}
+
+impl From<&Certificate> for CertificateDetail {
+    fn from(certificate: &Certificate) -> Self {
+        CertificateDetail {
+            subject: certificate.subject(),
+            sha256: certificate.fingerprint().to_hex(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SerializationDetail {
+    pub(super) method: String,
+    pub(super) hash: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) shard_size: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResignedDetail {
+    pub(super) sha256: String,
+    pub(super) key: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) certificate: Option<String>,
+    pub(super) protection: Protection,
+}
+
+/// One file of a model, as a verdict lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictFile {
+    /// The path inside the model.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// The digest of the whole file, `algorithm:hex`, with the method `files`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<String>,
+    /// The digests of its shards in order, `algorithm:hex`, with the method `shards`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub shards: Vec<String>,
+}
+
+impl VerdictFile {
+    /// The file as a verdict lists it.
+    pub fn new(file: &ManifestFile, size: u64) -> Self {
+        let (digest, shards) = match &file.pieces {
+            Pieces::Whole(digest) => (Some(digest.to_string()), Vec::new()),
+            Pieces::Shards(shards) => {
+                (None, shards.iter().map(|shard| shard.digest.to_string()).collect())
+            }
+        };
+        VerdictFile { name: file.path.to_string(), size, digest, shards }
+    }
+}
+
+/// How a private key is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// In a PKCS #11 token.
+    Pkcs11,
+    /// In a file: laboratories only.
+    File,
+}

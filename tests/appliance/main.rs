@@ -1,0 +1,11 @@
+//! Tests of the whole program: each runs the real binary, or the library in the same process where
+//! many cases are tried.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a test helper does not find is a failed test"
+)]
+
+mod cli;
+mod refusals;
