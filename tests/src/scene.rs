@@ -6,7 +6,7 @@ use std::process::Command;
 
 use oms_testkit::pki::{Authority, Key, KeyType, Leaf, Profile, chain};
 use oms_testkit::roots::Anchor;
-use oms_testkit::run::{self, Outcome};
+use oms_testkit::run;
 use oms_testkit::station::{Station, StationKey};
 use oms_testkit::{files, model};
 use serde_json::Value;
@@ -70,7 +70,7 @@ impl Scene {
     /// When the model cannot be made or signed.
     pub fn signed() -> Scene {
         let scene = Scene::unsigned();
-        scene.sign_as_vendor(&scene.model, &scene.bundle(), &[]).expect_status(0);
+        scene.sign(&scene.model, &scene.bundle(), &[]);
         scene
     }
 
@@ -149,37 +149,32 @@ impl Scene {
     }
 
     /// Signs `model` with the vendor's certificate.
-    pub fn sign_as_vendor(&self, model: &Path, bundle: &Path, more: &[&str]) -> Outcome {
-        self.sign_with_chain(model, bundle, &self.path("vendor.key"), &self.path("vendor.chain"), more)
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn sign(&self, model: &Path, bundle: &Path, more: &[&str]) {
+        let (key, chain) = (self.path("vendor.key"), self.path("vendor.chain"));
+        sign(model, bundle, &key, Some(&chain), more);
     }
 
-    /// Signs `model` with another certificate: a leaf of this scene's issuer, or of any other.
-    pub fn sign_as(&self, leaf: &Leaf, issuer: &Authority) -> Outcome {
+    /// Signs the usual model with another certificate: a leaf of this scene's issuer, or of any.
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn sign_as(&self, leaf: &Leaf, issuer: &Authority) {
         let key = leaf.key.write_private(self.path("other.key"));
         let chain = chain([&leaf.certificate, &issuer.certificate]);
         let chain = files::public(self.path("other.chain"), chain);
-        self.sign_with_chain(&self.model, &self.bundle(), &key, &chain, &[])
-    }
-
-    fn sign_with_chain(
-        &self,
-        model: &Path,
-        bundle: &Path,
-        key: &Path,
-        chain: &Path,
-        more: &[&str],
-    ) -> Outcome {
-        let mut command = appliance();
-        command.arg("sign").arg(model).arg("--bundle").arg(bundle).arg("--key").arg(key);
-        run::outcome(command.arg("--certificate").arg(chain).args(more))
+        sign(&self.model, &self.bundle(), &key, Some(&chain), &[]);
     }
 
     /// Signs the usual model with this bare key.
-    pub fn sign_with_key(&self, key: &Key) -> Outcome {
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn sign_with_key(&self, key: &Key) {
         let key = key.write_private(self.path("bare.key"));
-        let mut command = appliance();
-        command.arg("sign").arg(&self.model).arg("--bundle").arg(self.bundle());
-        run::outcome(command.arg("--key").arg(key))
+        sign(&self.model, &self.bundle(), &key, None, &[]);
     }
 
     /// What signs anything with the key that the policy admits.
@@ -318,6 +313,15 @@ impl Scene {
         assert_eq!(self.station.entries(), before, "nothing goes out");
         assert!(fs::read_dir(&self.station.spool).unwrap().next().is_none(), "an empty spool");
     }
+}
+
+fn sign(model: &Path, bundle: &Path, key: &Path, chain: Option<&Path>, more: &[&str]) {
+    let mut command = appliance();
+    command.arg("sign").arg(model).arg("--bundle").arg(bundle).arg("--key").arg(key).args(more);
+    if let Some(chain) = chain {
+        command.arg("--certificate").arg(chain);
+    }
+    let _ = run::outcome(&mut command).expect_status(0);
 }
 
 /// The program, which is killed when it hangs: status 137.

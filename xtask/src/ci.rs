@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::process::{cargo, run as run_command};
-use crate::{deny, doc, fmt, purity, reasons, test, tidy};
+use crate::{conformance, deny, doc, fmt, purity, reasons, test, tidy};
 
 /// A check: its name and what it does.
 type Check = (&'static str, fn() -> Result<(), Failure>);
 
 /// All checks, the quick ones first.
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("fmt", || fmt::run(true)),
     ("tidy", tidy::run),
     ("purity", purity::run),
@@ -18,6 +18,7 @@ const CHECKS: [Check; 8] = [
     ("reasons", || reasons::run(true)),
     ("clippy", clippy),
     ("doc", doc::run),
+    ("conformance", || conformance::run(None)),
     ("test", test::run),
 ];
 

@@ -23,6 +23,12 @@ pub(crate) enum Failure {
     /// A settings file is not as it should be.
     #[error("{}: {source}", path.display())]
     Toml { path: PathBuf, source: toml::de::Error },
+    /// A JSON file is not as it should be.
+    #[error("{}: {source}", path.display())]
+    Json { path: PathBuf, source: serde_json::Error },
+    /// There is no conformance suite.
+    #[error("there is no suite with `assets` and `test-cases` in {} (set OMS_VECTORS)", path.display())]
+    NoSuite { path: PathBuf },
     /// Cargo described the packages in a way that is not understood.
     #[error("cannot understand `cargo metadata`: {0}")]
     Metadata(serde_json::Error),

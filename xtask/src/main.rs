@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "these commands talk to a person")]
 
 mod ci;
+mod conformance;
 mod demo;
 mod deny;
 mod doc;
@@ -68,6 +69,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Run the offline cases of the public OMS conformance suite
+    Conformance {
+        /// A checkout of the suite [default: oms-conformance in the test vectors]
+        #[arg(long, value_name = "DIR")]
+        suite: Option<PathBuf>,
+    },
     /// Show the whole way of a model: sign, ingest, verify; and a refusal
     Demo {
         /// A model of your own: a folder or a file
@@ -98,6 +105,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Purity => purity::run(),
         Command::Deny => deny::run(),
         Command::Reasons { check } => reasons::run(check),
+        Command::Conformance { suite } => conformance::run(suite.as_deref()),
         Command::Demo { model } => demo::run(model.as_deref()),
     }
 }

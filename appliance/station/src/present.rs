@@ -236,6 +236,9 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     text
 }
 
+/// Most reasons that are shown to people at once.
+const MAX_SHOWN: usize = 50;
+
 /// Reasons for people, with what to do about each.
 pub fn reasons_text(title: &str, reasons: &[Reason]) -> String {
     let mut text = String::new();
@@ -243,9 +246,12 @@ pub fn reasons_text(title: &str, reasons: &[Reason]) -> String {
         return text;
     }
     let _ = writeln!(text, "  {title}:");
-    for reason in reasons {
+    for reason in reasons.iter().take(MAX_SHOWN) {
         let _ = writeln!(text, "    {reason}");
         let _ = writeln!(text, "      -> {}", reason.code.remedy());
+    }
+    if let Some(more) = reasons.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        let _ = writeln!(text, "    and {more} more: --json and the verdict list them all");
     }
     text
 }

@@ -20,7 +20,7 @@ th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d0d7de;vertic
 overflow-wrap:anywhere}code{font-family:ui-monospace,monospace;font-size:.9em}\
 th{font-weight:600}";
 
-/// Most rows of files that are shown; the verdict lists all.
+/// Most rows of a table that are shown; the verdict lists all.
 const MAX_ROWS: usize = 1000;
 
 /// Renders the page for a verdict's payload.
@@ -76,7 +76,7 @@ fn reasons(page: &mut String, title: &str, reasons: &Value) {
         page,
         "<h2>{title}</h2><table><tr><th>Code</th><th>File</th><th>What</th><th>What to do</th></tr>"
     );
-    for reason in reasons {
+    for reason in reasons.iter().take(MAX_ROWS) {
         let _ = write!(
             page,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
@@ -87,6 +87,9 @@ fn reasons(page: &mut String, title: &str, reasons: &Value) {
         );
     }
     page.push_str("</table>");
+    if reasons.len() > MAX_ROWS {
+        let _ = write!(page, "<p>{} more are in the verdict.</p>", reasons.len() - MAX_ROWS);
+    }
 }
 
 fn signers(page: &mut String, signers: &Value) {

@@ -35,6 +35,7 @@ pub enum EnvelopeError {
 pub(crate) struct RawEnvelope {
     pub(crate) payload: String,
     pub(crate) payload_type: String,
+    #[serde(deserialize_with = "crate::json::at_most::<64, _, _>")]
     pub(crate) signatures: Vec<RawSignature>,
 }
 

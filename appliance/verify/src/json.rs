@@ -9,11 +9,15 @@ mod objects;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use objects::Objects;
+
+/// Keys of one object at most: each is kept until the object ends.
+const KEYS_LIMIT: usize = 65_536;
 
 /// Why bytes are not the strict JSON that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +92,35 @@ pub(crate) fn check(bytes: &[u8], depth: usize) -> Result<(), JsonError> {
         Some(Violation::TooDeep) => JsonError::TooDeep { limit: depth },
         None => JsonError::Syntax { line, column, message: without_position(&e) },
     })
+}
+
+/// Reads a list of at most `LIMIT` elements, for `#[serde(deserialize_with)]`: an element may take
+/// much more memory than the few bytes that a hostile list spends on it.
+pub(crate) fn at_most<'de, const LIMIT: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Bounded<T, const LIMIT: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const LIMIT: usize> Visitor<'de> for Bounded<T, LIMIT> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {LIMIT} elements")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(element) = seq.next_element()? {
+                if list.len() == LIMIT {
+                    return Err(de::Error::invalid_length(LIMIT + 1, &self));
+                }
+                list.push(element);
+            }
+            Ok(list)
+        }
+    }
+    deserializer.deserialize_seq(Bounded::<T, LIMIT>(PhantomData))
 }
 
 /// Writes compact JSON. Only for types whose maps have string keys, which cannot fail.
@@ -179,6 +212,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
                 *self.violation = Some(Violation::DuplicateKey(key.chars().take(64).collect()));
                 return Err(de::Error::custom("duplicate key"));
             }
+            if keys.len() == KEYS_LIMIT {
+                return Err(de::Error::custom("an object with more than 65536 keys"));
+            }
             keys.insert(key);
             map.next_value_seed(self.inner()?)?;
         }
@@ -257,6 +293,24 @@ mod tests {
         ] {
             assert!(matches!(read(bad), Err(JsonError::Structure { .. })), "{bad}");
         }
+    }
+
+    #[test]
+    fn objects_and_lists_are_bounded() {
+        let object = |count: usize| {
+            let keys: Vec<String> = (0..count).map(|n| format!("\"{n}\":0")).collect();
+            format!("{{{}}}", keys.join(","))
+        };
+        assert_eq!(code(&object(KEYS_LIMIT)), "ok");
+        assert_eq!(code(&object(KEYS_LIMIT + 1)), "syntax");
+        #[derive(Deserialize)]
+        struct Short {
+            #[serde(deserialize_with = "at_most::<2, _, _>")]
+            list: Vec<u64>,
+        }
+        let read = |text: &str| from_slice::<Short>(text.as_bytes(), 4).map(|short| short.list);
+        assert_eq!(read(r#"{"list":[1,2]}"#), Ok(vec![1, 2]));
+        assert!(matches!(read(r#"{"list":[1,2,3]}"#), Err(JsonError::Structure { .. })));
     }
 
     #[test]

@@ -25,9 +25,10 @@ pub(crate) struct Credentials {
 
 /// What a verifier trusts, in the forms of both sides.
 pub(crate) struct Trust {
-    /// The policy of this side, and its roots.
+    /// The policy of this side, its roots, and its CRLs, of which there are none.
     pub(crate) policy: PathBuf,
     pub(crate) roots: PathBuf,
+    pub(crate) crls: PathBuf,
     /// For the peer: the public key, for the method `key`.
     pub(crate) public_key: Option<PathBuf>,
     /// For the peer: the roots.
@@ -98,6 +99,7 @@ impl Trust {
         Trust {
             policy: policy(&dir, "method = \"key\"\nkey = \"public.pem\""),
             roots: roots::write(dir.join("roots"), &[]),
+            crls: files::folder(dir.join("crls")),
             public_key: Some(key.write_public(dir.join("public.pem"))),
             anchors: Vec::new(),
         }
@@ -111,6 +113,7 @@ impl Trust {
             policy: policy(&dir, "method = \"certificate\"\nanchors = [\"vendor-root\"]"),
             anchors: vec![roots.join("vendor-root.pem")],
             roots,
+            crls: files::folder(dir.join("crls")),
             public_key: None,
         }
     }

@@ -39,6 +39,6 @@ pub(crate) fn verify(model: &Path, bundle: &Path, trust: &Trust) -> Outcome {
     option("--bundle", bundle);
     option("--policy", &trust.policy);
     option("--roots", &trust.roots);
-    option("--crls", &trust.roots);
+    option("--crls", &trust.crls);
     appliance(arguments)
 }

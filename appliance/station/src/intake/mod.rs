@@ -215,3 +215,55 @@ fn about(mut reason: Reason, path: &ResourcePath) -> Reason {
     reason.file.get_or_insert_with(|| path.to_string());
     reason
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oms_sys::beneath::Root;
+    use oms_verify::hash::HashAlgorithm;
+    use std::fs::OpenOptions;
+
+    /// Hashes a file of three chunks while `meddle` does something to it after the first.
+    fn hash_while(meddle: impl Fn(&std::path::Path)) -> Result<u64, Code> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("weights");
+        std::fs::write(&path, vec![7; 3 * CHUNK]).unwrap();
+        let file = Root::open(dir.path()).unwrap().file("weights").unwrap();
+        let mut first = true;
+        let progress = Progress::hidden();
+        hash_file(&file, HashAlgorithm::Sha256, Method::Files, &progress, |_| {
+            if std::mem::take(&mut first) {
+                meddle(&path);
+            }
+            Ok(())
+        })
+        .map(|(size, _)| size)
+        .map_err(|reason| reason.code)
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_refused() {
+        assert_eq!(hash_while(|_| ()), Ok(3 * CHUNK as u64));
+        let open = |path: &std::path::Path| OpenOptions::new().write(true).open(path).unwrap();
+        let grows = hash_while(|path| open(path).set_len(4 * CHUNK as u64).unwrap());
+        assert_eq!(grows, Err(Code::MediaChanged));
+        let shrinks = hash_while(|path| open(path).set_len(2 * CHUNK as u64).unwrap());
+        assert_eq!(shrinks, Err(Code::MediaChanged));
+        // Bytes that were read already: only the time stamps tell.
+        let rewritten = hash_while(|path| open(path).write_all(&[8]).unwrap());
+        assert_eq!(rewritten, Err(Code::MediaChanged));
+    }
+
+    #[test]
+    fn a_sink_that_fails_ends_the_pass() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("weights"), "bytes").unwrap();
+        let file = Root::open(dir.path()).unwrap().file("weights").unwrap();
+        let full = || Reason::new(Code::OutboundWrite, "no space");
+        let outcome =
+            hash_file(&file, HashAlgorithm::Sha256, Method::Files, &Progress::hidden(), |_| {
+                Err(full())
+            });
+        assert_eq!(outcome.unwrap_err(), full());
+    }
+}

@@ -52,6 +52,7 @@ struct RawPublicKey {
 
 #[derive(Serialize, Deserialize)]
 struct RawChain {
+    #[serde(deserialize_with = "crate::json::at_most::<1024, _, _>")]
     certificates: Vec<RawBytes>,
 }
 

@@ -156,6 +156,12 @@ fn the_envelope_has_one_signature_in_padded_base64() {
         });
         assert_eq!(code, Some(Code::BundleSignatureCount));
     }
+    // Counted to the end only while that costs little.
+    let many = changed(|b| {
+        let one = b["dsseEnvelope"]["signatures"][0].clone();
+        b["dsseEnvelope"]["signatures"] = Value::Array(vec![one; 65]);
+    });
+    assert_eq!(many, Some(Code::BundleSchema));
     for keyid in [Value::Null, json!(""), json!("anything")] {
         let set = |b: &mut Value| b["dsseEnvelope"]["signatures"][0]["keyid"] = keyid;
         assert_eq!(changed(set), None);

@@ -64,7 +64,7 @@ struct RawSerialization {
     hash_type: String,
     allow_symlinks: bool,
     shard_size: Option<serde_json::Number>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::at_most::<1_000_000, _, _>")]
     ignore_paths: Vec<String>,
 }
 

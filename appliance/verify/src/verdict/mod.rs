@@ -5,15 +5,18 @@
 //! of the policy gave a reason against it.
 
 mod decide;
+mod error;
+mod judge;
 mod payload;
 mod receive;
 mod schema;
 
 pub use decide::{BundleOutcome, Case, Mode, Verdict, decide};
+pub use error::VerdictError;
 pub use payload::{
     Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, compose,
 };
-pub use receive::{ReceivedVerdict, VerdictError, VerdictTrust, receive};
+pub use receive::{ReceivedVerdict, VerdictTrust, receive};
 pub use schema::{CertificateDetail, Protection, ReasonDetail, SignerDetail, VerdictFile};
 
 #[cfg(test)]

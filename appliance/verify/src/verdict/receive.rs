@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::error::VerdictError;
 use super::schema::{Detail, VerdictFile, VerdictStatement};
 use super::{Mode, VERDICT_PREDICATE_TYPE};
 use crate::budget::Budget;
 use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
 use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
-use crate::json::{self, JsonError};
+use crate::json;
 use crate::key::PublicKey;
 use crate::name::ResourcePath;
-use crate::pki::{self, Anchor, Certificate, Crl, LeafProfile, PathError, PathInput, Revocation};
-use crate::reason::{Code, Reason};
+use crate::pki::{self, Anchor, Certificate, Crl, LeafProfile, PathInput, Revocation};
 use crate::statement::{
     Legacy, Manifest, ManifestError, ManifestFile, Method, Pieces, STATEMENT_TYPE, Shard,
 };
@@ -60,77 +60,6 @@ pub struct ReceivedVerdict {
     pub hash: HashAlgorithm,
     /// The re-signed bundle: its digest and the fingerprint of its key.
     pub resigned: Option<(Sha256Digest, Sha256Digest)>,
-}
-
-/// Why bytes are not a verdict to rely on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerdictError {
-    /// not a bundle
-    #[error("the verdict is not a bundle: {0}")]
-    Bundle(#[from] crate::bundle::BundleError),
-    /// not signed by the key that is expected
-    #[error("the verdict is not signed by the key that is expected")]
-    Key,
-    /// a bundle of another method than trust was given for
-    #[error("the verdict carries no certificate, and only roots were given")]
-    NoCertificate,
-    /// no path to an anchor
-    #[error("the verdict's certificate: {0}")]
-    Path(#[from] PathError),
-    /// the certificate does not carry the verifier's URI
-    #[error("the certificate of {subject} does not carry the URI {verifier} in its subjectAltName")]
-    NotAVerifier {
-        /// The certificate's subject.
-        subject: String,
-        /// The URI that was expected.
-        verifier: String,
-    },
-    /// the signature does not verify
-    #[error("the signature does not verify")]
-    Signature,
-    /// not strict JSON, or not of the structure
-    #[error("the payload: {0}")]
-    Json(#[from] JsonError),
-    /// a field does not have the value that a verdict has
-    #[error("the field {0} does not have the value that a verdict has")]
-    Field(&'static str),
-    /// made by another verifier
-    #[error("the verdict is by {found}")]
-    Verifier {
-        /// Who made it.
-        found: String,
-    },
-    /// made in place
-    #[error("the verdict was made in place")]
-    InPlace,
-    /// the listed files break the rules of a manifest
-    #[error("the verdict's files: {0}")]
-    Files(#[from] ManifestError),
-}
-
-impl VerdictError {
-    /// The stable code.
-    pub fn code(&self) -> Code {
-        match self {
-            VerdictError::Bundle(_)
-            | VerdictError::Json(_)
-            | VerdictError::Field(_)
-            | VerdictError::Files(_) => Code::VerdictSchema,
-            VerdictError::Key
-            | VerdictError::NoCertificate
-            | VerdictError::Path(_)
-            | VerdictError::NotAVerifier { .. }
-            | VerdictError::Signature => Code::VerdictUntrusted,
-            VerdictError::Verifier { .. } => Code::VerdictVerifier,
-            VerdictError::InPlace => Code::VerdictMode,
-        }
-    }
-}
-
-impl From<&VerdictError> for Reason {
-    fn from(error: &VerdictError) -> Reason {
-        Reason::new(error.code(), error.to_string())
-    }
 }
 
 /// Reads a verdict of an ingest by `verifier`.

@@ -1,0 +1,93 @@
+//! From the resources that a statement lists to the files of a manifest: names, ranges, and the
+//! name `.` of a single-file model (OMS v1.0, sections 6.1.2 and 6.4).
+
+use std::collections::BTreeMap;
+
+use super::{Manifest, ManifestFile, Method, Pieces, Shard};
+use crate::budget::Budget;
+use crate::hash::{Digest, HashAlgorithm};
+use crate::name::{NameError, ResourcePath};
+use crate::statement::ManifestError;
+
+/// A resource as it is listed: its name and its digest.
+pub(in crate::statement) struct Listed {
+    pub(in crate::statement) name: String,
+    pub(in crate::statement) digest: Digest,
+}
+
+impl Manifest {
+    /// The manifest of a list of resources in any order. `dot_name` is what the name `.`, the
+    /// whole of a single-file model, stands for.
+    pub(in crate::statement) fn from_listed(
+        hash: HashAlgorithm,
+        method: Method,
+        allow_symlinks: bool,
+        ignore_paths: Vec<String>,
+        listed: Vec<Listed>,
+        dot_name: Option<&str>,
+        budget: &Budget,
+    ) -> Result<Self, ManifestError> {
+        if listed.len() > budget.resources {
+            return Err(ManifestError::TooMany { found: listed.len(), limit: budget.resources });
+        }
+        let dot = listed.iter().all(|resource| match method {
+            Method::Files => resource.name == ".",
+            Method::Shards { .. } => {
+                split_shard_name(&resource.name).is_some_and(|(base, ..)| base == ".")
+            }
+        });
+        let path = |name: &str| match dot_name {
+            Some(dot_name) if dot => safe_file_name(dot_name, budget),
+            _ => ResourcePath::parse(name, budget),
+        };
+        let mut files: BTreeMap<ResourcePath, Pieces> = BTreeMap::new();
+        for Listed { name, digest } in listed {
+            let (base, range) = match method {
+                Method::Files => (name.as_str(), None),
+                Method::Shards { .. } => {
+                    let (base, start, end) = split_shard_name(&name)
+                        .ok_or_else(|| ManifestError::ShardName { name: name.clone() })?;
+                    (base, Some((start, end)))
+                }
+            };
+            let path =
+                path(base).map_err(|error| ManifestError::Name { name: name.clone(), error })?;
+            match range {
+                None => {
+                    if files.insert(path, Pieces::Whole(digest)).is_some() {
+                        return Err(ManifestError::Duplicate { name });
+                    }
+                }
+                Some((start, end)) => {
+                    let shard = Shard { start, end, digest };
+                    match files.entry(path).or_insert_with(|| Pieces::Shards(Vec::new())) {
+                        Pieces::Shards(shards) => shards.push(shard),
+                        Pieces::Whole(_) => return Err(ManifestError::Duplicate { name }),
+                    }
+                }
+            }
+        }
+        let files = files.into_iter().map(|(path, pieces)| ManifestFile { path, pieces }).collect();
+        let ignored = ignore_paths.iter().cloned().collect();
+        Manifest { hash, method, allow_symlinks, ignore_paths, ignored, files, dot }.checked(budget)
+    }
+}
+
+/// A file name that a signer chose, if it is a single safe component.
+fn safe_file_name(name: &str, budget: &Budget) -> Result<ResourcePath, NameError> {
+    let path = ResourcePath::parse(name, budget)?;
+    if path.components().count() == 1 { Ok(path) } else { Err(NameError::NotCanonical) }
+}
+
+/// Splits `path:start:end` at its last two colons; names may hold colons themselves.
+fn split_shard_name(name: &str) -> Option<(&str, u64, u64)> {
+    let (rest, end) = name.rsplit_once(':')?;
+    let (path, start) = rest.rsplit_once(':')?;
+    Some((path, canonical_number(start)?, canonical_number(end)?))
+}
+
+/// A decimal number in the one form that gives each number one name.
+fn canonical_number(text: &str) -> Option<u64> {
+    let canonical = text == "0" || !text.starts_with('0');
+    (canonical && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}

@@ -1,0 +1,207 @@
+//! The rules that a model is judged by, each adding its reasons: signers, files, what nobody
+//! listed, and what is inside.
+
+use std::collections::BTreeSet;
+
+use crate::appraise::{Admitted, Signer};
+use crate::observe::{Finding, Observed, ObservedFile};
+use crate::policy::{IgnoredPaths, Policy, RemoteCode, UnsignedFiles};
+use crate::reason::{Code, Reason};
+use crate::statement::{Manifest, ManifestFile, Pieces};
+
+/// Collects the reasons for one decision; it starts with none and only ever adds.
+pub(super) struct Judge<'a> {
+    policy: &'a Policy,
+    pub(super) reasons: Vec<Reason>,
+    pub(super) warnings: Vec<Reason>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(policy: &'a Policy) -> Self {
+        Judge { policy, reasons: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// Enough distinct signers, over identical files. What a refused bundle was refused for
+    /// refuses the model only when the others are not enough: its file then counts as unsigned.
+    pub(super) fn signatures(&mut self, admitted: &[Admitted], refused: Vec<Vec<Reason>>) {
+        if let Some((first, others)) = admitted.split_first() {
+            for other in others {
+                let same =
+                    first.statement().manifest().files() == other.statement().manifest().files();
+                if !same {
+                    let detail = format!("lists other files than {}", first.file());
+                    let reason = Reason::new(Code::SignatureFilesDiffer, detail);
+                    self.reasons.push(reason.about(other.file()));
+                }
+            }
+        }
+        let distinct = distinct_signers(admitted);
+        // Whatever the policy requires, no signer is never enough.
+        let enough = distinct >= self.policy.require.max(1);
+        let refused: Vec<Reason> = refused.into_iter().flatten().collect();
+        if enough {
+            self.warnings.extend(refused);
+            return;
+        }
+        if !admitted.is_empty() || self.policy.require > 1 {
+            let detail =
+                format!("{distinct} of {} required signers have signed", self.policy.require);
+            let reason = Reason::new(Code::SignatureThreshold, detail);
+            self.reasons.push(reason.by_rule("signatures.require"));
+        }
+        if admitted.is_empty() && refused.is_empty() {
+            self.reasons.push(Reason::new(Code::BundleMissing, "there is no bundle"));
+        }
+        self.reasons.extend(refused);
+    }
+
+    /// Every listed file was read, and its bytes are the signed ones.
+    pub(super) fn files(
+        &mut self,
+        manifest: &Manifest,
+        observed: &Observed,
+    ) -> Vec<(ManifestFile, u64)> {
+        let budget = &self.policy.budget;
+        let mut matching = Vec::with_capacity(manifest.files().len());
+        let mut total = 0u64;
+        for file in manifest.files() {
+            let path = file.path.as_str();
+            let Some(seen) = observed.files.get(&file.path) else {
+                // A file that could not be read has its own reason.
+                let explained =
+                    observed.problems.iter().any(|problem| problem.file.as_deref() == Some(path));
+                if !explained {
+                    let reason =
+                        Reason::new(Code::ManifestMissingFile, "the listed file is absent");
+                    self.reasons.push(reason.about(path));
+                }
+                continue;
+            };
+            total = total.saturating_add(seen.size);
+            if seen.size > budget.file_bytes {
+                let detail = format!("has {} bytes, the limit is {}", seen.size, budget.file_bytes);
+                let reason = Reason::new(Code::ManifestFileTooLarge, detail).about(path);
+                self.reasons.push(reason.by_rule("manifest.max-file-bytes"));
+            }
+            match difference(file, seen) {
+                Some(reason) => self.reasons.push(reason.about(path)),
+                None => matching.push((file.clone(), seen.size)),
+            }
+        }
+        if total > budget.total_bytes {
+            let detail = format!("{total} bytes, the limit is {}", budget.total_bytes);
+            let reason = Reason::new(Code::ManifestTotalTooLarge, detail);
+            self.reasons.push(reason.by_rule("manifest.max-total-bytes"));
+        }
+        matching
+    }
+
+    /// What lies in the model's folder and is not listed.
+    pub(super) fn unlisted(&mut self, observed: &Observed, counted: &BTreeSet<String>) {
+        let rules = &self.policy.manifest;
+        for unlisted in &observed.unlisted {
+            if counted.contains(&unlisted.path) {
+                continue;
+            }
+            let (code, rule, detail, refuses) = if unlisted.ignored {
+                let refuses = rules.ignored_paths == IgnoredPaths::Reject;
+                let detail = "the signer ignored it; it stays behind";
+                (Code::ManifestIgnoredPath, "manifest.ignored-paths", detail, refuses)
+            } else {
+                let refuses = rules.unsigned_files == UnsignedFiles::Reject;
+                let detail = "nobody signed it; it stays behind";
+                (Code::ManifestUnsignedFile, "manifest.unsigned-files", detail, refuses)
+            };
+            let reason = Reason::new(code, detail).about(&unlisted.path).by_rule(rule);
+            if refuses { self.reasons.push(reason) } else { self.warnings.push(reason) }
+        }
+    }
+
+    /// What is inside the files, under `[content]`. A file that is refused for its bytes needs no
+    /// finding.
+    pub(super) fn content(&mut self, matching: &[(ManifestFile, u64)], findings: &[Finding]) {
+        let rules = &self.policy.content;
+        if rules.remote_code == RemoteCode::Reject {
+            for finding in findings {
+                for key in &finding.remote_code {
+                    let detail = format!("the key {key:?} asks the loader to run code");
+                    let reason = Reason::new(Code::ContentRemoteCode, detail);
+                    self.reasons
+                        .push(reason.about(finding.path.as_str()).by_rule("content.remote-code"));
+                }
+            }
+        }
+        let rule = match (&rules.allow, rules.remote_code) {
+            (Some(_), _) => "content.allow",
+            (None, RemoteCode::Reject) => "content.remote-code",
+            (None, RemoteCode::Allow) => return,
+        };
+        let inspected: BTreeSet<&str> = findings.iter().map(|f| f.path.as_str()).collect();
+        let matching = matching.iter().map(|(file, _)| file.path.as_str());
+        for path in matching.filter(|path| !inspected.contains(path)) {
+            let reason = Reason::new(Code::ContentUnknown, "the file was not inspected");
+            self.reasons.push(reason.about(path).by_rule(rule));
+        }
+        let Some(allow) = &rules.allow else { return };
+        for finding in findings {
+            let path = finding.path.as_str();
+            let reason = match finding.formats.as_slice() {
+                [] => Some(Reason::new(Code::ContentUnknown, "no known format")),
+                [format] if !allow.contains(format) => {
+                    Some(Reason::new(Code::ContentFormat, format!("the format is {format}")))
+                }
+                [_] => None,
+                several => Some(Reason::new(
+                    Code::ContentAmbiguous,
+                    format!("can be read as {}", several.join(" and as ")),
+                )),
+            };
+            self.reasons.extend(reason.map(|r| r.about(path).by_rule("content.allow")));
+            if let Some(malformed) = &finding.malformed {
+                let reason = Reason::new(Code::ContentMalformed, malformed.clone());
+                self.reasons.push(reason.about(path).by_rule("content.allow"));
+            }
+        }
+    }
+}
+
+/// How many signers differ from each other both in key and in identity.
+///
+/// Counted in the order of the bundles: a signer counts when it has neither key nor name in common
+/// with one that has counted before. That never counts more than there are.
+fn distinct_signers(admitted: &[Admitted]) -> usize {
+    let mut counted: Vec<&Signer> = Vec::new();
+    for signer in admitted.iter().map(Admitted::signer) {
+        if !counted.iter().any(|other| signer.may_be_same(other)) {
+            counted.push(signer);
+        }
+    }
+    counted.len()
+}
+
+/// How what was read differs from what was signed.
+fn difference(signed: &ManifestFile, seen: &ObservedFile) -> Option<Reason> {
+    if let Some(size) = signed.pieces.size()
+        && size != seen.size
+    {
+        let detail = format!("has {} bytes, {size} are signed", seen.size);
+        return Some(Reason::new(Code::ManifestSizeMismatch, detail));
+    }
+    if signed.pieces == seen.pieces {
+        return None;
+    }
+    let detail = match (&signed.pieces, &seen.pieces) {
+        (Pieces::Whole(signed), Pieces::Whole(seen)) => {
+            format!("its digest is {seen}, {signed} is signed")
+        }
+        (Pieces::Shards(signed), Pieces::Shards(seen)) => {
+            let wrong = signed.iter().zip(seen).find(|(signed, seen)| signed != seen);
+            match wrong {
+                Some((shard, _)) => format!("the shard at byte {} differs", shard.start),
+                None => "its shards differ".to_owned(),
+            }
+        }
+        _ => "it was read in other pieces than it was signed in".to_owned(),
+    };
+    Some(Reason::new(Code::ManifestDigestMismatch, detail))
+}
