@@ -16,3 +16,4 @@ pub mod forge;
 pub mod json;
 pub mod root;
 pub mod scene;
+

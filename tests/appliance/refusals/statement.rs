@@ -35,7 +35,7 @@ fn the_statement_that_the_others_are_changed_from_is_only_short_of_its_file() {
 #[test]
 fn a_payload_that_is_not_json() {
     refused_bytes(b"not json", "statement.json");
-    refused_bytes(b"", "statement.json");
+    refused_bytes(b"", "bundle.schema");
     refused_bytes(format!("{} {{}}", good()).as_bytes(), "statement.json");
 }
 
@@ -43,13 +43,13 @@ fn a_payload_that_is_not_json() {
 fn a_payload_with_a_key_twice() {
     let text = good().to_string();
     let twice = text.replacen('{', "{\"predicateType\":\"https://innocent.example\",", 1);
-    refused_bytes(twice.as_bytes(), "statement.json");
+    refused_bytes(twice.as_bytes(), "bundle.duplicate-key");
 }
 
 #[test]
 fn a_payload_that_is_nested_100_000_deep() {
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
-    refused_bytes(&deep, "statement.json");
+    refused_bytes(&deep, "bundle.too-deep");
 }
 
 #[test]

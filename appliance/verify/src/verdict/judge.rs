@@ -64,13 +64,13 @@ impl<'a> Judge<'a> {
         let budget = &self.policy.budget;
         let mut matching = Vec::with_capacity(manifest.files().len());
         let mut total = 0u64;
+        // A file that could not be read has its own reason.
+        let explained: BTreeSet<&str> =
+            observed.problems.iter().filter_map(|problem| problem.file.as_deref()).collect();
         for file in manifest.files() {
             let path = file.path.as_str();
             let Some(seen) = observed.files.get(&file.path) else {
-                // A file that could not be read has its own reason.
-                let explained =
-                    observed.problems.iter().any(|problem| problem.file.as_deref() == Some(path));
-                if !explained {
+                if !explained.contains(path) {
                     let reason =
                         Reason::new(Code::ManifestMissingFile, "the listed file is absent");
                     self.reasons.push(reason.about(path));
