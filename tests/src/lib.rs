@@ -1,7 +1,7 @@
 //! What the tests of the whole program share: a station with a PKI and a carrier, bundles forged
 //! with a valid signature, and the checks that every outcome goes through.
 //!
-//! The tests themselves are in `tests/appliance`, one file a subject. They run the real binary.
+//! The tests themselves are in `tests/tests/appliance`, one file a subject. They run the real binary.
 
 #![expect(
     clippy::unwrap_used,

@@ -43,6 +43,14 @@ hashes = ["sha256", "blake2b", "blake3"]
 allow = ["safetensors", "json", "text", "tokenizer"]
 "#;
 
+/// The same without a rule about what is inside the files.
+pub fn any_content() -> String {
+    let restricted = "allow = [\"safetensors\", \"json\", \"text\", \"tokenizer\"]";
+    let policy = POLICY.replace(restricted, "allow = \"any\"");
+    assert_ne!(policy, POLICY);
+    policy
+}
+
 /// Bytes of the weights of the usual model.
 const WEIGHTS: u64 = 40_000;
 

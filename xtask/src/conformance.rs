@@ -19,10 +19,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use oms_testkit::run::binary;
+use oms_testkit::schemas::Schemas;
 use oms_testkit::vectors;
 
 use crate::failure::{Failure, Finding};
-use crate::process::{cargo, run as run_command};
+use crate::process::{cargo, run as run_command, write};
 use adapter::{Adapter, Outcome};
 use case::{Case, Kind};
 use exceptions::Exceptions;
@@ -37,7 +38,10 @@ const IN_VECTORS: &str = "oms-conformance";
 pub(crate) fn run(suite: Option<&Path>) -> Result<(), Failure> {
     let Some(suite) = Suite::find(suite)? else { return Ok(()) };
     run_command(&mut cargo(&["build", "--locked", "--package", "oms-conformance"]))?;
-    let adapter = Adapter { program: binary("oms-conformance"), assets: suite.0.join("assets") };
+    let bench = Bench {
+        adapter: Adapter { program: binary("oms-conformance"), assets: suite.0.join("assets") },
+        schemas: Schemas::load(),
+    };
 
     let start = Instant::now();
     let cases = case::all(&suite.0.join("test-cases"))?;
@@ -49,7 +53,7 @@ pub(crate) fn run(suite: Option<&Path>) -> Result<(), Failure> {
             tally.skipped += 1;
             continue;
         }
-        let (outcome, said) = run_case(&adapter, case)?;
+        let (outcome, said) = bench.run(case)?;
         match exceptions.judge(case, &outcome) {
             Ok(None) => tally.passed += 1,
             Ok(Some(exception)) => {
@@ -73,6 +77,7 @@ pub(crate) fn run(suite: Option<&Path>) -> Result<(), Failure> {
     Finding::none_in("conformance", findings)
 }
 
+/// How many cases ended how.
 #[derive(Default)]
 struct Tally {
     passed: usize,
@@ -89,9 +94,12 @@ impl Suite {
     fn find(given: Option<&Path>) -> Result<Option<Suite>, Failure> {
         let default = vectors::location().join(IN_VECTORS);
         let dir = given.unwrap_or(&default);
-        let is_suite = |dir: &PathBuf| dir.join("assets").is_dir() && dir.join("test-cases").is_dir();
+        let is_suite =
+            |dir: &PathBuf| dir.join("assets").is_dir() && dir.join("test-cases").is_dir();
         if let Some(dir) = [dir.to_owned(), dir.join("test")].into_iter().find(is_suite) {
-            return Ok(Some(Suite(dir)));
+            // The adapter is given absolute paths only.
+            let full = dir.canonicalize().map_err(|source| Failure::Read { path: dir, source })?;
+            return Ok(Some(Suite(full)));
         }
         let is = |name, value| env::var_os(name).is_some_and(|is| is == value);
         if given.is_some() || is("OMS_REQUIRE_VECTORS", "1") || is("CI", "true") {
@@ -102,52 +110,62 @@ impl Suite {
     }
 }
 
-/// Runs one case in a folder of its own, and gives what the adapter said on the way.
-fn run_case(adapter: &Adapter, case: &Case) -> Result<(Outcome, String), Failure> {
-    let folder = tempfile::tempdir()
-        .map_err(|source| Failure::Write { path: env::temp_dir(), source })?;
-    let model = model::prepare(case, &adapter.assets, folder.path())?;
-    match case.kind {
-        Kind::Verify => {
-            let bundle = case.folder.join("bundle.sig");
-            let (mut outcome, said) = adapter.verify(case, &model, &bundle)?;
-            if outcome == Outcome::Accepted {
-                outcome = bundle::check_listed(&bundle, case).into();
-            }
-            Ok((outcome, said))
-        }
-        Kind::Roundtrip => roundtrip(adapter, case, &model, folder.path()),
-    }
+/// What every case is run with.
+struct Bench {
+    adapter: Adapter,
+    /// Absent when a suite was named and there are no test vectors.
+    schemas: Option<Schemas>,
 }
 
-/// Signs and verifies; what was signed is checked on the way.
-fn roundtrip(
-    adapter: &Adapter,
-    case: &Case,
-    model: &Path,
-    folder: &Path,
-) -> Result<(Outcome, String), Failure> {
-    let inside = case.config.sig_inside_model;
-    let bundle = if inside { model } else { folder }.join("bundle.sig");
-    let (outcome, said) = adapter.sign(case, model, &bundle)?;
-    if outcome != Outcome::Accepted || case.must_fail() {
-        return Ok((outcome, said));
+impl Bench {
+    /// Runs one case in a folder of its own, and gives what the adapter said last.
+    fn run(&self, case: &Case) -> Result<(Outcome, String), Failure> {
+        let folder = tempfile::tempdir()
+            .map_err(|source| Failure::Write { path: env::temp_dir(), source })?;
+        let model = model::prepare(case, &self.adapter.assets, folder.path())?;
+        match case.kind {
+            Kind::Verify => {
+                let bundle = case.folder.join("bundle.sig");
+                let (mut outcome, said) = self.adapter.verify(case, &model, &bundle)?;
+                if outcome == Outcome::Accepted {
+                    outcome = bundle::check_listed(&bundle, case).into();
+                }
+                Ok((outcome, said))
+            }
+            Kind::Roundtrip => self.roundtrip(case, &model, folder.path()),
+        }
     }
-    if let Err(problem) = bundle::check_signed(&bundle, case) {
-        return Ok((Outcome::Wrong(problem), said));
+
+    /// Signs and verifies; what was signed is checked on the way.
+    fn roundtrip(
+        &self,
+        case: &Case,
+        model: &Path,
+        folder: &Path,
+    ) -> Result<(Outcome, String), Failure> {
+        let inside = case.config.sig_inside_model;
+        let bundle = if inside { model } else { folder }.join("bundle.sig");
+        let (outcome, said) = self.adapter.sign(case, model, &bundle)?;
+        if outcome != Outcome::Accepted || case.must_fail() {
+            return Ok((outcome, said));
+        }
+        if let Err(problem) = bundle::check_signed(&bundle, case, self.schemas.as_ref()) {
+            return Ok((Outcome::Wrong(problem), said));
+        }
+        // The suite lets these two flags meet a file that came after the signature.
+        let verify = &case.config.verify;
+        if verify.ignore_unsigned_files && !verify.ignore_paths.is_empty() {
+            write(&model.join("injected.bin"), "injected after signing\n")?;
+        }
+        let (outcome, said) = self.adapter.verify(case, model, &bundle)?;
+        if outcome != Outcome::Accepted || !case.is_about_determinism() {
+            return Ok((outcome, said));
+        }
+        let again = folder.join("bundle2.sig");
+        let (outcome, said) = self.adapter.sign(case, model, &again)?;
+        if outcome != Outcome::Accepted {
+            return Ok((outcome, said));
+        }
+        Ok((bundle::check_same_payload(&bundle, &again).into(), said))
     }
-    // The suite lets these two flags meet a file that came after the signature.
-    if case.config.verify.ignore_unsigned_files && !case.config.verify.ignore_paths.is_empty() {
-        crate::process::write(&model.join("injected.bin"), "injected after signing\n")?;
-    }
-    let (outcome, said) = adapter.verify(case, model, &bundle)?;
-    if outcome != Outcome::Accepted || !case.is_about_determinism() {
-        return Ok((outcome, said));
-    }
-    let again = folder.join("bundle2.sig");
-    let (outcome, said) = adapter.sign(case, model, &again)?;
-    if outcome != Outcome::Accepted {
-        return Ok((outcome, said));
-    }
-    Ok((bundle::check_same_payload(&bundle, &again).into(), said))
 }

@@ -84,6 +84,7 @@ pub fn check_entry(
         .map_err(|error| Reason::new(Code::VerdictSchema, error.to_string()).about(VERDICT))?;
     reasons.extend(check_files(&root, &verdict, &manifest, &budget, progress)?);
     reasons.extend(check_resigned(&root, &verdict, &manifest, trust, time, &budget)?);
+    reasons.extend(check_source(&root, &verdict, &budget)?);
     Ok((verdict, reasons))
 }
 
@@ -187,6 +188,19 @@ fn check_resigned(
         Ok(_) => Ok(wrong("it lists other files than the verdict".to_owned())),
         Err(error) => Ok(wrong(error.to_string())),
     }
+}
+
+/// The source's bundle is one that the station found.
+fn check_source(
+    root: &Root,
+    verdict: &ReceivedVerdict,
+    budget: &Budget,
+) -> Result<Option<Reason>, Reason> {
+    let digest = Sha256Digest::of(&read(root, SOURCE, budget, Code::VerdictFiles)?);
+    Ok((!verdict.sources.contains(&digest)).then(|| {
+        let detail = format!("its SHA-256, {digest}, is not the one of a bundle of the verdict");
+        Reason::new(Code::VerdictFiles, detail).about(SOURCE)
+    }))
 }
 
 /// The signer of the re-signed bundle; `None` when its key is not at hand.

@@ -3,7 +3,7 @@
 //! some of its cases need.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oms_station::bounded;
 use oms_station::signer::read_chain;
@@ -98,7 +98,7 @@ pub(crate) fn trust(signer: &Signer<'_>, ignore_unsigned: bool) -> Result<Trust,
 }
 
 /// The certificates of a PEM file as anchors; `count` anchors are there already.
-fn read_anchors(file: &PathBuf, count: usize) -> Result<Vec<Anchor>, Reason> {
+fn read_anchors(file: &Path, count: usize) -> Result<Vec<Anchor>, Reason> {
     let certificates = read_chain(file)?;
     let anchors = certificates.into_iter().zip(count..).map(|(certificate, number)| Anchor {
         name: format!("anchor-{number}"),

@@ -13,10 +13,23 @@ from model_signing import signing
 from model_signing import verifying
 
 
-def hashing_config(job):
+class SpecifiedNames(hashing.Config):
+    """Names the algorithm of a shard as the specification does: "sha256" without "-sharded-N"."""
+
+    def _build_sharded_file_hasher_factory(self, *arguments):
+        factory = super()._build_sharded_file_hasher_factory(*arguments)
+
+        def renaming_factory(path, start, end):
+            hasher = factory(path, start, end)
+            hasher._digest_name_override = hasher._content_hasher.digest_name
+            return hasher
+
+        return renaming_factory
+
+
+def hashing_config(job, config):
     # This API calls blake2b "blake2".
     algorithm = {"blake2b": "blake2"}.get(job["hash"], job["hash"])
-    config = hashing.Config()
     if job["shard_size"] is None:
         config.use_file_serialization(hashing_algorithm=algorithm)
     else:
@@ -27,7 +40,7 @@ def hashing_config(job):
 
 
 def sign(job):
-    config = signing.Config().set_hashing_config(hashing_config(job))
+    config = signing.Config().set_hashing_config(hashing_config(job, hashing.Config()))
     if job["certificate"] is None:
         config.use_elliptic_key_signer(private_key=job["key"])
     else:
@@ -41,8 +54,8 @@ def sign(job):
 
 def verify(job):
     config = verifying.Config()
-    if job["guess"] is False:
-        config.set_hashing_config(hashing_config(job))
+    if not job["guess"]:
+        config.set_hashing_config(hashing_config(job, SpecifiedNames()))
     if job["key"] is not None:
         config.use_elliptic_key_verifier(public_key=job["key"])
     else:

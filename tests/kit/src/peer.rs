@@ -53,7 +53,8 @@ pub enum Job {
         /// How to hash, for a peer that is told.
         #[serde(flatten)]
         hashing: Hashing,
-        /// Whether the peer finds in the bundle how to hash.
+        /// Whether the peer finds in the bundle how to hash. If not, it is told, and also to name
+        /// the algorithm of a shard as the specification does.
         guess: bool,
     },
 }
@@ -117,10 +118,9 @@ impl Peer {
         // The script reads all of its input before it says anything, so this cannot block.
         child.stdin.take().expect("a pipe").write_all(&input).expect("a peer that reads its jobs");
         let output = child.wait_with_output().expect("a peer that ends");
-        let answers: Vec<Answer> =
-            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-                panic!("the peer gave no answers ({error}): {}", said(&output.stderr))
-            });
+        let answers: Vec<Answer> = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("the peer gave no answers ({error}): {}", said(&output.stderr))
+        });
         assert_eq!(answers.len(), jobs.len(), "the peer must answer each job");
         answers
     }

@@ -26,13 +26,19 @@ pub(crate) struct Case {
 pub(crate) enum Credential {
     /// A bare key.
     Key(KeyType),
-    /// A leaf with a P-256 key or the curve of its authorities, an intermediate and a root. The
-    /// bundle carries the intermediate.
+    /// A root, an intermediate and a leaf with keys of this type; below RSA the leaf's is P-256.
+    /// The signer is given the intermediate.
     Certificate(KeyType),
     /// The same; the signer is given the root, too.
     WithRoot(KeyType),
     /// A certificate that its own key signed, and that the verifier knows.
     SelfSigned(KeyType),
+    /// The same; the signer is given the certificate as its chain, too.
+    SelfSignedTwice(KeyType),
+    /// Under an authority; the leaf was valid in 2020 only.
+    Expired(KeyType),
+    /// Under an authority; the leaf may sign, and does not say that it may sign code.
+    WithoutCodeSigning(KeyType),
 }
 
 const PLAIN: Case = Case {
@@ -56,16 +62,28 @@ const NESTED: &[(&str, usize)] = &[
     ("weights/deep/er/and/deeper/still/layer-2.bin", 3_000),
 ];
 
-/// Sizes around multiples of the shard size 1,000.
-const AROUND_SHARDS: &[(&str, usize)] =
-    &[("999", 999), ("1000", 1_000), ("1001", 1_001), ("2000", 2_000), ("sub/2500", 2_500)];
+/// Sizes around multiples of the shard size 1,000, and enough shards that `10000` comes before
+/// `2000` in one of the orders.
+const AROUND_SHARDS: &[(&str, usize)] = &[
+    ("999", 999),
+    ("1000", 1_000),
+    ("1001", 1_001),
+    ("2000", 2_000),
+    ("sub/2500", 2_500),
+    ("many", 12_500),
+];
 
 const WITH_EMPTY: &[(&str, usize)] = &[("empty", 0), ("full", 2_500), ("sub/.keep", 0)];
 
 const WITH_COLONS: &[(&str, usize)] = &[("12:30.txt", 400), ("layer:0:10", 300), ("sub:a/b", 200)];
 
-const WITH_IGNORED: &[(&str, usize)] =
-    &[("kept", 500), ("notes (old).txt", 50), ("sub/cache/a", 60), ("sub/cache/b", 70), ("sub/cached", 80)];
+const WITH_IGNORED: &[(&str, usize)] = &[
+    ("kept", 500),
+    ("notes (old).txt", 50),
+    ("sub/cache/a", 60),
+    ("sub/cache/b", 70),
+    ("sub/cached", 80),
+];
 
 pub(crate) const CASES: &[Case] = &[
     Case { name: "key P-256", ..PLAIN },
@@ -74,11 +92,36 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "certificate P-256", credential: Credential::Certificate(KeyType::P256), ..PLAIN },
     Case { name: "certificate P-384", credential: Credential::Certificate(KeyType::P384), ..PLAIN },
     Case { name: "certificate P-521", credential: Credential::Certificate(KeyType::P521), ..PLAIN },
-    Case { name: "certificate RSA", credential: Credential::Certificate(KeyType::Rsa3072), ..PLAIN },
-    Case { name: "certificate, root given", credential: Credential::WithRoot(KeyType::P384), ..PLAIN },
+    Case {
+        name: "certificate RSA",
+        credential: Credential::Certificate(KeyType::Rsa3072),
+        ..PLAIN
+    },
+    Case {
+        name: "certificate, root given",
+        credential: Credential::WithRoot(KeyType::P384),
+        ..PLAIN
+    },
     Case { name: "self-signed P-256", credential: Credential::SelfSigned(KeyType::P256), ..PLAIN },
     Case { name: "self-signed P-384", credential: Credential::SelfSigned(KeyType::P384), ..PLAIN },
-    // No backslash: this side refuses such names, since they are paths elsewhere.
+    Case {
+        name: "self-signed, given twice",
+        credential: Credential::SelfSignedTwice(KeyType::P256),
+        ..PLAIN
+    },
+    Case {
+        name: "certificate RSA, 2048 bits",
+        credential: Credential::Certificate(KeyType::Rsa2048),
+        ..PLAIN
+    },
+    Case { name: "expired leaf", credential: Credential::Expired(KeyType::P256), ..PLAIN },
+    Case {
+        name: "leaf without codeSigning",
+        credential: Credential::WithoutCodeSigning(KeyType::P256),
+        ..PLAIN
+    },
+    Case { name: "backslash", tree: &[("back\\slash", 100)], ..PLAIN },
+    Case { name: "newline", tree: &[("new\nline", 100)], ..PLAIN },
     Case {
         name: "odd names",
         model: "Modèle (v1.0) – 模型",
@@ -96,6 +139,13 @@ pub(crate) const CASES: &[Case] = &[
             ("עברית", 200),
             ("-leading-dash", 210),
             ("~tilde", 220),
+            ("CON.txt", 230),
+            ("  leading spaces", 240),
+            ("caf\u{e9}", 250),
+            ("cafe\u{301}", 260),
+            ("CAF\u{c9}", 265),
+            ("line\u{2028}separator", 270),
+            ("right-to-left-\u{202e}txt.bin", 280),
         ],
         ..PLAIN
     },
@@ -122,7 +172,12 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "git below the top",
-        tree: &[("sub/.gitignore", 100), ("sub/.git/config", 110), (".gitmodules", 120), (".git2", 130)],
+        tree: &[
+            ("sub/.gitignore", 100),
+            ("sub/.git/config", 110),
+            (".gitmodules", 120),
+            (".git2", 130),
+        ],
         ..PLAIN
     },
     Case { name: "single file", model: "model.bin", tree: &[("", 2_500)], ..PLAIN },
@@ -178,7 +233,11 @@ pub(crate) const CASES: &[Case] = &[
         ignore: &["README.md"],
         ..PLAIN
     },
-    Case { name: ORDER, tree: &[("a/b", 100), ("a.txt", 110), ("a-b", 120), ("a/B", 130)], ..PLAIN },
+    Case {
+        name: ORDER,
+        tree: &[("a/b", 100), ("a.txt", 110), ("a-b", 120), ("a/B", 130)],
+        ..PLAIN
+    },
     Case {
         name: "annotations",
         annotations: &["com.example.station=diode-3", "com.example.note=über = 1"],

@@ -52,30 +52,39 @@ impl Credentials {
                     stranger: Trust::key(&theirs, &Key::generate(key_type)),
                 }
             }
-            Credential::SelfSigned(key_type) => {
+            Credential::SelfSigned(key_type) | Credential::SelfSignedTwice(key_type) => {
                 let leaf = || Leaf::self_signed(Profile::code_signing("Vendor"), key_type);
                 let vendor = leaf();
+                let certificate = write(&dir, "leaf", &vendor.certificate.pem);
+                let twice = matches!(credential, Credential::SelfSignedTwice(_));
                 Credentials {
                     credential,
                     key: vendor.key.write_private(dir.join("key.pem")),
-                    certificate: Some(write(&dir, "leaf", &vendor.certificate.pem)),
-                    chain: Vec::new(),
+                    chain: twice.then(|| certificate.clone()).into_iter().collect(),
+                    certificate: Some(certificate),
                     trust: Trust::anchor(&mine, &vendor.certificate.pem),
                     stranger: Trust::anchor(&theirs, &leaf().certificate.pem),
                 }
             }
-            Credential::Certificate(key_type) | Credential::WithRoot(key_type) => {
-                let root = || Authority::root(Profile::ca("Vendor Root").organization("Vendor"), key_type);
+            Credential::Certificate(key_type)
+            | Credential::WithRoot(key_type)
+            | Credential::Expired(key_type)
+            | Credential::WithoutCodeSigning(key_type) => {
+                let root =
+                    || Authority::root(Profile::ca("Vendor Root").organization("Vendor"), key_type);
                 let anchor = root();
                 let authority = anchor.intermediate(
                     Profile::ca("Vendor Signing").organization("Vendor").path_length(0),
                     key_type,
                 );
-                let of_leaf = if key_type == KeyType::Rsa3072 { KeyType::P256 } else { key_type };
-                let vendor = authority.issue(
-                    Profile::code_signing("Release").email("release@vendor.example"),
-                    of_leaf,
-                );
+                let rsa = matches!(key_type, KeyType::Rsa2048 | KeyType::Rsa3072);
+                let profile = Profile::code_signing("Release").email("release@vendor.example");
+                let profile = match credential {
+                    Credential::Expired(_) => profile.expired(),
+                    Credential::WithoutCodeSigning(_) => profile.extended_key_usages([]),
+                    _ => profile,
+                };
+                let vendor = authority.issue(profile, if rsa { KeyType::P256 } else { key_type });
                 let mut chain = vec![write(&dir, "intermediate", &authority.certificate.pem)];
                 if matches!(credential, Credential::WithRoot(_)) {
                     chain.push(write(&dir, "root", &anchor.certificate.pem));

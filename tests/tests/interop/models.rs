@@ -46,13 +46,17 @@ impl Models {
             std::fs::remove_file(path.join(largest)).expect("the largest file");
             path
         });
-        let bundle =
-            if case.bundle_inside { sound.join("model.sig") } else { dir.join("bundle.sigstore.json") };
+        let bundle = if case.bundle_inside {
+            sound.join("model.sig")
+        } else {
+            dir.join("bundle.sigstore.json")
+        };
         Models { sound, tampered, with_more, with_less, bundle }
     }
 }
 
-fn write(path: &Path, case: &Case) {
+/// Writes the model of a case: a folder, or a file.
+pub(crate) fn write(path: &Path, case: &Case) {
     for (name, size) in case.tree {
         let path = if name.is_empty() { path.to_owned() } else { path.join(name) };
         files::folder(path.parent().expect("a folder"));

@@ -128,8 +128,9 @@ impl Call {
     }
 
     fn run(mut self) -> Result<(Outcome, String), Failure> {
-        let output = self.0.stdin(Stdio::null()).output().map_err(|source| {
-            Failure::Spawn { command: self.0.get_program().to_string_lossy().into_owned(), source }
+        let output = self.0.stdin(Stdio::null()).output().map_err(|source| Failure::Spawn {
+            command: self.0.get_program().to_string_lossy().into_owned(),
+            source,
         })?;
         let said = [output.stdout, output.stderr].concat();
         Ok((Outcome::of(output.status), String::from_utf8_lossy(&said).into_owned()))

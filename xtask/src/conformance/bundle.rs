@@ -1,10 +1,11 @@
 //! What a bundle must say once it was signed or accepted, read without the appliance's own reader:
-//! the suite asks the same. That it fits the JSON Schemas is a test of `oms-conformance`.
+//! the suite asks the same.
 
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use oms_testkit::schemas::Schemas;
 use oms_verify::hash::Sha256Digest;
 use serde::Deserialize;
 
@@ -49,9 +50,18 @@ struct Resource {
     digest: String,
 }
 
-/// Checks a bundle that the adapter wrote: sorted resources, the root digest over them, and no
-/// other files than the case expects, so neither the bundle itself.
-pub(super) fn check_signed(bundle: &Path, case: &Case) -> Result<(), String> {
+/// Checks a bundle that the adapter wrote: the JSON Schemas, sorted resources, the root digest over
+/// them, and no other files than the case expects, so neither the bundle itself.
+pub(super) fn check_signed(
+    bundle: &Path,
+    case: &Case,
+    schemas: Option<&Schemas>,
+) -> Result<(), String> {
+    let text = read(bundle).map_err(|error| error.to_string())?;
+    let violations = schemas.map(|schemas| schemas.violations(text.as_bytes())).unwrap_or_default();
+    if !violations.is_empty() {
+        return Err(format!("the bundle breaks its schemas: {}", violations.join("; ")));
+    }
     let statement = statement(bundle)?;
     let resources = &statement.predicate.resources;
     if !resources.is_sorted_by(|a, b| a.name < b.name) {

@@ -1,10 +1,9 @@
 //! A case of the suite: its `config.json`, strictly read. A field that is unknown here could
 //! change what the case means.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use std::collections::BTreeMap;
 
 use serde::Deserialize;
 

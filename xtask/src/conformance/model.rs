@@ -51,7 +51,9 @@ fn modify(top: &Path, modifications: &Modifications) -> io::Result<()> {
     }
     for name in delete {
         let gone = fs::remove_file(top.join(name));
-        gone.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+        gone.or_else(
+            |error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
+        )?;
     }
     for (name, content) in inject {
         fs::write(top.join(name), content)?;
@@ -75,7 +77,8 @@ mod tests {
         let (from, to) = (dir.path().join("from"), dir.path().join("to"));
         fs::create_dir_all(from.join("empty")).unwrap();
         fs::write(from.join(".gitattributes"), "x").unwrap();
-        fs::set_permissions(from.join(".gitattributes"), fs::Permissions::from_mode(0o444)).unwrap();
+        fs::set_permissions(from.join(".gitattributes"), fs::Permissions::from_mode(0o444))
+            .unwrap();
         symlink("/nonexistent", from.join("link")).unwrap();
         copy_all(&from, &to).unwrap();
         assert!(to.join("empty").is_dir());

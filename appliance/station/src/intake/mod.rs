@@ -242,6 +242,13 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_covers_what_is_in_it_and_not_what_begins_like_it() {
+        let covered = |path| is_at_or_below(path, &["a", "b/c"]);
+        assert!(["a", "a/x", "a/x/y", "b/c", "b/c/x"].into_iter().all(covered));
+        assert!(!["ab", "b", "b/cd", "x/a", "", "A"].into_iter().any(covered));
+    }
+
+    #[test]
     fn a_file_that_changes_while_it_is_read_is_refused() {
         assert_eq!(hash_while(|_| ()), Ok(3 * CHUNK as u64));
         let open = |path: &std::path::Path| OpenOptions::new().write(true).open(path).unwrap();

@@ -60,6 +60,8 @@ pub struct ReceivedVerdict {
     pub hash: HashAlgorithm,
     /// The re-signed bundle: its digest and the fingerprint of its key.
     pub resigned: Option<(Sha256Digest, Sha256Digest)>,
+    /// The digests of the bundles that the station found.
+    pub sources: Vec<Sha256Digest>,
 }
 
 /// Reads a verdict of an ingest by `verifier`.
@@ -221,6 +223,11 @@ fn read(
         method,
         hash,
         resigned,
+        sources: predicate
+            .input_attestations
+            .iter()
+            .filter_map(|bundle| sha256(&bundle.digest))
+            .collect(),
     })
 }
 

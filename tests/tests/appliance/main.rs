@@ -1,5 +1,5 @@
 //! Tests of the whole program: each runs the real binary, or the library in the same process where
-//! many cases are tried.
+//! many cases are tried. One binary holds them all, since each links the appliance.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,4 +8,9 @@
 )]
 
 mod cli;
+mod crash;
+mod ingest;
+mod openssl;
+mod properties;
+mod receive;
 mod refusals;

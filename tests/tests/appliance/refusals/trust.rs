@@ -158,31 +158,3 @@ fn a_policy_on_the_carrier_beside_the_model() {
     let mut ingest = scene.ingest();
     scene.ends_undecided(ingest.arg("--policy").arg(beside), 2, "trust.location");
 }
-
-#[test]
-fn a_policy_on_the_carrier_of_a_model_in_place() {
-    if !oms_tests::root::is_root("mounting") {
-        return;
-    }
-    let scene = Scene::signed();
-    files::public(scene.carrier.join("policy.toml"), POLICY);
-    // The model is the root of a mount of its own: what else is on that mount is the carrier's.
-    let script = r#"
-        mount -t tmpfs tmpfs "$MOUNT"
-        cp -r "$CARRIER/." "$MOUNT"
-        mkdir "$SEEN"
-        mount --bind "$MOUNT/demo" "$SEEN"
-        mount --bind "$MOUNT" "$MOUNT"
-        "$APPLIANCE" verify "$MOUNT" --policy "$MOUNT/policy.toml" --roots "$ROOTS" --json"#;
-    let outcome = oms_tests::root::in_namespace(
-        script,
-        &[
-            ("MOUNT", &files::folder(scene.path("mount"))),
-            ("SEEN", &scene.path("seen")),
-            ("CARRIER", &scene.carrier),
-            ("ROOTS", &scene.station.roots),
-        ],
-    );
-    let document = outcome.expect_status(2).json();
-    assert_eq!(json::codes(&document["reasons"]), ["trust.location"]);
-}

@@ -1,0 +1,303 @@
+//! The way in: what comes out of it, and that the receiving side takes it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use oms_testkit::pki::{KeyType, Profile, chain};
+use oms_testkit::roots::Anchor;
+use oms_testkit::softhsm::{Curve, SoftHsm};
+use oms_testkit::{files, model, run};
+use oms_tests::scene::{STATION, Scene, any_content, appliance};
+use oms_tests::{entry, json};
+use serde_json::Value;
+
+/// A policy for the station's own re-signing certificate.
+const RECEIVER: &str = r#"
+[policy]
+id = "receiver"
+version = 1
+
+[[signer]]
+method = "certificate"
+anchors = ["corp-root"]
+san-email = ["ml@corp.example"]
+
+[revocation]
+mode = "off"
+
+[manifest]
+hashes = ["sha256", "blake2b", "blake3"]
+
+[content]
+allow = "any"
+"#;
+
+/// An entry is what the design says, and the receiving side takes it.
+fn accepted(scene: &Scene, entry: &Path, names: &[&str]) {
+    let mut expected: Vec<String> = names.iter().map(|name| format!("model/{name}")).collect();
+    for file in ["model.sig", "report.html", "source.sig", "verdict.sigstore.json"] {
+        expected.push(file.to_owned());
+    }
+    expected.sort();
+    assert_eq!(entry::files(entry), expected);
+    for file in &expected {
+        let mode = entry.join(file).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o640, "{file}");
+    }
+    let name = entry.file_name().unwrap().to_str().unwrap();
+    let digest = files::sha256_hex(&fs::read(entry.join("source.sig")).unwrap());
+    let sequence = entry::detail(&entry::payload(entry))["sequence"].as_u64().unwrap();
+    assert_eq!(name, format!("{sequence:012}-{}-passed", &digest[..16]));
+
+    let report = fs::read_to_string(entry.join("report.html")).unwrap();
+    assert!(report.contains("Passed") && !report.to_lowercase().contains("<script"), "{report}");
+
+    // The re-signed bundle is an ordinary one, for whoever trusts the corporate key.
+    let policy = files::public(scene.path("receiver.toml"), RECEIVER);
+    let mut verify = appliance();
+    verify.arg("verify").arg(entry.join("model")).arg("--bundle").arg(entry.join("model.sig"));
+    verify.arg("--policy").arg(policy).arg("--roots").arg(&scene.station.roots).arg("--json");
+    let document = run::outcome(&mut verify).expect_status(0).json();
+    json::conforming(&json::VERIFY, document);
+
+    let received = run::outcome(&mut scene.receive(entry)).expect_status(0).json();
+    assert_eq!(received["result"], "passed", "{received:#}");
+    assert_eq!(received["verdict"]["sequence"], sequence);
+
+    let key = scene.verdict.key.write_public(scene.path("verdict.pem"));
+    let mut by_key = appliance();
+    by_key.args(["verdict", "verify"]).arg(entry).args(["--verifier", STATION]);
+    let _ = run::outcome(by_key.arg("--key").arg(key)).expect_status(0);
+}
+
+/// A model with folders, spaces and letters of other scripts, signed in this way.
+fn round_trip(options: &[&str]) {
+    let scene = Scene::with_policy(&any_content());
+    let names = [
+        "a name with spaces.txt",
+        "deep/er/and deeper/leaf",
+        "weights:0:10",
+        "gewichte-ä-模型-🙂.bin",
+        "weights.bin",
+    ];
+    for (at, name) in names.iter().enumerate() {
+        let path = scene.model.join(name);
+        files::folder(path.parent().unwrap());
+        files::public(path, vec![at as u8 + 1; 5_000 * (at + 1)]);
+    }
+    scene.sign(&scene.model, &scene.bundle(), options);
+    let [entry] = scene.ingested().try_into().unwrap();
+    accepted(&scene, &entry, &names);
+    for name in names {
+        let (there, here) = (entry.join("model").join(name), scene.model.join(name));
+        assert_eq!(fs::read(there).unwrap(), fs::read(here).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn files_in_each_hash() {
+    for hash in ["sha256", "blake2b", "blake3"] {
+        round_trip(&["--hash", hash]);
+    }
+}
+
+#[test]
+fn shards_in_each_hash() {
+    for hash in ["sha256", "blake2b", "blake3"] {
+        round_trip(&["--hash", hash, "--shard-size", "7000"]);
+    }
+}
+
+#[test]
+fn a_model_of_a_single_file() {
+    let scene = Scene::with_policy(&any_content());
+    let file = files::public(scene.carrier.join("one.gguf"), b"bytes");
+    scene.sign(&file, &scene.carrier.join("one.gguf.sig"), &[]);
+    let [entry] = scene.ingested().try_into().unwrap();
+    accepted(&scene, &entry, &["one.gguf"]);
+}
+
+#[test]
+fn what_the_signer_ignored_stays_behind_and_is_told() {
+    let scene = Scene::unsigned();
+    model::add_gitattributes(&scene.model);
+    files::folder(scene.model.join(".git"));
+    files::public(scene.model.join(".git/config"), "x");
+    scene.sign(&scene.model, &scene.bundle(), &[]);
+    let document = run::outcome(&mut scene.ingest()).expect_status(0).json();
+    let document = json::conforming(&json::INGEST, document);
+    let warned: Vec<_> = document["models"][0]["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|warning| (&warning["code"], &warning["file"]))
+        .collect();
+    let ignored: Value = "manifest.ignored-path".into();
+    assert_eq!(warned, [(&ignored, &".git".into()), (&ignored, &".gitattributes".into())]);
+    let entry = scene.station.outbound.join(&scene.station.entries()[0]);
+    let model = ["README.md", "config.json", "generation_config.json", "model.safetensors"];
+    accepted(&scene, &entry, &[model.as_slice(), &["tokenizer.json"]].concat());
+    let verdict = entry::payload(&entry);
+    assert_eq!(json::codes(&entry::detail(&verdict)["warnings"]), ["manifest.ignored-path"]);
+}
+
+#[test]
+fn several_models_of_which_one_is_refused() {
+    let scene = Scene::signed();
+    for name in ["beside", "broken", "deep/er"] {
+        let folder = model::write(scene.carrier.join(name), 20_000);
+        let bundle = scene.carrier.join(format!("{name}.sig"));
+        scene.sign(&folder, &bundle, &[]);
+    }
+    model::flip_weight_bit(scene.carrier.join("broken"));
+    let outcome = run::outcome(&mut scene.ingest()).expect_status(1);
+    let document = json::conforming(&json::INGEST, outcome.json());
+    let models = document["models"].as_array().unwrap();
+    let results: Vec<_> = models
+        .iter()
+        .map(|model| (model["path"].as_str().unwrap(), model["result"].as_str().unwrap()))
+        .collect();
+    let expected =
+        [("beside", "passed"), ("broken", "refused"), ("deep/er", "passed"), ("demo", "passed")];
+    assert_eq!(results, expected);
+    assert_eq!(scene.station.entries().len(), 4);
+}
+
+#[test]
+fn several_carriers() {
+    let scene = Scene::signed();
+    let second = scene.path("second");
+    model::write(second.join("other"), 20_000);
+    scene.sign(&second.join("other"), &second.join("other.sig"), &[]);
+    let outcome = run::outcome(scene.ingest().arg(&second)).expect_status(0);
+    let document = json::conforming(&json::INGEST, outcome.json());
+    assert_eq!(document["models"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn numbers_without_holes_and_a_chain_of_payloads() {
+    let scene = Scene::signed();
+    let mut entries = scene.ingested();
+    model::flip_weight_bit(&scene.model);
+    entries.push(scene.refused_at_ingest(&["manifest.digest-mismatch"]));
+    files::public(&scene.station.policy, "broken");
+    scene.undecided_at_ingest(2, "policy.syntax");
+    files::public(&scene.station.policy, oms_tests::scene::POLICY);
+    model::write(&scene.model, 40_000);
+    entries.extend(scene.ingested());
+    let mut previous = "0".repeat(64);
+    for (at, entry) in entries.iter().enumerate() {
+        let payload = entry::payload(entry);
+        let detail = entry::detail(&payload);
+        assert_eq!((&detail["sequence"], &detail["previous"]), (&(at + 1).into(), &previous.into()));
+        previous = files::sha256_hex(&entry::signed_bytes(&entry::verdict(entry)));
+    }
+}
+
+#[test]
+fn a_verdict_says_what_the_design_promises() {
+    let scene = Scene::signed();
+    let [entry] = scene.ingested().try_into().unwrap();
+    let payload = entry::payload(&entry);
+    let predicate = &payload["predicate"];
+    let root = &payload["subject"][0]["digest"]["sha256"];
+    let policy = files::sha256_hex(&fs::read(&scene.station.policy).unwrap());
+    let source = files::sha256_hex(&fs::read(scene.bundle()).unwrap());
+    let resigned = files::sha256_hex(&fs::read(entry.join("model.sig")).unwrap());
+    let weights = files::sha256_hex(&fs::read(scene.model.join(model::WEIGHTS)).unwrap());
+    for (pointer, expected) in [
+        ("/_type", "https://in-toto.io/Statement/v1".to_owned()),
+        ("/predicateType", "https://slsa.dev/verification_summary/v1".to_owned()),
+        ("/subject/0/name", "demo".to_owned()),
+        ("/predicate/verifier/id", STATION.to_owned()),
+        ("/predicate/verificationResult", "PASSED".to_owned()),
+        ("/predicate/verifiedLevels/0", "SLSA_BUILD_LEVEL_UNEVALUATED".to_owned()),
+        ("/predicate/policy/uri", "urn:oms-appliance:policy:station:3".to_owned()),
+        ("/predicate/policy/digest/sha256", policy),
+        ("/predicate/inputAttestations/0/digest/sha256", source),
+        (
+            "/predicate/resourceUri",
+            format!("urn:oms-appliance:model:sha256:{}", root.as_str().unwrap()),
+        ),
+    ] {
+        assert_eq!(payload.pointer(pointer), Some(&expected.into()), "{pointer}");
+    }
+    let time = predicate["timeVerified"].as_str().unwrap();
+    assert!(oms_verify::time::UnixTime::parse_rfc3339(time).is_some(), "{time}");
+    let detail = entry::detail(&payload);
+    assert_eq!(detail["mode"], "ingest");
+    assert_eq!(detail["reasons"], Value::Array(Vec::new()));
+    assert_eq!(detail["protection"], "file", "a PEM key stands in for the HSM");
+    assert_eq!(detail["resigned"]["sha256"], resigned);
+    assert_eq!(detail["signers"][0]["rule"], "signer[0]");
+    let fingerprint = scene.vendor.certificate.fingerprint();
+    assert_eq!(detail["signers"][0]["path"][0]["sha256"], fingerprint);
+    let file = detail["files"].as_array().unwrap().iter().find(|f| f["name"] == model::WEIGHTS);
+    assert_eq!(file.unwrap()["digest"], format!("sha256:{weights}"));
+    assert_eq!(file.unwrap()["size"], scene.model.join(model::WEIGHTS).metadata().unwrap().len());
+    let inputs = detail["policy"]["inputs"].as_array().unwrap();
+    assert_eq!(inputs.len(), 2, "the anchor and the key: {inputs:?}");
+}
+
+#[test]
+fn keys_in_an_hsm() {
+    let scene = Scene::signed();
+    let hsm = SoftHsm::new(scene.path("hsm"));
+    let mut config: toml::Table =
+        fs::read_to_string(&scene.station.config).unwrap().parse().unwrap();
+    let profiles = [
+        ("verdict", "verdict-chain.pem", Profile::code_signing("HSM").uri(STATION), Curve::P384),
+        ("resign", "signing-chain.pem", Profile::code_signing("ML").email("ml@corp.example"), Curve::P256),
+    ];
+    for (at, (label, file, profile, curve)) in profiles.into_iter().enumerate() {
+        let spki = hsm.generate(label, &format!("0{}", at + 1), curve);
+        let leaf = scene.issuer.issue_for(profile, &spki);
+        let pem = chain([&leaf, &scene.issuer.certificate]);
+        files::public(scene.station.config.with_file_name(file), pem);
+        config["keys"][label]["key"] = hsm.uri(label).into();
+    }
+    files::public(&scene.station.config, config.to_string());
+    let (name, value) = hsm.env();
+    let outcome = run::outcome(scene.ingest().env(name, value)).expect_status(0);
+    json::conforming(&json::INGEST, outcome.json());
+    let entry = scene.station.outbound.join(&scene.station.entries()[0]);
+    let payload = entry::payload(&entry);
+    let detail = entry::detail(&payload);
+    assert_eq!(detail["protection"], "pkcs11");
+    assert_eq!(detail["resigned"]["protection"], "pkcs11");
+    let _ = run::outcome(&mut scene.receive(&entry)).expect_status(0);
+}
+
+#[test]
+fn a_bundle_that_two_signers_made_when_the_policy_asks_for_two() {
+    let policy = any_content().replace("[revocation]", "[signatures]\nrequire = 2\n\n[revocation]");
+    let scene = Scene::with_policy(&policy);
+    model::write(&scene.model, 20_000);
+    scene.sign(&scene.model, &scene.bundle(), &[]);
+    scene.refused(&["signature.threshold"]);
+    // The other signer ignores the first bundle, as any signer of a folder with bundles does.
+    let second = scene.issuer.issue(
+        Profile::code_signing("QA").email("qa@vendor.example"),
+        KeyType::P384,
+    );
+    let first = scene.path("first.sig");
+    fs::rename(scene.bundle(), &first).unwrap();
+    scene.sign_as(&second, &scene.issuer);
+    fs::rename(scene.bundle(), scene.model.join("qa.sig")).unwrap();
+    fs::rename(&first, scene.bundle()).unwrap();
+    let [entry] = scene.ingested().try_into().unwrap();
+    let payload = entry::payload(&entry);
+    assert_eq!(entry::detail(&payload)["signers"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn anchors_without_the_purpose_do_not_make_verdicts() {
+    let scene = Scene::signed();
+    let [entry] = scene.ingested().try_into().unwrap();
+    let root = fs::read_to_string(scene.station.roots.join("corp-root.pem")).unwrap();
+    let only = Anchor::new("corp-root", &root, &["code-signing"]);
+    oms_testkit::roots::write(&scene.station.roots, &[only]);
+    let received = run::outcome(&mut scene.receive(&entry)).expect_status(1).json();
+    assert_eq!(json::codes(&received["reasons"]), ["verdict.untrusted"]);
+}

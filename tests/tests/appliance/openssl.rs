@@ -1,0 +1,49 @@
+//! A verdict can be checked years later with a shell and `openssl` alone.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use oms_testkit::{model, run};
+use oms_tests::entry;
+use oms_tests::scene::{STATION, Scene};
+use serde_json::json;
+
+/// The check, as the documentation quotes it. `VERDICT` is the verdict's file, `ROOT` the trusted
+/// root in PEM, `STATION` the URI of the station that is expected.
+const CHECK: &str = include_str!("check-verdict.sh");
+
+fn check(scene: &Scene, verdict: &Path, station: &str) -> run::Outcome {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-euc", CHECK]).current_dir(dir.path());
+    command.env("VERDICT", verdict).env("STATION", station);
+    run::outcome(command.env("ROOT", scene.station.roots.join("corp-root.pem")))
+}
+
+#[test]
+fn a_verdict_is_checked_with_openssl_alone() {
+    let scene = Scene::signed();
+    let [passed] = scene.ingested().try_into().unwrap();
+    let outcome = check(&scene, &entry::verdict(&passed), STATION).expect_status(0);
+    assert!(outcome.stdout.contains("Verified OK"), "{outcome:?}");
+    assert!(outcome.stdout.trim_end().ends_with("PASSED"), "{outcome:?}");
+    model::flip_weight_bit(&scene.model);
+    let refused = scene.refused_at_ingest(&["manifest.digest-mismatch"]);
+    let outcome = check(&scene, &entry::verdict(&refused), STATION).expect_status(0);
+    assert!(outcome.stdout.trim_end().ends_with("FAILED"), "{outcome:?}");
+}
+
+#[test]
+fn openssl_refuses_an_edited_verdict_another_station_and_another_root() {
+    let scene = Scene::signed();
+    let [passed] = scene.ingested().try_into().unwrap();
+    let verdict = entry::verdict(&passed);
+    assert_ne!(check(&scene, &verdict, "https://corp.example/stations/diode-4").status, 0);
+    assert_ne!(check(&Scene::empty(), &verdict, STATION).status, 0);
+    let bytes = fs::read(&verdict).unwrap();
+    entry::edit_payload(&verdict, |payload| payload["subject"][0]["name"] = json!("other"));
+    assert_ne!(check(&scene, &verdict, STATION).status, 0);
+    fs::write(&verdict, bytes).unwrap();
+    let _ = check(&scene, &verdict, STATION).expect_status(0);
+}
