@@ -87,16 +87,17 @@ fn method() -> impl Strategy<Value = Method> {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    let (file, byte, bit) = (any::<Index>(), any::<Index>(), 0..8u8);
+    let place = || any::<Index>();
+    let bit = || 0..8u8;
     prop_oneof![
-        4 => (file, byte, bit.clone()).prop_map(|(file, byte, bit)| Change::FlipBit(file, byte, bit)),
-        1 => file.prop_map(Change::Append),
-        1 => file.prop_map(Change::Truncate),
-        1 => file.prop_map(Change::Rename),
-        1 => file.prop_map(Change::Remove),
+        4 => (place(), place(), bit()).prop_map(|(file, at, bit)| Change::FlipBit(file, at, bit)),
+        1 => place().prop_map(Change::Append),
+        1 => place().prop_map(Change::Truncate),
+        1 => place().prop_map(Change::Rename),
+        1 => place().prop_map(Change::Remove),
         1 => Just(Change::Add),
-        2 => (byte, bit.clone()).prop_map(|(byte, bit)| Change::FlipPayloadBit(byte, bit)),
-        2 => (byte, bit).prop_map(|(byte, bit)| Change::FlipSignatureBit(byte, bit)),
+        2 => (place(), bit()).prop_map(|(at, bit)| Change::FlipPayloadBit(at, bit)),
+        2 => (place(), bit()).prop_map(|(at, bit)| Change::FlipSignatureBit(at, bit)),
     ]
 }
 
@@ -163,9 +164,10 @@ impl Model {
             in_model: None,
             content: Ok(self.bundle.clone()),
         };
-        let source = Source::at(&self.folder).unwrap();
-        let terms = Terms { trust: &admitted().trust, time: now(), leaf: LeafProfile::Strict };
-        examine("model", &source, &[bundle], terms, None, &Progress::hidden()).unwrap()
+        let location = Source::at(&self.folder).unwrap().into();
+        let trust = &admitted().trust;
+        let terms = Terms { trust, time: now(), leaf: LeafProfile::Strict, ignored: &[] };
+        examine("model", &location, &[bundle], terms, None, &Progress::hidden()).unwrap()
     }
 
     fn change(&mut self, change: &Change) {
