@@ -142,11 +142,11 @@ impl Config {
             verdict: key(keys.verdict)?,
             resign: key(keys.resign)?,
         };
-        config.check()?;
+        config.check(guard)?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), Reason> {
+    fn check(&self, guard: &Guard) -> Result<(), Reason> {
         if !is_uri(&self.id) {
             let detail = format!("station.id is {:?}, which is not a URI", self.id);
             return Err(Reason::new(Code::ConfigSyntax, detail));
@@ -154,6 +154,10 @@ impl Config {
         for folder in [&self.state, &self.spool, &self.outbound] {
             check_folder(folder)?;
         }
+        // Whoever writes to the spool changes copies after they were hashed; whoever writes to the
+        // record changes what comes next. Outbound is shared with the sender, who may delete.
+        guard.check(&self.state)?;
+        guard.check(&self.spool)?;
         check_spool(&self.spool, &self.outbound)
     }
 }

@@ -90,7 +90,7 @@ codes! {
     PolicyNoSigner = "policy.no-signer", Configuration, "The policy has no signer, so that nothing could ever pass.", "Add a [[signer]].";
     PolicyKey = "policy.key", Configuration, "A public key that the policy names cannot be used.", "Give a PEM file with one public key of a supported type.";
     PolicyUnreadable = "policy.unreadable", Configuration, "The policy cannot be read.", "Check the path; a bare name means /etc/oms-appliance/policies/.";
-    TrustLocation = "trust.location", Configuration, "A policy, root or CRL lies where others than the officers can change it.", "Move it out of the model and the carrier, and take away write access from others.";
+    TrustLocation = "trust.location", Configuration, "A policy, root, CRL, configuration, spool or record lies where others can change it.", "Move it out of the model and the carrier, and take away write access from others.";
     TrustAnchor = "trust.anchor", Configuration, "A trust anchor cannot be used.", "Correct roots.toml or the anchor's file.";
     TrustCrl = "trust.crl", Configuration, "A CRL cannot be used.", "Import the CRL again in PEM or DER.";
     ConfigSyntax = "config.syntax", Configuration, "The configuration is not well-formed.", "Correct the file at the line and column that are named.";
