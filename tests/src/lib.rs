@@ -16,4 +16,3 @@ pub mod forge;
 pub mod json;
 pub mod root;
 pub mod scene;
-

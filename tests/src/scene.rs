@@ -118,8 +118,7 @@ impl Scene {
             let path = leaf.key.write_private(station.join(name));
             path.display().to_string()
         };
-        let anchor =
-            Anchor::new("corp-root", &root.certificate.pem, &["code-signing", "verdict"]);
+        let anchor = Anchor::new("corp-root", &root.certificate.pem, &["code-signing", "verdict"]);
         let station = Station::write(
             &station,
             STATION,

@@ -17,6 +17,7 @@ pub mod intake;
 pub mod keys;
 pub mod ledger;
 pub mod media;
+pub mod opening;
 pub mod outbound;
 pub mod pipeline;
 pub mod present;

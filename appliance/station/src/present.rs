@@ -89,6 +89,29 @@ pub struct IngestedModel {
     warnings: Vec<ReasonDetail>,
 }
 
+/// The document of a command that makes no decision and failed, such as `sign --json`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureDocument {
+    schema: &'static str,
+    result: Outcome,
+    exit_code: u8,
+    reasons: Vec<ReasonDetail>,
+}
+
+impl FailureDocument {
+    /// The document of these reasons.
+    pub fn new(reasons: &[Reason]) -> Self {
+        let result = Outcome::of(reasons);
+        FailureDocument {
+            schema: "urn:oms-appliance:failure:1",
+            result,
+            exit_code: result.exit_code(),
+            reasons: details(reasons),
+        }
+    }
+}
+
 /// The particulars of a decision.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

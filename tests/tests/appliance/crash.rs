@@ -1,5 +1,5 @@
-//! The ingest is killed at any moment, again and again. What is in outbound is complete, no number
-//! is lost or used twice, and the next run ends what was begun.
+//! The ingest is killed at any moment, again and again, and its disk fills up at every step. What is
+//! in outbound is complete, no number is lost or used twice, and the next run ends what was begun.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,9 @@ use oms_station::progress::Progress;
 use oms_station::receive::{ReceiverTrust, check_entry};
 use oms_station::trust::{Guard, load_anchors};
 use oms_testkit::{files, model, run};
-use oms_tests::entry;
+use oms_tests::root::{in_namespace, is_root};
 use oms_tests::scene::{STATION, Scene};
+use oms_tests::{entry, json};
 
 /// How often the program is killed.
 const ROUNDS: usize = 60;
@@ -25,10 +26,7 @@ fn killed_at_any_moment() {
         scene.sign(&folder, &scene.carrier.join(format!("{name}.sig")), &[]);
     }
     model::flip_weight_bit(scene.carrier.join("broken"));
-    let trust = ReceiverTrust::Anchors {
-        anchors: load_anchors(&scene.station.roots, &Guard::default()).unwrap(),
-        crls: Vec::new(),
-    };
+    let trust = trust(&scene);
 
     let start = Instant::now();
     let _ = run::outcome(&mut scene.ingest()).expect_status(1);
@@ -53,13 +51,110 @@ fn killed_at_any_moment() {
         }
         seen = entries.len();
     }
-    println!("{killed} of {ROUNDS} runs of {whole:?} were killed, {seen} entries came out");
+    eprintln!("{killed} of {ROUNDS} runs of {whole:?} were killed, {seen} entries came out");
     assert!(killed > ROUNDS / 4, "the runs end before they are killed");
 
     let _ = run::outcome(&mut scene.ingest()).expect_status(1);
     assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
     assert!(!scene.station.state.join("pending.json").exists(), "nothing is begun");
     unbroken(&scene, &trust);
+}
+
+fn trust(scene: &Scene) -> ReceiverTrust {
+    let anchors = load_anchors(&scene.station.roots, &Guard::default()).unwrap();
+    ReceiverTrust::Anchors { anchors, crls: Vec::new() }
+}
+
+#[test]
+fn what_a_sender_took_before_the_record_knew_is_not_sent_again() {
+    let scene = Scene::signed();
+    let [first] = scene.ingested().try_into().unwrap();
+    // Killed after the entry became visible and before the record was written.
+    let pending = serde_json::json!({
+        "sequence": 1,
+        "entry": first.file_name().unwrap().to_str().unwrap(),
+        "folder": "ingest-1",
+        "payload": String::from_utf8(entry::signed_bytes(&entry::verdict(&first))).unwrap(),
+    });
+    fs::remove_file(scene.station.state.join("head.json")).unwrap();
+    files::secret(scene.station.state.join("pending.json"), pending.to_string());
+    fs::remove_dir_all(&first).unwrap();
+    let [second] = scene.ingested().try_into().unwrap();
+    let payload = entry::payload(&second);
+    assert_eq!(entry::detail(&payload)["sequence"], 2);
+    assert_eq!(scene.station.entries().len(), 1, "the first is not there again");
+}
+
+#[test]
+fn what_was_begun_is_published_before_anything_else() {
+    let scene = Scene::signed();
+    let [first] = scene.ingested().try_into().unwrap();
+    let payload = entry::signed_bytes(&entry::verdict(&first));
+    // Killed after the payload was written down and before the entry became visible.
+    let pending = serde_json::json!({
+        "sequence": 1,
+        "entry": first.file_name().unwrap().to_str().unwrap(),
+        "folder": "ingest-1",
+        "payload": String::from_utf8(payload.clone()).unwrap(),
+    });
+    fs::remove_file(scene.station.state.join("head.json")).unwrap();
+    files::secret(scene.station.state.join("pending.json"), pending.to_string());
+    fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
+    fs::remove_file(entry::verdict(&scene.station.spool.join("ingest-1"))).unwrap();
+    files::folder(scene.station.spool.join("ingest-7"));
+    let document = run::outcome(&mut scene.ingest()).expect_status(0).json();
+    let document = json::conforming(&json::INGEST, document);
+    assert_eq!(document["recovered"], serde_json::json!([first]));
+    assert_eq!(entry::signed_bytes(&entry::verdict(&first)), payload, "the same bytes again");
+    assert_eq!(scene.station.entries().len(), 2);
+    assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
+}
+
+#[test]
+fn a_disk_that_fills_up_at_any_step() {
+    if !is_root("mounting") {
+        return;
+    }
+    let scene = Scene::signed();
+    // Each round leaves 4 kB more on the disk, so that the run fails one step later each time.
+    let script = r#"
+        cp -a "$STATION" "$STATION.copy"
+        mount -t tmpfs -o size=1m tmpfs "$STATION"
+        cp -a "$STATION.copy/." "$STATION"
+        failed=0
+        for free in $(seq 4 4 160); do
+            dd if=/dev/zero of="$STATION/filler" bs=4k count=1000 2> /dev/null || true
+            truncate -s "-${free}k" "$STATION/filler"
+            status=0
+            "$APPLIANCE" ingest "$CARRIER" --config "$CONFIG" --json > "$OUT" 2> /dev/null || status=$?
+            rm "$STATION/filler"
+            case $status in
+                0) break ;;
+                3) failed=$((failed + 1)); grep -q '"code": "outbound.write"' "$OUT" ;;
+                *) exit "$status" ;;
+            esac
+        done
+        "$APPLIANCE" ingest "$CARRIER" --config "$CONFIG" --json > "$OUT"
+        cp -a "$STATION/." "$STATION.after"
+        echo "$failed""#;
+    let folder = scene.station.config.parent().unwrap();
+    let outcome = in_namespace(
+        script,
+        &[
+            ("STATION", folder),
+            ("CARRIER", &scene.carrier),
+            ("CONFIG", &scene.station.config),
+            ("OUT", &scene.path("out.json")),
+        ],
+    );
+    let failed: u32 = outcome.expect_status(0).stdout.trim().parse().unwrap();
+    assert!(failed > 10, "only {failed} runs had too little space");
+    // What the namespace left, in the place of the station that was covered by it.
+    fs::remove_dir_all(folder).unwrap();
+    fs::rename(folder.with_file_name("station.after"), folder).unwrap();
+    assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
+    assert!(scene.station.entries().len() >= 2);
+    unbroken(&scene, &trust(&scene));
 }
 
 /// An entry is one that the receiving side takes, or a refusal without anything of the carrier.
@@ -85,7 +180,10 @@ fn unbroken(scene: &Scene, trust: &ReceiverTrust) {
         assert!(name.starts_with(&format!("{:012}-", at + 1)), "number {} is {name}", at + 1);
         let payload = entry::payload(&entry);
         let detail = entry::detail(&payload);
-        assert_eq!((&detail["sequence"], &detail["previous"]), (&(at + 1).into(), &previous.into()));
+        assert_eq!(
+            (&detail["sequence"], &detail["previous"]),
+            (&(at + 1).into(), &previous.into())
+        );
         previous = files::sha256_hex(&entry::signed_bytes(&entry::verdict(&entry)));
         let archived = scene.station.state.join("archive").join(name);
         let verdict = fs::read(entry::verdict(&archived)).unwrap();
@@ -101,7 +199,7 @@ impl Numbers {
         let given = std::env::var("OMS_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
         let seed = given.unwrap_or(time | 1);
-        println!("OMS_TEST_SEED={seed}");
+        eprintln!("OMS_TEST_SEED={seed}");
         Numbers(seed)
     }
 

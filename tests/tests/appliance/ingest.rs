@@ -8,6 +8,7 @@ use oms_testkit::pki::{KeyType, Profile, chain};
 use oms_testkit::roots::Anchor;
 use oms_testkit::softhsm::{Curve, SoftHsm};
 use oms_testkit::{files, model, run};
+use oms_tests::forge::statement;
 use oms_tests::scene::{STATION, Scene, any_content, appliance};
 use oms_tests::{entry, json};
 use serde_json::Value;
@@ -119,6 +120,64 @@ fn a_model_of_a_single_file() {
 }
 
 #[test]
+fn a_carrier_that_is_itself_the_model() {
+    let scene = Scene::with_policy(&any_content());
+    files::public(scene.carrier.join("weights.bin"), b"bytes");
+    scene.sign(&scene.carrier, &scene.carrier.join("model.sig"), &[]);
+    let document = run::outcome(&mut scene.ingest()).expect_status(0).json();
+    let document = json::conforming(&json::INGEST, document);
+    assert_eq!(document["models"][0]["path"], ".");
+    let entry = scene.station.outbound.join(&scene.station.entries()[0]);
+    accepted(&scene, &entry, &["weights.bin"]);
+}
+
+#[test]
+fn a_signed_name_that_would_command_a_terminal_or_a_browser_stays_text() {
+    let scene = Scene::with_policy(&any_content());
+    let hostile = "\u{1b}[2J<script>alert(1)</script>\u{202e}\n\"x";
+    let file = files::public(files::folder(&scene.model).join("weights.bin"), "bytes");
+    let digest = files::sha256_hex(&fs::read(file).unwrap());
+    let mut payload = statement(&[("weights.bin", digest)]);
+    payload["subject"][0]["name"] = hostile.into();
+    scene.forge(&payload);
+    let mut ingest = appliance();
+    ingest.arg("ingest").arg(&scene.carrier).arg("--config").arg(&scene.station.config);
+    let outcome = run::outcome(&mut ingest).expect_status(0);
+    let entry = scene.station.outbound.join(&scene.station.entries()[0]);
+    let report = fs::read_to_string(entry.join("report.html")).unwrap();
+    for text in [outcome.stdout.as_str(), &outcome.stderr, &report] {
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+    }
+    assert!(!report.contains("<script"), "{report}");
+    assert_eq!(entry::payload(&entry)["subject"][0]["name"], hostile);
+    let _ = run::outcome(&mut scene.receive(&entry)).expect_status(0);
+}
+
+#[test]
+fn resources_in_another_order_are_resigned_in_the_order_of_their_names() {
+    let scene = Scene::with_policy(&any_content());
+    let names = ["b", "a", "a.b"];
+    let digests = names.map(|name| {
+        files::public(files::folder(&scene.model).join(name), name);
+        (name, files::sha256_hex(name.as_bytes()))
+    });
+    let payload = statement(&digests);
+    scene.forge(&payload);
+    let [entry] = scene.ingested().try_into().unwrap();
+    accepted(&scene, &entry, &["a", "a.b", "b"]);
+    let resigned = entry::signed_bytes(&entry.join("model.sig"));
+    let resigned: Value = serde_json::from_slice(&resigned).unwrap();
+    let resources = resigned["predicate"]["resources"].as_array().unwrap();
+    let order: Vec<_> = resources.iter().map(|r| r["name"].as_str().unwrap()).collect();
+    assert_eq!(order, ["a", "a.b", "b"]);
+    let verdict = entry::payload(&entry);
+    let root = |statement: &Value| statement["subject"][0]["digest"]["sha256"].clone();
+    assert_eq!(root(&verdict), root(&resigned));
+    assert_eq!(entry::detail(&verdict)["sourceRoot"], root(&payload));
+    assert_ne!(root(&resigned), root(&payload));
+}
+
+#[test]
 fn what_the_signer_ignored_stays_behind_and_is_told() {
     let scene = Scene::unsigned();
     model::add_gitattributes(&scene.model);
@@ -190,7 +249,10 @@ fn numbers_without_holes_and_a_chain_of_payloads() {
     for (at, entry) in entries.iter().enumerate() {
         let payload = entry::payload(entry);
         let detail = entry::detail(&payload);
-        assert_eq!((&detail["sequence"], &detail["previous"]), (&(at + 1).into(), &previous.into()));
+        assert_eq!(
+            (&detail["sequence"], &detail["previous"]),
+            (&(at + 1).into(), &previous.into())
+        );
         previous = files::sha256_hex(&entry::signed_bytes(&entry::verdict(entry)));
     }
 }
@@ -248,7 +310,12 @@ fn keys_in_an_hsm() {
         fs::read_to_string(&scene.station.config).unwrap().parse().unwrap();
     let profiles = [
         ("verdict", "verdict-chain.pem", Profile::code_signing("HSM").uri(STATION), Curve::P384),
-        ("resign", "signing-chain.pem", Profile::code_signing("ML").email("ml@corp.example"), Curve::P256),
+        (
+            "resign",
+            "signing-chain.pem",
+            Profile::code_signing("ML").email("ml@corp.example"),
+            Curve::P256,
+        ),
     ];
     for (at, (label, file, profile, curve)) in profiles.into_iter().enumerate() {
         let spki = hsm.generate(label, &format!("0{}", at + 1), curve);
@@ -277,10 +344,8 @@ fn a_bundle_that_two_signers_made_when_the_policy_asks_for_two() {
     scene.sign(&scene.model, &scene.bundle(), &[]);
     scene.refused(&["signature.threshold"]);
     // The other signer ignores the first bundle, as any signer of a folder with bundles does.
-    let second = scene.issuer.issue(
-        Profile::code_signing("QA").email("qa@vendor.example"),
-        KeyType::P384,
-    );
+    let second =
+        scene.issuer.issue(Profile::code_signing("QA").email("qa@vendor.example"), KeyType::P384);
     let first = scene.path("first.sig");
     fs::rename(scene.bundle(), &first).unwrap();
     scene.sign_as(&second, &scene.issuer);

@@ -11,6 +11,8 @@ mod cli;
 mod crash;
 mod ingest;
 mod openssl;
+mod policies;
 mod properties;
 mod receive;
 mod refusals;
+mod verify;

@@ -49,8 +49,9 @@ enum Change {
 }
 
 fn component() -> impl Strategy<Value = String> {
-    "[a-z0-9 :.,_é模🙂ß-]{1,12}"
-        .prop_filter("names that mean something else", |name| name != "." && name != ".." && !name.starts_with(".git"))
+    "[a-z0-9 :.,_é模🙂ß-]{1,12}".prop_filter("names that mean something else", |name| {
+        name != "." && name != ".." && !name.starts_with(".git")
+    })
 }
 
 fn content() -> impl Strategy<Value = Vec<u8>> {
@@ -153,8 +154,7 @@ impl Model {
         let progress = Progress::hidden();
         let hashed = hash_model(&folder, &plan, &Budget::default(), &progress).unwrap();
         let signer = &admitted().signer;
-        let bundle =
-            signer.sign_model(&hashed.name, &BTreeMap::new(), &hashed.manifest).unwrap();
+        let bundle = signer.sign_model(&hashed.name, &BTreeMap::new(), &hashed.manifest).unwrap();
         Model { folder, tree, bundle, _dir: dir }
     }
 

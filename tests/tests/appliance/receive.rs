@@ -48,12 +48,16 @@ fn an_extra_file_in_the_model_and_beside_it() {
         changed(|entry| drop(files::public(entry.join(name), "{}")), &["verdict.files"]);
     }
     changed(|entry| drop(files::folder(entry.join("extra"))), &["verdict.files"]);
-    changed(|entry| drop(files::public(entry.join("model/.gitattributes"), "")), &["verdict.files"]);
+    changed(
+        |entry| drop(files::public(entry.join("model/.gitattributes"), "")),
+        &["verdict.files"],
+    );
 }
 
 #[test]
 fn a_removed_file() {
-    let remove = |name: &'static str| move |entry: &Path| fs::remove_file(entry.join(name)).unwrap();
+    let remove =
+        |name: &'static str| move |entry: &Path| fs::remove_file(entry.join(name)).unwrap();
     changed(remove("model/config.json"), &["manifest.missing-file", "verdict.files"]);
     changed(remove("model.sig"), &["verdict.resigned"]);
     changed(remove("source.sig"), &["verdict.files"]);
@@ -97,7 +101,10 @@ fn a_swapped_source_bundle() {
 #[test]
 fn an_edited_verdict() {
     let edit = |change: fn(&mut Value)| {
-        changed(|entry| entry::edit_payload(&entry::verdict(entry), change), &["verdict.untrusted"]);
+        changed(
+            |entry| entry::edit_payload(&entry::verdict(entry), change),
+            &["verdict.untrusted"],
+        );
     };
     edit(|payload| payload["predicate"]["timeVerified"] = json!("2020-01-01T00:00:00Z"));
     edit(|payload| {
@@ -108,7 +115,8 @@ fn an_edited_verdict() {
 
 #[test]
 fn a_verdict_that_is_none() {
-    let write = |text: &'static str| move |entry: &Path| fs::write(entry::verdict(entry), text).unwrap();
+    let write =
+        |text: &'static str| move |entry: &Path| fs::write(entry::verdict(entry), text).unwrap();
     changed(write("{}"), &["verdict.schema"]);
     changed(write(""), &["verdict.schema"]);
     // An OMS bundle is signed by a good key and is no verdict.

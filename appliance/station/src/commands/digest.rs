@@ -20,7 +20,7 @@ pub(super) struct Args {
     manifest: ManifestArgs,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Serialize)]

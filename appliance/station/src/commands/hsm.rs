@@ -36,6 +36,15 @@ pub(super) struct CheckArgs {
     json: bool,
 }
 
+impl Command {
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            Command::List(args) => args.json,
+            Command::Check(args) => args.json,
+        }
+    }
+}
+
 pub(super) fn run(command: &Command) -> Done {
     let one = |error: keys::KeyError| vec![Reason::from(&error)];
     match command {

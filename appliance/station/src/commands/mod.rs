@@ -17,7 +17,7 @@ use oms_verify::reason::Reason;
 use serde::Serialize;
 
 use crate::outbound::VERSION;
-use crate::present::{Outcome, reasons_text};
+use crate::present::{FailureDocument, Outcome, reasons_text};
 
 /// Lets AI models into isolated networks: verifies OpenSSF Model Signing bundles offline, decides
 /// by policy, re-signs under the corporate key and publishes for a data diode.
@@ -54,6 +54,22 @@ enum Command {
     Hsm(hsm::Command),
 }
 
+impl Command {
+    /// Whether the caller is owed a JSON document when the command gives only reasons. Those that
+    /// are not named here print a document of their own then, or none at all.
+    fn wants_json(&self) -> bool {
+        match self {
+            Command::Sign(args) => args.json,
+            Command::Digest(args) => args.json,
+            Command::Inspect(args) => args.json,
+            Command::Hsm(command) => command.wants_json(),
+            Command::Verify(_) | Command::Ingest(_) | Command::Policy(_) | Command::Verdict(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// What a command gives: an outcome, after it has printed its result.
 type Done = Result<Outcome, Vec<Reason>>;
 
@@ -67,6 +83,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    let json = cli.command.wants_json();
     let done = match cli.command {
         Command::Verify(args) => verify::run(&args),
         Command::Ingest(args) => ingest::run(&args),
@@ -78,7 +95,11 @@ pub fn run() -> ExitCode {
         Command::Hsm(command) => hsm::run(&command),
     };
     let outcome = done.unwrap_or_else(|reasons| {
-        warn(&reasons_text("error", &reasons));
+        if json {
+            print_json(&FailureDocument::new(&reasons));
+        } else {
+            warn(&reasons_text("error", &reasons));
+        }
         Outcome::of(&reasons)
     });
     ExitCode::from(outcome.exit_code())

@@ -40,7 +40,7 @@ pub(super) struct Args {
     annotations: Vec<(String, String)>,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// How a manifest is made; `digest` takes the same.

@@ -112,6 +112,9 @@ impl From<&StatementError> for Reason {
     fn from(error: &StatementError) -> Reason {
         let reason = Reason::new(error.code(), error.to_string());
         match error {
+            StatementError::Manifest(ManifestError::TooMany { .. }) => {
+                reason.by_rule("manifest.max-files")
+            }
             StatementError::Manifest(e) => match e.name() {
                 Some(name) => reason.about(name),
                 None => reason,

@@ -134,11 +134,7 @@ fn a_mount_in_the_model() {
         "$APPLIANCE" ingest "$CARRIER" --config "$CONFIG" --json"#;
     let outcome = in_namespace(
         script,
-        &[
-            ("FOLDER", &folder),
-            ("CARRIER", &scene.carrier),
-            ("CONFIG", &scene.station.config),
-        ],
+        &[("FOLDER", &folder), ("CARRIER", &scene.carrier), ("CONFIG", &scene.station.config)],
     );
     let document = json::conforming(&json::INGEST, outcome.expect_status(1).json());
     assert_eq!(json::codes(&document["models"][0]["reasons"]), ["media.mount-crossing"]);

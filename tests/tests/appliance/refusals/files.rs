@@ -54,11 +54,7 @@ fn every_reason_is_reported_not_only_the_first() {
     model::flip_weight_bit(&scene.model);
     fs::remove_file(scene.model.join("config.json")).unwrap();
     files::public(scene.model.join("extra.json"), "{}");
-    scene.refused(&[
-        "manifest.digest-mismatch",
-        "manifest.missing-file",
-        "manifest.unsigned-file",
-    ]);
+    scene.refused(&["manifest.digest-mismatch", "manifest.missing-file", "manifest.unsigned-file"]);
 }
 
 #[test]

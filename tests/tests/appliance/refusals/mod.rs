@@ -6,6 +6,6 @@ mod carrier;
 mod files;
 mod names;
 mod signer;
-mod station;
 mod statement;
+mod station;
 mod trust;

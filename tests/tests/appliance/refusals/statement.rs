@@ -60,13 +60,16 @@ fn a_wrong_type() {
 
 #[test]
 fn a_wrong_predicate_type() {
-    let wrong = |payload: &mut Value| payload["predicateType"] = json!("https://slsa.dev/provenance/v1");
+    let wrong =
+        |payload: &mut Value| payload["predicateType"] = json!("https://slsa.dev/provenance/v1");
     refused(wrong, "statement.predicate-type");
 }
 
 #[test]
 fn the_predicate_type_of_version_0_2_unless_the_policy_allows_it() {
-    let legacy = |payload: &mut Value| payload["predicateType"] = json!("https://model_signing/Digests/v0.1");
+    let legacy = |payload: &mut Value| {
+        payload["predicateType"] = json!("https://model_signing/Digests/v0.1")
+    };
     refused(legacy, "statement.legacy");
 }
 
@@ -109,13 +112,15 @@ fn a_field_that_the_schema_forbids() {
 
 #[test]
 fn a_hash_that_is_not_one_of_the_specification() {
-    let wrong = |payload: &mut Value| payload["predicate"]["serialization"]["hash_type"] = json!("md5");
+    let wrong =
+        |payload: &mut Value| payload["predicate"]["serialization"]["hash_type"] = json!("md5");
     refused(wrong, "manifest.hash");
 }
 
 #[test]
 fn symbolic_links_that_the_signer_followed() {
-    let wrong = |payload: &mut Value| payload["predicate"]["serialization"]["allow_symlinks"] = json!(true);
+    let wrong =
+        |payload: &mut Value| payload["predicate"]["serialization"]["allow_symlinks"] = json!(true);
     refused(wrong, "manifest.symlinks-allowed");
 }
 

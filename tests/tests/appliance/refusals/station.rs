@@ -160,8 +160,9 @@ fn an_outbound_that_may_not_be_written() {
     }
     let scene = Scene::signed();
     for folder in ["OUTBOUND", "SPOOL", "STATE"] {
-        let setup =
-            format!("mount --bind \"${folder}\" \"${folder}\"\nmount -o remount,bind,ro \"${folder}\"");
+        let setup = format!(
+            "mount --bind \"${folder}\" \"${folder}\"\nmount -o remount,bind,ro \"${folder}\""
+        );
         let (document, left) = ingest_after(&scene, &setup);
         assert_eq!(json::codes(&document["reasons"]), ["outbound.write"], "{folder}");
         assert_eq!(left, "");
