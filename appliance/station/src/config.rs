@@ -123,7 +123,7 @@ impl Config {
         guard: &Guard,
     ) -> Result<Self, Reason> {
         let raw = parse(path, guard)?;
-        let base = path.parent().unwrap_or(Path::new(""));
+        let base = folder_of(path);
         let key = |raw: RawKey| -> Result<KeyConfig, Reason> {
             let key = KeyRef::parse(&raw.key, base).map_err(|error| Reason::from(&error))?;
             Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
@@ -158,8 +158,17 @@ impl Config {
         // record changes what comes next. Outbound is shared with the sender, who may delete.
         guard.check(&self.state)?;
         guard.check(&self.spool)?;
-        check_spool(&self.spool, &self.outbound)
+        check_apart(&self.state, &self.outbound)?;
+        check_apart(&self.state, &self.spool)?;
+        check_apart(&self.spool, &self.outbound)?;
+        check_one_file_system(&self.spool, &self.outbound)
     }
+}
+
+/// The folder that relative paths start at. Never empty, so that a policy beside the file is not
+/// taken for a bare name.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn parse(path: &Path, guard: &Guard) -> Result<RawConfig, Reason> {
@@ -179,7 +188,7 @@ pub fn station_certificates(path: &Path) -> Result<Vec<PathBuf>, Reason> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let base = path.parent().unwrap_or(Path::new(""));
+    let base = folder_of(path);
     let keys = parse(path, &Guard::default())?.keys;
     let certificates = [keys.verdict.certificate, keys.resign.certificate];
     Ok(certificates.into_iter().flatten().map(|file| base.join(file)).collect())
@@ -214,25 +223,32 @@ fn check_folder(folder: &Path) -> Result<(), Reason> {
     }
 }
 
-/// The spool lies on outbound's file system, so that one rename publishes, and outside it, so that
-/// nothing in the making is ever seen.
-fn check_spool(spool: &Path, outbound: &Path) -> Result<(), Reason> {
-    let wrong = |detail: &str| {
-        Err(Reason::new(Code::ConfigSpool, detail).about(spool.display().to_string()))
-    };
-    let (Ok(inner), Ok(outer)) = (spool.canonicalize(), outbound.canonicalize()) else {
-        return wrong("it cannot be resolved");
-    };
-    if inner.starts_with(&outer) || outer.starts_with(&inner) {
-        return wrong("spool and outbound lie inside each other");
+/// What is in the making or on record is never seen in outbound, and never swept with the spool.
+fn check_apart(one: &Path, other: &Path) -> Result<(), Reason> {
+    let apart = one
+        .canonicalize()
+        .ok()
+        .zip(other.canonicalize().ok())
+        .is_some_and(|(one, other)| !one.starts_with(&other) && !other.starts_with(&one));
+    if apart {
+        return Ok(());
     }
+    let detail = format!("it and {} lie inside each other", other.display());
+    Err(Reason::new(Code::ConfigSpool, detail).about(one.display().to_string()))
+}
+
+/// One rename publishes only within one file system.
+fn check_one_file_system(spool: &Path, outbound: &Path) -> Result<(), Reason> {
     let place = |path: &Path| {
         let flags = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
         let stat = statx(CWD, path, AtFlags::empty(), flags).ok()?;
         Some((stat.stx_mnt_id, stat.stx_dev_major, stat.stx_dev_minor))
     };
-    match (place(&inner), place(&outer)) {
+    match (place(spool), place(outbound)) {
         (Some(a), Some(b)) if a == b => Ok(()),
-        _ => wrong("it lies on another file system than outbound"),
+        _ => {
+            let detail = "it lies on another file system than outbound";
+            Err(Reason::new(Code::ConfigSpool, detail).about(spool.display().to_string()))
+        }
     }
 }

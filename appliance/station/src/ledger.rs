@@ -7,6 +7,8 @@
 //! A payload is written down before it is signed. After a crash the same bytes are signed again,
 //! so a sequence number never stands for two payloads, and none is skipped.
 
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use oms_sys::durable::{self, Lock};
@@ -45,10 +47,16 @@ struct Head {
 pub struct Pending {
     /// Its sequence number.
     pub sequence: u64,
-    /// The name of its entry in outbound.
-    pub entry: String,
-    /// The name of its folder in the spool.
-    pub folder: String,
+    /// SHA-256 of the payload before it.
+    pub previous: String,
+    /// `verifier.id`.
+    pub verifier: String,
+    /// SHA-256 of the SubjectPublicKeyInfo of the verdict key.
+    pub key: String,
+    /// Its folder in the spool.
+    pub folder: PathBuf,
+    /// Its entry in outbound.
+    pub entry: PathBuf,
     /// The payload of its verdict.
     pub payload: String,
 }
@@ -77,11 +85,14 @@ impl Ledger {
         let pending: Option<Pending> = read(&state.join(PENDING))?;
         let mut ledger = Ledger { state: state.to_owned(), head, pending, _lock: lock };
         ledger.previous()?;
+        ledger.check_archive()?;
         // A crash between the two writes of `commit` leaves a record that has been dealt with.
         if let Some(pending) = &ledger.pending {
             if pending.sequence == ledger.head.sequence {
                 ledger.forget_pending()?;
-            } else if pending.sequence != ledger.head.sequence.saturating_add(1) {
+            } else if pending.sequence != ledger.head.sequence.saturating_add(1)
+                || pending.previous != ledger.head.payload_sha256
+            {
                 return Err(damaged("pending.json does not follow head.json", state));
             }
         }
@@ -98,6 +109,25 @@ impl Ledger {
         Ok(Position { sequence, previous: self.previous()? })
     }
 
+    /// A record that fell behind its own archive was lost or put back from a copy: going on would
+    /// use numbers twice.
+    fn check_archive(&self) -> Result<(), Reason> {
+        let archive = self.state.join(ARCHIVE);
+        let begun = self.pending.as_ref().map_or(self.head.sequence, |pending| pending.sequence);
+        let entries = std::fs::read_dir(&archive)
+            .map_err(|error| failed("reading the archive", &error, &archive))?;
+        for entry in entries {
+            let name =
+                entry.map_err(|error| failed("reading the archive", &error, &archive))?.file_name();
+            let number = name.to_str().and_then(|name| name.split('-').next());
+            if number.and_then(|number| number.parse::<u64>().ok()).is_some_and(|n| n > begun) {
+                let detail = format!("the archive holds {name:?}, the record ends at {begun}");
+                return Err(damaged(&detail, &self.state));
+            }
+        }
+        Ok(())
+    }
+
     fn previous(&self) -> Result<Sha256Digest, Reason> {
         Sha256Digest::from_hex(&self.head.payload_sha256)
             .ok_or_else(|| damaged("head.json holds no digest", &self.state))
@@ -111,12 +141,11 @@ impl Ledger {
     /// Writes a decision down before it is signed.
     ///
     /// # Errors
-    /// When it cannot be made durable: then nothing was begun.
+    /// When it cannot be made durable. It may be on disk all the same, so it counts as begun: the
+    /// next start finds out.
     pub fn begin(&mut self, pending: Pending) -> Result<(), Reason> {
         let path = self.state.join(PENDING);
-        write(&path, &pending)?;
-        self.pending = Some(pending);
-        Ok(())
+        write(&path, self.pending.insert(pending))
     }
 
     /// Records that the decision that was begun is out.
@@ -147,7 +176,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When it cannot be made durable.
-    pub fn archive(&self, entry: &str, file: &str, bytes: &[u8]) -> Result<(), Reason> {
+    pub fn archive(&self, entry: &OsStr, file: &str, bytes: &[u8]) -> Result<(), Reason> {
         let folder = self.archived(entry);
         match std::fs::create_dir(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -162,17 +191,24 @@ impl Ledger {
     }
 
     /// The folder of an entry in the archive.
-    pub fn archived(&self, entry: &str) -> PathBuf {
+    pub fn archived(&self, entry: &OsStr) -> PathBuf {
         self.state.join(ARCHIVE).join(entry)
     }
 }
 
+/// Reads a record that this station wrote. What somebody else put there is not followed.
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Reason> {
-    let bytes = match crate::bounded::read(path, RECORD_LIMIT) {
-        Ok(bytes) => bytes,
+    let metadata = match path.symlink_metadata() {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed("reading a record", &error, path)),
     };
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
+    if !metadata.is_file() || !ours || metadata.mode() & 0o022 != 0 {
+        return Err(damaged("the record is not a file that only the station may write", path));
+    }
+    let bytes = crate::bounded::read(path, RECORD_LIMIT)
+        .map_err(|error| failed("reading a record", &error, path))?;
     serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(&error.to_string(), path))
 }
 
@@ -192,12 +228,18 @@ fn damaged(what: &str, path: &Path) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
-    fn pending(sequence: u64) -> Pending {
+    /// The decision that comes next, as a station would begin it.
+    fn begun(ledger: &Ledger) -> Pending {
+        let Position { sequence, previous } = ledger.next().unwrap();
         Pending {
             sequence,
-            entry: format!("{sequence:012}-0-refused"),
-            folder: "f".to_owned(),
+            previous: previous.to_hex(),
+            verifier: "urn:test".to_owned(),
+            key: String::new(),
+            folder: "f".into(),
+            entry: format!("{sequence:012}-0-refused").into(),
             payload: format!("payload {sequence}"),
         }
     }
@@ -208,7 +250,8 @@ mod tests {
         let mut ledger = Ledger::open(dir.path()).unwrap();
         let first = Position { sequence: 1, previous: Sha256Digest::ZERO };
         assert_eq!(ledger.next().unwrap(), first);
-        ledger.begin(pending(1)).unwrap();
+        let pending = begun(&ledger);
+        ledger.begin(pending.clone()).unwrap();
         ledger.commit().unwrap();
         drop(ledger);
         let ledger = Ledger::open(dir.path()).unwrap();
@@ -221,10 +264,11 @@ mod tests {
     fn what_was_begun_is_there_after_a_crash_and_keeps_its_number() {
         let dir = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(dir.path()).unwrap();
-        ledger.begin(pending(1)).unwrap();
+        let pending = begun(&ledger);
+        ledger.begin(pending.clone()).unwrap();
         drop(ledger);
         let mut ledger = Ledger::open(dir.path()).unwrap();
-        assert_eq!(ledger.pending(), Some(&pending(1)));
+        assert_eq!(ledger.pending(), Some(&pending));
         assert_eq!(ledger.next().unwrap().sequence, 1);
         ledger.commit().unwrap();
         assert_eq!(ledger.next().unwrap().sequence, 2);
@@ -234,9 +278,10 @@ mod tests {
     fn a_crash_between_the_writes_of_commit_does_not_count_twice() {
         let dir = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::open(dir.path()).unwrap();
-        ledger.begin(pending(1)).unwrap();
+        let pending = begun(&ledger);
+        ledger.begin(pending.clone()).unwrap();
         ledger.commit().unwrap();
-        write(&dir.path().join(PENDING), &pending(1)).unwrap();
+        write(&dir.path().join(PENDING), &pending).unwrap();
         drop(ledger);
         let ledger = Ledger::open(dir.path()).unwrap();
         assert_eq!(ledger.pending(), None);
@@ -248,12 +293,44 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(dir.path()).unwrap();
         assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateLocked);
+        let first = begun(&ledger);
         drop(ledger);
         std::fs::write(dir.path().join(HEAD), "{}").unwrap();
         assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);
-        write(&dir.path().join(HEAD), &Head { sequence: 7, payload_sha256: "0".repeat(64) })
-            .unwrap();
-        write(&dir.path().join(PENDING), &pending(9)).unwrap();
+        let head = Head { sequence: 7, payload_sha256: "0".repeat(64) };
+        write(&dir.path().join(HEAD), &head).unwrap();
+        for (sequence, previous) in [(9, "0"), (8, "1")] {
+            let previous = previous.repeat(64);
+            let other = Pending { sequence, previous, ..first.clone() };
+            write(&dir.path().join(PENDING), &other).unwrap();
+            assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);
+        }
+    }
+
+    #[test]
+    fn a_record_that_others_may_write_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let head = dir.path().join(HEAD);
+        write(&head, &Head { sequence: 1, payload_sha256: "0".repeat(64) }).unwrap();
+        drop(Ledger::open(dir.path()).unwrap());
+        std::fs::set_permissions(&head, std::fs::Permissions::from_mode(0o622)).unwrap();
+        assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);
+        std::fs::remove_file(&head).unwrap();
+        std::os::unix::fs::symlink("/dev/null", &head).unwrap();
+        assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);
+    }
+
+    #[test]
+    fn a_record_that_fell_behind_its_archive_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        let pending = begun(&ledger);
+        ledger.begin(pending.clone()).unwrap();
+        ledger.archive(pending.entry.as_os_str(), "verdict", b"v").unwrap();
+        ledger.commit().unwrap();
+        drop(ledger);
+        drop(Ledger::open(dir.path()).unwrap());
+        std::fs::remove_file(dir.path().join(HEAD)).unwrap();
         assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);
     }
 }

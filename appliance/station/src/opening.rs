@@ -1,37 +1,49 @@
 //! Opening a station: its record and its keys, checked so that the receiving side can accept what
 //! they sign.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::Path;
 
-use oms_verify::pki::Certificate;
+use oms_verify::budget::Budget;
+use oms_verify::hash::Sha256Digest;
+use oms_verify::pki::{
+    self, Anchor, Certificate, LeafProfile, PathInput, Revocation, RevocationMode,
+};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 
 use crate::config::{Config, KeyConfig};
 use crate::ledger::Ledger;
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, Parts};
 use crate::pipeline::now;
-use crate::signer::Signer;
+use crate::signer::{Signer, read_chain};
 
-/// id-kp-codeSigning (RFC 5280, section 4.2.1.12).
-const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
-
-/// Opens the keys and the record, and checks that the receiving side can accept what they sign.
+/// Opens the record, the keys and the spool.
+///
+/// # Errors
+/// When one cannot be opened, or when nobody would accept what the keys sign: another key's
+/// certificate, an expired one, one that is not for code signing, a verdict certificate without
+/// the station's id, or one key for both.
 pub fn open(config: &Config) -> Result<Outbound, Reason> {
     let ledger = Ledger::open(&config.state)?;
-    let verdict = signer(&config.verdict)?;
-    let resign = signer(&config.resign)?;
+    let verdict = signer(&config.verdict, "keys.verdict")?;
+    let resign = signer(&config.resign, "keys.resign")?;
+    if verdict.public_key() == resign.public_key() {
+        let detail = "keys.verdict and keys.resign are one key: whoever may sign models could make \
+                      verdicts";
+        return Err(Reason::new(Code::ConfigCertificate, detail));
+    }
     if let Some(leaf) = verdict.leaf()
         && !leaf.san_uris().contains(&config.id)
     {
         let detail = format!(
-            "the certificate of {} does not carry the station's id {} as a URI",
+            "keys.verdict: the certificate of {} does not carry the station's id {} as a URI",
             leaf.subject(),
             config.id
         );
         return Err(Reason::new(Code::ConfigCertificate, detail));
     }
-    Ok(Outbound {
+    Outbound::open(Parts {
         id: config.id.clone(),
         spool: config.spool.clone(),
         outbound: config.outbound.clone(),
@@ -41,26 +53,66 @@ pub fn open(config: &Config) -> Result<Outbound, Reason> {
     })
 }
 
-fn signer(config: &KeyConfig) -> Result<Signer, Reason> {
-    let chain: Vec<_> = config.certificate.iter().map(PathBuf::as_path).collect();
-    let signer = Signer::open(&config.key, &chain)?;
-    match signer.leaf().and_then(|leaf| unfit(leaf, now())) {
-        Some(detail) => Err(Reason::new(Code::ConfigCertificate, detail)),
-        None => Ok(signer),
+fn signer(config: &KeyConfig, table: &str) -> Result<Signer, Reason> {
+    let named = |mut reason: Reason| {
+        reason.detail = format!("{table}: {}", reason.detail);
+        reason
+    };
+    let files: Vec<&Path> = config.certificate.iter().map(|file| file.as_path()).collect();
+    let signer = Signer::open(&config.key, &files).map_err(named)?;
+    if let Some(file) = &config.certificate {
+        let chain = read_chain(file).map_err(named)?;
+        check_chain(&chain, now()).map_err(|detail| {
+            let reason = Reason::new(Code::ConfigCertificate, detail);
+            named(reason.about(file.display().to_string()))
+        })?;
     }
+    Ok(signer)
 }
 
-/// Why nobody would accept what is signed under this certificate today.
-fn unfit(leaf: &Certificate, now: UnixTime) -> Option<String> {
-    let subject = leaf.subject();
-    if now < leaf.not_before() {
-        return Some(format!("the certificate of {subject} is valid from {}", leaf.not_before()));
+/// Checks a chain as whoever verifies will, as far as it goes: the topmost certificate stands in
+/// for the anchor. A leaf alone is checked against itself for all that it says.
+fn check_chain(chain: &[Certificate], time: UnixTime) -> Result<(), String> {
+    let Some((leaf, top)) = chain.first().zip(chain.last()) else { return Ok(()) };
+    if time < leaf.not_before() || time > leaf.not_after() {
+        return Err(format!(
+            "the certificate of {} is valid from {} to {}",
+            leaf.subject(),
+            leaf.not_before(),
+            leaf.not_after()
+        ));
     }
-    if now > leaf.not_after() {
-        return Some(format!("the certificate of {subject} expired at {}", leaf.not_after()));
+    if chain.len() == 1 && !leaf.is_self_issued() {
+        return check_lone_leaf(leaf);
     }
+    let anchor = Anchor {
+        name: "topmost".to_owned(),
+        certificate: top.clone(),
+        purposes: BTreeSet::new(),
+        provenance: String::new(),
+        file_sha256: Sha256Digest::ZERO,
+    };
+    let input = PathInput {
+        chain,
+        anchors: &[anchor],
+        crls: &[],
+        revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },
+        time,
+        budget: &Budget::default(),
+        leaf: LeafProfile::Strict,
+    };
+    pki::validate(&input).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Without its issuer only the leaf's own word can be checked.
+fn check_lone_leaf(leaf: &Certificate) -> Result<(), String> {
+    /// id-kp-codeSigning (RFC 5280, section 4.2.1.12).
+    const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
     let code_signing = leaf
         .extended_key_usages()
         .is_some_and(|usages| usages.iter().any(|usage| usage.to_string() == CODE_SIGNING));
-    (!code_signing).then(|| format!("the certificate of {subject} is not for code signing"))
+    if !code_signing || leaf.is_ca() {
+        return Err(format!("the certificate of {} is not for code signing", leaf.subject()));
+    }
+    Ok(())
 }

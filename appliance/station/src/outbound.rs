@@ -13,9 +13,10 @@
 //! start with the same payload.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
-use oms_sys::durable;
+use oms_sys::durable::{self, FileSystem, Lock};
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
@@ -57,6 +58,10 @@ pub struct Outbound {
     pub resign: Signer,
     /// The record.
     pub ledger: Ledger,
+    /// The file system of spool and outbound.
+    file_system: FileSystem,
+    /// No other station clears or fills this spool.
+    _lock: Lock,
 }
 
 /// An entry that is out.
@@ -77,7 +82,45 @@ pub struct Circumstances<'a> {
     pub crls: &'a [Sha256Digest],
 }
 
+/// What a station opened, to be put together into an [`Outbound`].
+#[derive(Debug)]
+pub struct Parts {
+    /// `verifier.id`.
+    pub id: String,
+    /// Quarantine and staging.
+    pub spool: PathBuf,
+    /// What the diode empties.
+    pub outbound: PathBuf,
+    /// The key of verdicts.
+    pub verdict: Signer,
+    /// The key of re-signed bundles.
+    pub resign: Signer,
+    /// The record.
+    pub ledger: Ledger,
+}
+
 impl Outbound {
+    /// Takes the spool for this process.
+    ///
+    /// # Errors
+    /// When another process has it, or it cannot be opened.
+    pub fn open(parts: Parts) -> Result<Self, Reason> {
+        let Parts { id, spool, outbound, verdict, resign, ledger } = parts;
+        let resolve = |path: PathBuf| {
+            path.canonicalize().map_err(|error| failed("resolving a folder", &error, &path))
+        };
+        let (spool, outbound) = (resolve(spool)?, resolve(outbound)?);
+        let lock = Lock::try_take_folder(&spool)
+            .map_err(|error| failed("locking the spool", &error, &spool))?
+            .ok_or_else(|| {
+                let detail = "another station uses this spool";
+                Reason::new(Code::StateLocked, detail).about(spool.display().to_string())
+            })?;
+        let file_system =
+            FileSystem::of(&spool).map_err(|error| failed("opening the spool", &error, &spool))?;
+        Ok(Outbound { id, spool, outbound, verdict, resign, ledger, file_system, _lock: lock })
+    }
+
     /// Ends what a crash left: publishes the decision that was begun, and removes quarantines that
     /// nobody owns.
     ///
@@ -85,22 +128,57 @@ impl Outbound {
     /// When that fails. Nothing new may be begun before.
     pub fn recover(&mut self) -> Result<Option<Published>, Reason> {
         let ended = match self.ledger.pending().cloned() {
-            Some(pending) if self.spool.join(&pending.folder).is_dir() => {
-                Some(self.finish(&pending)?)
-            }
-            // The folder left the spool by the rename that published it.
-            Some(pending) if self.ledger.archived(&pending.entry).join(VERDICT).is_file() => {
-                self.ledger.commit()?;
-                None
-            }
-            Some(pending) => {
-                let detail = format!("the staged entry {} is gone", pending.entry);
-                return Err(Reason::new(Code::StateDamaged, detail));
-            }
             None => None,
+            Some(pending) => {
+                self.check_pending(&pending)?;
+                if pending.folder.is_dir() {
+                    Some(self.finish(&pending)?)
+                } else if self.ledger.archived(name_of(&pending.entry)).join(VERDICT).is_file() {
+                    // The archive is complete before the rename, and nothing but the rename takes
+                    // the folder out of the spool: it was published, and perhaps sent already.
+                    self.ledger.commit()?;
+                    None
+                } else {
+                    let detail = "the staged entry is gone";
+                    let reason = Reason::new(Code::StateDamaged, detail);
+                    return Err(reason.about(pending.folder.display().to_string()));
+                }
+            }
         };
         self.sweep()?;
         Ok(ended)
+    }
+
+    /// A decision that was begun is ended where and as it was begun, or not at all: the record
+    /// alone does not make a payload worth signing.
+    fn check_pending(&self, pending: &Pending) -> Result<(), Reason> {
+        let stated = StatedPlace::of(&pending.payload);
+        let number = format!("{:012}-", pending.sequence);
+        let named = name_of(&pending.entry).to_str().is_some_and(|name| name.starts_with(&number));
+        if stated.as_ref() != Some(&StatedPlace::from(pending)) || !named {
+            let detail = "the payload of pending.json is not the one of its place in the record";
+            return Err(Reason::new(Code::StateDamaged, detail));
+        }
+        let key = self.verdict.public_key().fingerprint().to_hex();
+        let other = [
+            ("station.id", pending.verifier == self.id),
+            ("the verdict key", pending.key == key),
+            ("station.spool", pending.folder.parent() == Some(&self.spool)),
+            ("station.outbound", pending.entry.parent() == Some(&self.outbound)),
+        ]
+        .into_iter()
+        .find(|(_, same)| !same);
+        match other {
+            None => Ok(()),
+            Some((setting, _)) => {
+                let detail = format!(
+                    "decision {} was begun with another value of {setting}",
+                    pending.sequence
+                );
+                let place = pending.entry.display().to_string();
+                Err(Reason::new(Code::StateUnfinished, detail).about(place))
+            }
+        }
     }
 
     fn sweep(&self) -> Result<(), Reason> {
@@ -152,7 +230,8 @@ impl Outbound {
             self.stage(&quarantine, SOURCE, source)?;
             resigned_digest = Some(Sha256Digest::of(&bundle));
         }
-        durable::sync_file_system(quarantine.folder())
+        self.file_system
+            .sync()
             .map_err(|error| failed("syncing the spool", &error, quarantine.folder()))?;
 
         let position = self.ledger.next()?;
@@ -180,21 +259,25 @@ impl Outbound {
         );
         let payload = String::from_utf8(payload)
             .map_err(|_| Reason::new(Code::StateDamaged, "the payload is not UTF-8"))?;
-        let folder = quarantine.folder().file_name().and_then(|name| name.to_str());
         let pending = Pending {
             sequence: position.sequence,
-            entry: entry_name(position.sequence, verdict),
-            folder: folder.unwrap_or_default().to_owned(),
+            previous: position.previous.to_hex(),
+            verifier: self.id.clone(),
+            key: self.verdict.public_key().fingerprint().to_hex(),
+            folder: quarantine.folder().to_owned(),
+            entry: self.outbound.join(entry_name(position.sequence, verdict)),
             payload,
         };
-        self.ledger.begin(pending.clone())?;
+        // From here on the folder belongs to the record, even if writing that fails half-way.
         quarantine.keep();
+        self.ledger.begin(pending.clone())?;
         self.finish(&pending)
     }
 
     /// From the written payload to the visible entry; again after a crash.
     fn finish(&mut self, pending: &Pending) -> Result<Published, Reason> {
-        let folder = self.spool.join(&pending.folder);
+        let Pending { folder, entry, .. } = pending;
+        let name = name_of(entry);
         let bundle = self.verdict.sign(pending.payload.as_bytes(), Shape::Leaf)?;
         let report = report::render(&pending.payload);
         for (file, bytes) in [(VERDICT, bundle.as_slice()), (REPORT, report.as_bytes())] {
@@ -202,30 +285,28 @@ impl Outbound {
             durable::replace(&path, bytes, MODE)
                 .map_err(|error| failed("writing to the spool", &error, &path))?;
         }
-        self.ledger.archive(&pending.entry, VERDICT, &bundle)?;
+        self.ledger.archive(name, VERDICT, &bundle)?;
         for file in [RESIGNED, SOURCE] {
             let path = folder.join(file);
             match std::fs::read(&path) {
-                Ok(bytes) => self.ledger.archive(&pending.entry, file, &bytes)?,
+                Ok(bytes) => self.ledger.archive(name, file, &bytes)?,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed("reading the spool", &error, &path)),
             }
         }
-        durable::sync_file_system(&folder)
-            .map_err(|error| failed("syncing the spool", &error, &folder))?;
-        let entry = self.outbound.join(&pending.entry);
-        durable::rename_new(&folder, &entry).map_err(|error| {
+        self.file_system.sync().map_err(|error| failed("syncing the spool", &error, folder))?;
+        durable::rename_new(folder, entry).map_err(|error| {
             let code = match error.kind() {
                 std::io::ErrorKind::AlreadyExists => Code::OutboundConflict,
                 _ => Code::OutboundWrite,
             };
-            Reason { code, ..failed("publishing", &error, &entry) }
+            Reason { code, ..failed("publishing", &error, entry) }
         })?;
-        durable::sync_folder_of(&entry)
-            .and_then(|()| durable::sync_folder_of(&folder))
-            .map_err(|error| failed("syncing outbound", &error, &entry))?;
+        durable::sync_folder_of(entry)
+            .and_then(|()| durable::sync_folder_of(folder))
+            .map_err(|error| failed("syncing outbound", &error, entry))?;
         self.ledger.commit()?;
-        let Pending { sequence, payload, .. } = pending.clone();
+        let Pending { sequence, entry, payload, .. } = pending.clone();
         Ok(Published { sequence, entry, payload })
     }
 
@@ -247,14 +328,51 @@ fn released_manifest(verdict: &Verdict) -> Result<Option<Manifest>, Reason> {
         .map_err(|error| Reason::new(Code::StateDamaged, error.to_string()))
 }
 
+/// The last component of an entry's path.
+fn name_of(entry: &Path) -> &OsStr {
+    entry.file_name().unwrap_or_default()
+}
+
+/// Where a payload says that it stands.
+#[derive(Debug, PartialEq, Eq)]
+struct StatedPlace {
+    sequence: u64,
+    previous: String,
+    verifier: String,
+}
+
+impl StatedPlace {
+    fn of(payload: &str) -> Option<Self> {
+        let statement: serde_json::Value = serde_json::from_str(payload).ok()?;
+        let predicate = statement.get("predicate")?;
+        let detail = predicate.get(verdict::VERDICT_EXTENSION)?;
+        Some(StatedPlace {
+            sequence: detail.get("sequence")?.as_u64()?,
+            previous: detail.get("previous")?.as_str()?.to_owned(),
+            verifier: predicate.get("verifier")?.get("id")?.as_str()?.to_owned(),
+        })
+    }
+}
+
+impl From<&Pending> for StatedPlace {
+    fn from(pending: &Pending) -> Self {
+        StatedPlace {
+            sequence: pending.sequence,
+            previous: pending.previous.clone(),
+            verifier: pending.verifier.clone(),
+        }
+    }
+}
+
 /// `<sequence>-<id>-passed` or `-refused`: ASCII, unique, and never used twice.
 fn entry_name(sequence: u64, verdict: &Verdict) -> String {
-    let digest = verdict.bundles().first().and_then(|(_, digest)| *digest);
+    let first = verdict.bundles().first().and_then(|(_, digest)| *digest);
+    let digest = verdict.admitted_bundle().or(first);
     let id: String = digest.unwrap_or(Sha256Digest::ZERO).to_hex().chars().take(16).collect();
     let result = if verdict.passed() { "passed" } else { "refused" };
     format!("{sequence:012}-{id}-{result}")
 }
 
-fn failed(what: &str, error: &std::io::Error, path: &std::path::Path) -> Reason {
+fn failed(what: &str, error: &std::io::Error, path: &Path) -> Reason {
     Reason::new(Code::OutboundWrite, format!("{what}: {error}")).about(path.display().to_string())
 }

@@ -1,8 +1,8 @@
 //! Writes that survive a power cut, and renames that never replace.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
@@ -31,6 +31,8 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// When the file is there already or a step fails.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    // Whatever the umask: the diode's sender reads what is published.
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -44,12 +46,27 @@ pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Syncs the whole file system that holds `folder`: all data and names written before.
-///
-/// # Errors
-/// When writing anything back has failed.
-pub fn sync_file_system(folder: &Path) -> io::Result<()> {
-    Ok(syncfs(File::open(folder)?)?)
+/// A file system that is written to, from before the first write: an error of writing back is told
+/// once to every open file, and one that is opened too late never hears of it.
+#[derive(Debug)]
+pub struct FileSystem(File);
+
+impl FileSystem {
+    /// The file system that holds `folder`.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened.
+    pub fn of(folder: &Path) -> io::Result<Self> {
+        File::open(folder).map(FileSystem)
+    }
+
+    /// Syncs it: all data and names written before.
+    ///
+    /// # Errors
+    /// When writing anything back has failed since this was opened.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(syncfs(&self.0)?)
+    }
 }
 
 /// Renames `from` to `to` within one file system, and fails when there is something at `to`.
@@ -73,6 +90,18 @@ impl Lock {
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let file =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        Self::of(file)
+    }
+
+    /// Locks a folder, which leaves no file in it; `None` when another process holds it.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened.
+    pub fn try_take_folder(path: &Path) -> io::Result<Option<Self>> {
+        Self::of(File::open(path)?)
+    }
+
+    fn of(file: File) -> io::Result<Option<Self>> {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Lock(file))),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -110,5 +139,9 @@ mod tests {
         assert!(Lock::try_take(&path).unwrap().is_none());
         drop(first);
         assert!(Lock::try_take(&path).unwrap().is_some());
+
+        let folder = Lock::try_take_folder(dir.path()).unwrap();
+        assert!(folder.is_some());
+        assert!(Lock::try_take_folder(dir.path()).unwrap().is_none());
     }
 }

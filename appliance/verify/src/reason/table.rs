@@ -94,7 +94,7 @@ codes! {
     TrustAnchor = "trust.anchor", Configuration, "A trust anchor cannot be used.", "Correct roots.toml or the anchor's file.";
     TrustCrl = "trust.crl", Configuration, "A CRL cannot be used.", "Import the CRL again in PEM or DER.";
     ConfigSyntax = "config.syntax", Configuration, "The configuration is not well-formed.", "Correct the file at the line and column that are named.";
-    ConfigSpool = "config.spool", Configuration, "The spool must lie on outbound's file system and outside outbound.", "Move the spool to a folder beside outbound.";
+    ConfigSpool = "config.spool", Configuration, "Spool, outbound and state must lie apart, and the spool on outbound's file system.", "Move the spool to a folder beside outbound, and state elsewhere.";
     ConfigPath = "config.path", Configuration, "A path of the configuration cannot be used.", "Create the folder and give the station access to it.";
     ConfigCertificate = "config.certificate", Configuration, "A certificate of the configuration does not fit its key or its purpose.", "Give the chain of the key that is named, leaf first, with the station's id as SAN URI.";
     ConfigUsage = "config.usage", Configuration, "The command line is not valid.", "See --help.";
@@ -115,6 +115,8 @@ codes! {
     OutboundConflict = "outbound.conflict", Undecided, "An entry of this name is in outbound already.", "Check whether state was restored from a backup; sequence numbers are never used twice.";
     StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end.";
     StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy before ingesting anything.";
+
+    StateUnfinished = "state.unfinished", Configuration, "A decision that was begun belongs to another configuration.", "Start once with the former configuration, which ends it; then change the configuration.";
 
     // A verdict, as the receiving side checks it.
     VerdictMissing = "verdict.missing", Refusal, "There is no verdict.", "Ask the sending side to send the entry again.";

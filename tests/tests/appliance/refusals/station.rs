@@ -7,7 +7,7 @@ use std::path::Path;
 use oms_testkit::softhsm::{Curve, SoftHsm};
 use oms_testkit::{files, run};
 use oms_tests::json;
-use oms_tests::root::{in_namespace, is_root};
+use oms_tests::root::{in_namespace, is_root, skipped};
 use oms_tests::scene::Scene;
 
 /// Puts another key into the configuration of the station.
@@ -85,7 +85,7 @@ fn a_spool_on_another_file_system_than_outbound() {
     let scene = Scene::signed();
     let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
     if device(memory).is_none() || device(memory) == device(&scene.station.spool) {
-        eprintln!("SKIPPED: /dev/shm is no file system of its own");
+        skipped("/dev/shm is no file system of its own");
         return;
     }
     let outbound = tempfile::tempdir_in(memory).unwrap();
