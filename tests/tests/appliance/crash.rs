@@ -10,10 +10,14 @@ use oms_station::pipeline::now;
 use oms_station::progress::Progress;
 use oms_station::receive::{ReceiverTrust, check_entry};
 use oms_station::trust::{Guard, load_anchors};
+use oms_sys::durable::Lock;
 use oms_testkit::{files, model, run};
 use oms_tests::root::{in_namespace, is_root};
 use oms_tests::scene::{STATION, Scene};
 use oms_tests::{entry, json};
+use oms_verify::budget::Budget;
+use oms_verify::bundle::{Bundle, Material};
+use serde_json::Value;
 
 /// How often the program is killed.
 const ROUNDS: usize = 60;
@@ -65,19 +69,36 @@ fn trust(scene: &Scene) -> ReceiverTrust {
     ReceiverTrust::Anchors { anchors, crls: Vec::new() }
 }
 
+/// Puts the record back to where the decision about `entry` was begun and not ended, with
+/// `change` made to it.
+fn begun(scene: &Scene, entry: &Path, change: impl FnOnce(&mut Value)) {
+    let bytes = fs::read(entry::verdict(entry)).unwrap();
+    let bundle = Bundle::parse(&bytes, &Budget::default()).unwrap();
+    let Material::Certificates(chain) = bundle.material() else { panic!("a certificate") };
+    let payload = entry::signed_bytes(&entry::verdict(entry));
+    let mut pending = serde_json::json!({
+        "sequence": 1,
+        "previous": "0".repeat(64),
+        "verifier": STATION,
+        "key": chain[0].public_key().unwrap().fingerprint().to_hex(),
+        "folder": scene.station.spool.canonicalize().unwrap().join("ingest-1"),
+        "entry": entry.canonicalize().unwrap(),
+        "payload": String::from_utf8(payload).unwrap(),
+    });
+    change(&mut pending);
+    let head = scene.station.state.join("head.json");
+    if head.exists() {
+        fs::remove_file(head).unwrap();
+    }
+    files::secret(scene.station.state.join("pending.json"), pending.to_string());
+}
+
 #[test]
 fn what_a_sender_took_before_the_record_knew_is_not_sent_again() {
     let scene = Scene::signed();
     let [first] = scene.ingested().try_into().unwrap();
     // Killed after the entry became visible and before the record was written.
-    let pending = serde_json::json!({
-        "sequence": 1,
-        "entry": first.file_name().unwrap().to_str().unwrap(),
-        "folder": "ingest-1",
-        "payload": String::from_utf8(entry::signed_bytes(&entry::verdict(&first))).unwrap(),
-    });
-    fs::remove_file(scene.station.state.join("head.json")).unwrap();
-    files::secret(scene.station.state.join("pending.json"), pending.to_string());
+    begun(&scene, &first, |_| ());
     fs::remove_dir_all(&first).unwrap();
     let [second] = scene.ingested().try_into().unwrap();
     let payload = entry::payload(&second);
@@ -91,14 +112,7 @@ fn what_was_begun_is_published_before_anything_else() {
     let [first] = scene.ingested().try_into().unwrap();
     let payload = entry::signed_bytes(&entry::verdict(&first));
     // Killed after the payload was written down and before the entry became visible.
-    let pending = serde_json::json!({
-        "sequence": 1,
-        "entry": first.file_name().unwrap().to_str().unwrap(),
-        "folder": "ingest-1",
-        "payload": String::from_utf8(payload.clone()).unwrap(),
-    });
-    fs::remove_file(scene.station.state.join("head.json")).unwrap();
-    files::secret(scene.station.state.join("pending.json"), pending.to_string());
+    begun(&scene, &first, |_| ());
     fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
     fs::remove_file(entry::verdict(&scene.station.spool.join("ingest-1"))).unwrap();
     files::folder(scene.station.spool.join("ingest-7"));
@@ -108,6 +122,57 @@ fn what_was_begun_is_published_before_anything_else() {
     assert_eq!(entry::signed_bytes(&entry::verdict(&first)), payload, "the same bytes again");
     assert_eq!(scene.station.entries().len(), 2);
     assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
+}
+
+#[test]
+fn what_was_begun_elsewhere_is_not_ended_here() {
+    for setting in ["folder", "entry", "key", "verifier"] {
+        let scene = Scene::signed();
+        let [first] = scene.ingested().try_into().unwrap();
+        begun(&scene, &first, |pending| {
+            let other = match setting {
+                "folder" => "/srv/other/spool/ingest-1".to_owned(),
+                "entry" => format!("/srv/other/{}", first.file_name().unwrap().display()),
+                "key" => "0".repeat(64),
+                _ => {
+                    let payload = pending["payload"].as_str().unwrap();
+                    pending["payload"] = payload.replace(STATION, "urn:other").into();
+                    "urn:other".to_owned()
+                }
+            };
+            pending[setting] = other.into();
+        });
+        fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
+        scene.undecided_at_ingest(2, "state.unfinished");
+        assert!(scene.station.spool.join("ingest-1").is_dir(), "{setting}: it is kept");
+    }
+}
+
+#[test]
+fn a_payload_that_is_not_of_its_place_is_never_signed() {
+    for (field, forged) in [
+        (r#""sequence":1,"#, r#""sequence":2,"#),
+        (r#""previous":"00"#, r#""previous":"11"#),
+        (r#""verifier":{"id":""#, r#""verifier":{"id":"x"#),
+    ] {
+        let scene = Scene::signed();
+        let [first] = scene.ingested().try_into().unwrap();
+        begun(&scene, &first, |pending| {
+            let payload = pending["payload"].as_str().unwrap();
+            assert!(payload.contains(field), "{field} in {payload}");
+            pending["payload"] = payload.replace(field, forged).into();
+        });
+        fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
+        scene.undecided_at_ingest(3, "state.damaged");
+        assert_eq!(scene.station.entries().len(), 0);
+    }
+}
+
+#[test]
+fn two_stations_on_one_spool() {
+    let scene = Scene::signed();
+    let _other = Lock::try_take_folder(&scene.station.spool).unwrap().unwrap();
+    scene.undecided_at_ingest(3, "state.locked");
 }
 
 #[test]

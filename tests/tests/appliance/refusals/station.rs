@@ -188,16 +188,20 @@ fn a_damaged_record() {
 }
 
 #[test]
+fn a_record_that_was_put_back_from_a_copy() {
+    let scene = Scene::signed();
+    let [_] = scene.ingested().try_into().unwrap();
+    fs::remove_file(scene.station.state.join("head.json")).unwrap();
+    scene.undecided_at_ingest(3, "state.damaged");
+}
+
+#[test]
 fn an_entry_of_the_same_name_that_is_out_already() {
     let scene = Scene::signed();
     let [first] = scene.ingested().try_into().unwrap();
-    // Somebody restored an old state: the number would be used twice.
-    for file in fs::read_dir(&scene.station.state).unwrap() {
-        let path = file.unwrap().path();
-        if path.is_file() {
-            fs::remove_file(path).unwrap();
-        }
-    }
+    // A new record beside the old outbound: the number would be used twice.
+    fs::remove_dir_all(&scene.station.state).unwrap();
+    files::folder(&scene.station.state);
     let before = oms_tests::entry::files(&first);
     let document = run::outcome(&mut scene.ingest()).expect_status(3).json();
     let document = json::conforming(&json::INGEST, document);
