@@ -150,9 +150,7 @@ fn check_files(
             }
         }
     }
-    reasons.sort();
-    reasons.dedup();
-    Ok(reasons)
+    Ok(reasons.into_vec())
 }
 
 /// The re-signed bundle is the one that the verdict names, it is signed by the key that the

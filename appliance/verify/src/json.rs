@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use objects::Objects;
 
+use crate::reason::{NAME_CHARS, shorten};
+
 /// Keys of one object at most: each is kept until the object ends.
 const KEYS_LIMIT: usize = 65_536;
 
@@ -128,13 +130,15 @@ pub(crate) fn to_vec<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-/// serde_json appends ` at line L column C`, which the caller states itself.
+/// serde_json appends ` at line L column C`, which the caller states itself, and repeats what it
+/// found, which may be as long as the input.
 fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text.get(..end).unwrap_or_default().to_owned(),
-        None => text,
+    let mut text = error.to_string();
+    if let Some(end) = text.rfind(" at line ") {
+        text.truncate(end);
     }
+    shorten(&mut text, NAME_CHARS);
+    text
 }
 
 enum Violation {
@@ -311,6 +315,16 @@ mod tests {
         let read = |text: &str| from_slice::<Short>(text.as_bytes(), 4).map(|short| short.list);
         assert_eq!(read(r#"{"list":[1,2]}"#), Ok(vec![1, 2]));
         assert!(matches!(read(r#"{"list":[1,2,3]}"#), Err(JsonError::Structure { .. })));
+    }
+
+    #[test]
+    fn a_message_does_not_grow_with_the_input() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct None {}
+        let text = format!("{{\"{}\":1}}", "模".repeat(100_000));
+        let error = from_slice::<None>(text.as_bytes(), 4).unwrap_err();
+        assert!(error.to_string().chars().count() < 2 * NAME_CHARS, "{error}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::budget::Budget;
 
 /// A canonical relative path inside a model: `/` between components, none of them empty, `.` or
-/// `..`, no control characters, within the budget. The check is the constructor.
+/// `..`, no control characters, none that change the direction of text, within the budget. The
+/// check is the constructor.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourcePath(Box<str>);
 
@@ -27,6 +28,11 @@ pub enum NameError {
     /// the name holds NUL or another control character
     #[error("the name holds a control character")]
     Control,
+    /// the name holds a character that makes it read as another name: a control of the direction of
+    /// text (Unicode Standard Annex 9) or a separator of lines or paragraphs. The joiners that
+    /// scripts need are allowed.
+    #[error("the name holds a character that changes the direction of text or breaks the line")]
+    Deceptive,
     /// the name holds a backslash, which is a separator elsewhere
     #[error("the name holds a backslash")]
     Backslash,
@@ -49,6 +55,9 @@ impl ResourcePath {
         }
         if name.chars().any(char::is_control) {
             return Err(NameError::Control);
+        }
+        if name.chars().any(is_deceptive) {
+            return Err(NameError::Deceptive);
         }
         if name.contains('\\') {
             return Err(NameError::Backslash);
@@ -87,6 +96,11 @@ impl ResourcePath {
     pub fn parents(&self) -> impl Iterator<Item = &str> {
         self.0.rmatch_indices('/').filter_map(|(at, _)| self.0.get(..at))
     }
+}
+
+/// Marks, embeddings, overrides and isolates of direction, and the separators U+2028 and U+2029.
+fn is_deceptive(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Debug for ResourcePath {
@@ -133,6 +147,24 @@ mod tests {
             ["a", "..a", "a..", ".hidden/x", "weights:0:10", "模型.bin", "path with spaces/(copy)"]
         {
             assert_eq!(ResourcePath::parse(good, &budget).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_read_as_another() {
+        let parse = |c: char| ResourcePath::parse(&format!("a/b{c}c"), &Budget::default());
+        for range in [
+            '\u{61c}'..='\u{61c}',
+            '\u{200e}'..='\u{200f}',
+            '\u{2028}'..='\u{202e}',
+            '\u{2066}'..='\u{2069}',
+        ] {
+            for c in range {
+                assert_eq!(parse(c), Err(NameError::Deceptive), "{c:?}");
+            }
+        }
+        for joiner in ['\u{200c}', '\u{200d}', '\u{301}'] {
+            assert!(parse(joiner).is_ok(), "{joiner:?}");
         }
     }
 

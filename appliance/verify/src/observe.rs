@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::name::ResourcePath;
-use crate::reason::Reason;
+use crate::reason::Reasons;
 use crate::statement::Pieces;
 
 /// What was observed of one model.
@@ -14,8 +14,9 @@ use crate::statement::Pieces;
 pub struct Observed {
     /// The listed files that could be read, with the digests of the bytes that were read.
     pub files: BTreeMap<ResourcePath, ObservedFile>,
-    /// Why listed files could not be read, or what is wrong with the tree.
-    pub problems: Vec<Reason>,
+    /// Why listed files could not be read, or what is wrong with the tree. Collect them with
+    /// [`Reasons::push`] from the start: a carrier decides how many there are.
+    pub problems: Reasons,
     /// What is in the model's folder and not in the manifest.
     pub unlisted: Vec<Unlisted>,
 }

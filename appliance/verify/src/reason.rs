@@ -1,6 +1,13 @@
 //! The one table of reason codes: why something was refused, could not be decided, or could not
 //! start. Reference documentation is generated from this table (`cargo xtask reasons`).
 
+mod collected;
+mod printable;
+
+pub(crate) use collected::shorten;
+pub use collected::{DETAIL_CHARS, MOST_OF_A_CODE, NAME_CHARS, Reasons};
+pub use printable::Printable;
+
 use std::fmt;
 
 /// What a reason means for the caller, and thereby the exit code of a command.
@@ -75,7 +82,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// One reason, with the file and the policy rule that it concerns.
+/// One reason, with the file and the policy rule that it concerns. A carrier may have chosen part
+/// of it, so names are cut at [`NAME_CHARS`] and particulars at [`DETAIL_CHARS`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reason {
     /// What kind of reason.
@@ -91,13 +99,17 @@ pub struct Reason {
 impl Reason {
     /// A reason without file and rule.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Reason { code, file: None, rule: None, detail: detail.into() }
+        let mut detail = detail.into();
+        shorten(&mut detail, DETAIL_CHARS);
+        Reason { code, file: None, rule: None, detail }
     }
 
     /// The same reason, about `file`.
     #[must_use]
     pub fn about(mut self, file: impl Into<String>) -> Self {
-        self.file = Some(file.into());
+        let mut file = file.into();
+        shorten(&mut file, NAME_CHARS);
+        self.file = Some(file);
         self
     }
 
@@ -121,29 +133,6 @@ impl fmt::Display for Reason {
         }
         Ok(())
     }
-}
-
-/// Shows a string that a carrier chose without its control characters, so that a name can neither
-/// move the cursor of an operator's terminal nor fake a line.
-pub struct Printable<'a>(pub &'a str);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            if is_deceptive(c) {
-                write!(f, "{}", c.escape_unicode())?;
-            } else {
-                write!(f, "{c}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Control characters, and the bidirectional and invisible ones that make text read as another.
-fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -171,12 +160,5 @@ mod tests {
             assert!(code.meaning().ends_with('.'), "{code}");
             assert!(code.remedy().ends_with('.'), "{code}");
         }
-    }
-
-    #[test]
-    fn a_reason_cannot_carry_terminal_escapes() {
-        let reason =
-            Reason::new(Code::ManifestMissingFile, "is absent").about("a\u{1b}[2J\u{202e}b");
-        assert_eq!(reason.to_string(), "manifest.missing-file: a\\u{1b}[2J\\u{202e}b: is absent");
     }
 }

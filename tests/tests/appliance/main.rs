@@ -10,6 +10,7 @@
 mod cli;
 mod crash;
 mod ingest;
+mod opening;
 mod openssl;
 mod policies;
 mod properties;

@@ -51,7 +51,7 @@ pub fn read(
 ) -> Result<Observed, Reason> {
     let tree =
         survey(source, budget, |path| manifest.ignores(path) || is_at_or_below(path, ignored))?;
-    let mut observed = Observed { problems: tree.problems, ..Observed::default() };
+    let mut observed = Observed { problems: tree.problems.into(), ..Observed::default() };
     observed.unlisted = tree
         .files
         .into_iter()

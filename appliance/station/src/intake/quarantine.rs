@@ -1,8 +1,8 @@
 //! The quarantine: a folder of the spool for the copies of one model.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use oms_verify::name::ResourcePath;
@@ -18,6 +18,10 @@ pub struct Quarantine {
 
 /// The folder of the model's files, in quarantine and in an entry of outbound.
 pub(super) const MODEL: &str = "model";
+
+/// Modes of what is published: for the station and the sender's group.
+const FILE: u32 = 0o640;
+const FOLDER: u32 = 0o750;
 
 impl Quarantine {
     /// Makes a new folder `name` in the spool.
@@ -62,8 +66,13 @@ impl Quarantine {
             .read(true)
             .write(true)
             .create_new(true)
-            .mode(0o640)
+            .mode(FILE)
             .open(&full)
+            // Whatever the umask: the diode's sender reads what is published.
+            .and_then(|file| {
+                file.set_permissions(Permissions::from_mode(FILE))?;
+                Ok(file)
+            })
             .map_err(|error| failed("making a file in the spool", &error, &full))
     }
 
@@ -101,7 +110,8 @@ impl Drop for Quarantine {
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(0o750).create(path)
+    DirBuilder::new().mode(FOLDER).create(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(FOLDER))
 }
 
 fn failed(what: &str, error: &io::Error, path: &Path) -> Reason {

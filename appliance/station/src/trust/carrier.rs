@@ -171,5 +171,4 @@ fn is_removable(folder: &Path) -> bool {
 }
 
 #[cfg(test)]
-#[path = "carrier_tests.rs"]
 mod tests;

@@ -1,55 +1,74 @@
 //! Where trust may be read from: not inside a model, not on a carrier, and not where others than
 //! the officers can write.
+//!
+//! ```text
+//!  path ──walk──▶ folders and links that lead there ─▶ each: not forbidden, nobody else writes
+//!                 target ────────────────────────────▶ the same, more strictly ──▶ opened, read
+//! ```
 
-use std::fs::File;
-use std::io::Read as _;
+use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use oms_verify::reason::{Code, Reason};
-use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+
+use super::carrier::{Carrier, Place, carrier_of};
+use super::walk::walk;
+use crate::bounded;
 
 /// Folders and mounts that trust must not come from.
 #[derive(Debug, Default, Clone)]
 pub struct Guard {
     folders: Vec<PathBuf>,
-    mounts: Vec<u64>,
+    carriers: Vec<Carrier>,
 }
 
 impl Guard {
     /// Forbids `path`, a model or a carrier, and all that is in it. Where `path` is the root of a
-    /// mount or lies on a removable device, the whole mount is forbidden.
+    /// mount, or lies on something that can be unplugged, all of that is forbidden; the mounts of
+    /// `/` and `/etc` never are.
     #[must_use]
     pub fn against(mut self, path: &Path) -> Self {
         let Ok(canonical) = path.canonicalize() else { return self };
-        if let Some(mount) = carrier_mount(&canonical) {
-            self.mounts.push(mount);
-        }
+        self.carriers.extend(carrier_of(&canonical));
         self.folders.push(canonical);
         self
     }
 
-    /// Checks where the file or folder at `path` lies, and who may change it.
+    /// Checks where the file or folder at `path` lies, every folder and link that leads there, and
+    /// who may change any of them. Nobody else may create anything in a folder that is checked.
     ///
     /// # Errors
     /// [`Code::TrustLocation`].
     pub fn check(&self, path: &Path) -> Result<(), Reason> {
-        let refuse = |detail: String| {
-            Err(Reason::new(Code::TrustLocation, detail).about(path.display().to_string()))
-        };
-        let canonical = match path.canonicalize() {
-            Ok(canonical) => canonical,
-            Err(error) => return refuse(error.to_string()),
-        };
-        if let Some(folder) = self.folders.iter().find(|folder| canonical.starts_with(folder)) {
-            return refuse(format!("it lies inside {}", folder.display()));
+        self.find(path).map(|_| ()).map_err(|fault| fault.into_reason(path, Code::TrustLocation))
+    }
+
+    /// Where `path` leads, if everything on the way there is allowed. Then nobody else can change
+    /// what the given path means.
+    fn find(&self, path: &Path) -> Result<PathBuf, Fault> {
+        let walk = walk(path)?;
+        for folder in &walk.folders {
+            self.check_place(folder)?;
+            check_owner(folder, &folder.symlink_metadata()?, Role::OnTheWay)?;
         }
-        if mount_of(&canonical).is_some_and(|mount| self.mounts.contains(&mount.id)) {
-            return refuse("it lies on the carrier".to_owned());
+        for link in &walk.links {
+            check_owner(link, &link.symlink_metadata()?, Role::Link)?;
         }
-        for place in canonical.ancestors() {
-            if let Some(fault) = writable_by_others(place) {
-                return refuse(format!("{} {fault}", place.display()));
+        self.check_place(&walk.target)?;
+        check_owner(&walk.target, &walk.target.symlink_metadata()?, Role::Target)?;
+        Ok(walk.target)
+    }
+
+    fn check_place(&self, path: &Path) -> Result<(), Fault> {
+        if let Some(folder) = self.folders.iter().find(|folder| path.starts_with(folder)) {
+            return Err(Fault::Inside { path: path.to_owned(), folder: folder.clone() });
+        }
+        if !self.carriers.is_empty() {
+            let place = Place::of(path)?;
+            if self.carriers.iter().any(|carrier| place.is_on(*carrier)) {
+                return Err(Fault::OnCarrier(path.to_owned()));
             }
         }
         Ok(())
@@ -62,120 +81,72 @@ impl Guard {
 /// # Errors
 /// [`Code::TrustLocation`], or `code`.
 pub fn guarded_read(path: &Path, limit: u64, guard: &Guard, code: Code) -> Result<Vec<u8>, Reason> {
-    let failed = |detail: String| Reason::new(code, detail).about(path.display().to_string());
-    let metadata = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(failed("it is not a regular file".to_owned()));
-    }
-    guard.check(path)?;
-    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|error| failed(error.to_string()))?;
-    if bytes.len() as u64 > limit {
-        return Err(failed(format!("it has more than {limit} bytes")));
-    }
-    Ok(bytes)
+    let read = || {
+        let target = guard.find(path)?;
+        let file = bounded::open(&target)?;
+        // What is read is what counts, so it is asked again.
+        check_owner(&target, &file.metadata()?, Role::Target)?;
+        Ok(bounded::read_open(&file, limit)?)
+    };
+    read().map_err(|fault: Fault| fault.into_reason(path, code))
 }
 
-/// Why somebody else could change what is at `place`. In a folder with the sticky bit, such as
-/// `/tmp`, others cannot replace what is not theirs.
-fn writable_by_others(place: &Path) -> Option<&'static str> {
+/// Why trust is not read from somewhere.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{} lies inside {}, which is to be decided about", .path.display(), .folder.display())]
+    Inside { path: PathBuf, folder: PathBuf },
+    #[error("{} lies on the carrier, or on a medium that can be taken out like it", .0.display())]
+    OnCarrier(PathBuf),
+    #[error("{} belongs to user {owner}, neither to this user nor to root: chown it", .path.display())]
+    Owner { path: PathBuf, owner: u32 },
+    #[error("{} has mode {mode:04o}, so that others may write to it: chmod go-w", .path.display())]
+    Mode { path: PathBuf, mode: u32 },
+}
+
+impl Fault {
+    fn into_reason(self, path: &Path, unreadable: Code) -> Reason {
+        let code = match &self {
+            Fault::Io(_) => unreadable,
+            _ => Code::TrustLocation,
+        };
+        Reason::new(code, self.to_string()).about(path.display().to_string())
+    }
+}
+
+/// What something is for a path that is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// A folder on the way. With the sticky bit, such as `/tmp` has it, others cannot replace what
+    /// is not theirs.
+    OnTheWay,
+    /// A symbolic link. Its mode means nothing.
+    Link,
+    /// What the path is about. The sticky bit of a folder does not help: others could create there.
+    Target,
+}
+
+/// Whether only root and this user can change `path`, as its `metadata` has it.
+fn check_owner(path: &Path, metadata: &Metadata, role: Role) -> Result<(), Fault> {
     const WRITE_BY_GROUP_OR_OTHERS: u32 = 0o022;
     const STICKY: u32 = 0o1000;
-    let Ok(metadata) = place.symlink_metadata() else { return Some("cannot be looked at") };
-    let us = rustix::process::geteuid().as_raw();
-    if metadata.uid() != 0 && metadata.uid() != us {
-        return Some("belongs to another user");
+    let owner = metadata.uid();
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(Fault::Owner { path: path.to_owned(), owner });
     }
-    let sticky = metadata.is_dir() && metadata.mode() & STICKY != 0;
-    if metadata.mode() & WRITE_BY_GROUP_OR_OTHERS != 0 && !sticky {
-        return Some("may be written by its group or by others");
+    let mode = metadata.mode() & 0o7777;
+    let excused = match role {
+        Role::OnTheWay => mode & STICKY != 0,
+        Role::Link => true,
+        Role::Target => false,
+    };
+    if mode & WRITE_BY_GROUP_OR_OTHERS != 0 && !excused {
+        return Err(Fault::Mode { path: path.to_owned(), mode });
     }
-    None
-}
-
-struct Mount {
-    id: u64,
-    is_root: bool,
-    device: (u32, u32),
-}
-
-fn mount_of(path: &Path) -> Option<Mount> {
-    let flags = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
-    let stat = statx(CWD, path, AtFlags::empty(), flags).ok()?;
-    Some(Mount {
-        id: stat.stx_mnt_id,
-        is_root: stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
-        device: (stat.stx_dev_major, stat.stx_dev_minor),
-    })
-}
-
-/// The mount that `path` lies on, if it is a carrier's.
-fn carrier_mount(path: &Path) -> Option<u64> {
-    let mount = mount_of(path)?;
-    (mount.is_root && path != Path::new("/") || is_removable(mount.device)).then_some(mount.id)
-}
-
-/// Whether the kernel says that a block device, or the disk that it is a partition of, can be
-/// taken out.
-fn is_removable((major, minor): (u32, u32)) -> bool {
-    let device = PathBuf::from(format!("/sys/dev/block/{major}:{minor}"));
-    [device.join("removable"), device.join("../removable")]
-        .iter()
-        .any(|flag| std::fs::read_to_string(flag).is_ok_and(|text| text.trim() == "1"))
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    fn chmod(path: &Path, mode: u32) {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    #[test]
-    fn trust_is_not_read_from_inside_a_model_nor_through_a_link_into_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let model = dir.path().join("model");
-        std::fs::create_dir(&model).unwrap();
-        std::fs::write(model.join("policy.toml"), "").unwrap();
-        std::fs::write(dir.path().join("policy.toml"), "").unwrap();
-        symlink(model.join("policy.toml"), dir.path().join("link.toml")).unwrap();
-        let guard = Guard::default().against(&model);
-        assert!(guard.check(&dir.path().join("policy.toml")).is_ok());
-        for inside in ["model/policy.toml", "link.toml", "model/../model/policy.toml"] {
-            let reason = guard.check(&dir.path().join(inside)).unwrap_err();
-            assert_eq!(reason.code, Code::TrustLocation, "{inside}");
-        }
-    }
-
-    #[test]
-    fn trust_is_not_read_from_what_others_may_write() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("policy.toml");
-        std::fs::write(&file, "").unwrap();
-        let guard = Guard::default();
-        for (mode, allowed) in [(0o644, true), (0o600, true), (0o664, false), (0o646, false)] {
-            chmod(&file, mode);
-            assert_eq!(guard.check(&file).is_ok(), allowed, "{mode:o}");
-        }
-        chmod(&file, 0o644);
-        chmod(dir.path(), 0o777);
-        assert!(guard.check(&file).is_err(), "others could replace the file");
-        chmod(dir.path(), 0o1777);
-        assert!(guard.check(&file).is_ok(), "the sticky bit keeps others from replacing it");
-    }
-
-    #[test]
-    fn a_read_is_bounded() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("file");
-        std::fs::write(&file, "12345").unwrap();
-        let read = |limit| guarded_read(&file, limit, &Guard::default(), Code::TrustCrl);
-        assert_eq!(read(5).unwrap(), b"12345");
-        assert_eq!(read(4).unwrap_err().code, Code::TrustCrl);
-    }
-}
+mod tests;

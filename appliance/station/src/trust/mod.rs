@@ -3,13 +3,16 @@
 //! Everything here is read from places that neither a carrier nor another user can change, or not
 //! at all (see [`Guard`]).
 
+mod carrier;
 mod location;
 mod roots;
+mod walk;
 
 pub use location::{Guard, guarded_read};
 pub use roots::{MANIFEST as ROOTS_MANIFEST, load_anchors};
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use oms_inspect::Format;
@@ -107,7 +110,9 @@ pub fn read_policy(path: &Path, guard: &Guard) -> Result<RawPolicy, Reason> {
 }
 
 fn describe(error: &PolicyError, file: &str) -> Reason {
-    Reason::new(error.code(), error.to_string()).about(file)
+    let detail = format!("line {}, column {}: {}", error.line, error.column, error.kind);
+    let reason = Reason::new(error.code(), detail).about(file);
+    if error.rule.is_empty() { reason } else { reason.by_rule(&error.rule) }
 }
 
 /// The anchors of the site.
@@ -115,12 +120,28 @@ fn describe(error: &PolicyError, file: &str) -> Reason {
 /// # Errors
 /// When the folder or an anchor cannot be used. The default folder may be absent.
 pub fn load_site_anchors(roots: Option<&Path>, guard: &Guard) -> Result<Vec<Anchor>, Reason> {
-    match roots {
-        Some(folder) => load_anchors(folder, guard),
-        None if Path::new(ROOTS).join(ROOTS_MANIFEST).exists() => {
-            load_anchors(Path::new(ROOTS), guard)
-        }
+    let named = roots.map(|folder| folder.join(ROOTS_MANIFEST));
+    let default = Path::new(ROOTS).join(ROOTS_MANIFEST);
+    match installed(named.as_deref(), &default, Code::TrustAnchor)? {
+        Some(manifest) => load_anchors(manifest.parent().unwrap_or(Path::new("/")), guard),
         None => Ok(Vec::new()),
+    }
+}
+
+/// The path that is named, or the default one if there is something. Only what certainly does not
+/// exist is absent: what cannot be looked at is not.
+fn installed<'a>(
+    named: Option<&'a Path>,
+    default: &'a Path,
+    code: Code,
+) -> Result<Option<&'a Path>, Reason> {
+    match (named, default.symlink_metadata()) {
+        (Some(named), _) => Ok(Some(named)),
+        (None, Ok(_)) => Ok(Some(default)),
+        (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        (None, Err(error)) => {
+            Err(Reason::new(code, error.to_string()).about(default.display().to_string()))
+        }
     }
 }
 
@@ -133,10 +154,8 @@ pub fn load_crls(
     budget: &Budget,
     guard: &Guard,
 ) -> Result<(Vec<Crl>, Vec<Sha256Digest>), Reason> {
-    let folder = match folder {
-        Some(folder) => folder,
-        None if Path::new(CRLS).is_dir() => Path::new(CRLS),
-        None => return Ok((Vec::new(), Vec::new())),
+    let Some(folder) = installed(folder, Path::new(CRLS), Code::TrustCrl)? else {
+        return Ok((Vec::new(), Vec::new()));
     };
     let shown = folder.display().to_string();
     let unreadable =

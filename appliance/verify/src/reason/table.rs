@@ -33,6 +33,7 @@ codes! {
     SignatureTooOld = "signature.too-old", Refusal, "The signature is older than the rule allows.", "Ask the signer to sign the model again.";
     SignatureThreshold = "signature.threshold", Refusal, "Fewer distinct signers than the policy requires have signed these files.", "Ask for the missing signatures.";
     SignatureFilesDiffer = "signature.files-differ", Refusal, "Two bundles of the model list different files.", "Ask the signers to sign the same files.";
+    SignatureNamesDiffer = "signature.names-differ", Refusal, "Two bundles of the model give it different names.", "Ask the signers to sign the model under one name.";
     RevocationRevoked = "revocation.revoked", Refusal, "A certificate of the chain is revoked.", "Do not use the model; ask the signer what happened.";
     RevocationUnknown = "revocation.unknown", Refusal, "The revocation status of a certificate could not be established.", "Import a current CRL of the issuer.";
     RevocationStale = "revocation.stale", Refusal, "The CRL of an issuer is too old.", "Import a current CRL of the issuer.";

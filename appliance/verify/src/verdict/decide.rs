@@ -86,12 +86,13 @@ impl Verdict {
         self.reasons.is_empty()
     }
 
-    /// Every reason for the refusal; empty when the model passes.
+    /// The reasons for the refusal, at most [`MOST_OF_A_CODE`](crate::reason::MOST_OF_A_CODE) of
+    /// each code and how many more there were; empty when the model passes.
     pub fn reasons(&self) -> &[Reason] {
         &self.reasons
     }
 
-    /// What does not refuse and should be known.
+    /// What does not refuse and should be known, bounded like the reasons.
     pub fn warnings(&self) -> &[Reason] {
         &self.warnings
     }
@@ -173,7 +174,7 @@ pub fn decide(case: Case<'_>) -> Verdict {
             files = judge.files(manifest, &observed);
             judge.unlisted(&observed, &counted);
             judge.content(&files, &findings);
-            judge.reasons.extend(observed.problems);
+            judge.reasons.append(observed.problems);
         }
         // Deny by default: a decision without an observation is a refusal, whatever was admitted.
         (Some(first), None) if judge.reasons.is_empty() => {
@@ -188,11 +189,7 @@ pub fn decide(case: Case<'_>) -> Verdict {
         Some(admitted) => admitted.statement().subject_name().unwrap_or("model").to_owned(),
         None => alleged_name,
     };
-    let Judge { mut reasons, mut warnings, .. } = judge;
-    reasons.sort();
-    reasons.dedup();
-    warnings.sort();
-    warnings.dedup();
+    let Judge { reasons, warnings, .. } = judge;
     Verdict {
         time,
         mode,
@@ -201,8 +198,8 @@ pub fn decide(case: Case<'_>) -> Verdict {
         bundles: found,
         admitted,
         files,
-        reasons,
-        warnings,
+        reasons: reasons.into_vec(),
+        warnings: warnings.into_vec(),
         checks,
     }
 }

@@ -6,41 +6,36 @@ use std::collections::BTreeSet;
 use crate::appraise::{Admitted, Signer};
 use crate::observe::{Finding, Observed, ObservedFile};
 use crate::policy::{IgnoredPaths, Policy, RemoteCode, UnsignedFiles};
-use crate::reason::{Code, Reason};
+use crate::reason::{Code, NAME_CHARS, Reason, Reasons, shorten};
 use crate::statement::{Manifest, ManifestFile, Pieces};
 
 /// Collects the reasons for one decision; it starts with none and only ever adds.
 pub(super) struct Judge<'a> {
     policy: &'a Policy,
-    pub(super) reasons: Vec<Reason>,
-    pub(super) warnings: Vec<Reason>,
+    pub(super) reasons: Reasons,
+    pub(super) warnings: Reasons,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn new(policy: &'a Policy) -> Self {
-        Judge { policy, reasons: Vec::new(), warnings: Vec::new() }
+        Judge { policy, reasons: Reasons::default(), warnings: Reasons::default() }
     }
 
-    /// Enough distinct signers, over identical files. What a refused bundle was refused for
+    /// Enough distinct signers, over identical files under one name. What a refused bundle was refused for
     /// refuses the model only when the others are not enough: its file then counts as unsigned.
     pub(super) fn signatures(&mut self, admitted: &[Admitted], refused: Vec<Vec<Reason>>) {
         if let Some((first, others)) = admitted.split_first() {
             for other in others {
-                let same =
-                    first.statement().manifest().files() == other.statement().manifest().files();
-                if !same {
-                    let detail = format!("lists other files than {}", first.file());
-                    let reason = Reason::new(Code::SignatureFilesDiffer, detail);
-                    self.reasons.push(reason.about(other.file()));
-                }
+                let differences = differences(first, other);
+                self.reasons.extend(differences.map(|reason| reason.about(other.file())));
             }
         }
         let distinct = distinct_signers(admitted);
         // Whatever the policy requires, no signer is never enough.
         let enough = distinct >= self.policy.require.max(1);
-        let refused: Vec<Reason> = refused.into_iter().flatten().collect();
+        let refused: Reasons = refused.into_iter().flatten().collect();
         if enough {
-            self.warnings.extend(refused);
+            self.warnings.append(refused);
             return;
         }
         if !admitted.is_empty() || self.policy.require > 1 {
@@ -52,7 +47,7 @@ impl<'a> Judge<'a> {
         if admitted.is_empty() && refused.is_empty() {
             self.reasons.push(Reason::new(Code::BundleMissing, "there is no bundle"));
         }
-        self.reasons.extend(refused);
+        self.reasons.append(refused);
     }
 
     /// Every listed file was read, and its bytes are the signed ones.
@@ -64,13 +59,20 @@ impl<'a> Judge<'a> {
         let budget = &self.policy.budget;
         let mut matching = Vec::with_capacity(manifest.files().len());
         let mut total = 0u64;
-        // A file that could not be read has its own reason.
+        // A file that could not be read has its own reason. Where there are more reasons than are
+        // kept, they refuse the model, and which files they were about is not known any more.
+        let problems = &observed.problems;
         let explained: BTreeSet<&str> =
-            observed.problems.iter().filter_map(|problem| problem.file.as_deref()).collect();
+            problems.iter().filter_map(|problem| problem.file.as_deref()).collect();
+        let is_explained = |path: &str| {
+            let mut shown = path.to_owned();
+            shorten(&mut shown, NAME_CHARS);
+            !problems.is_complete() || explained.contains(shown.as_str())
+        };
         for file in manifest.files() {
             let path = file.path.as_str();
             let Some(seen) = observed.files.get(&file.path) else {
-                if !explained.contains(path) {
+                if !is_explained(path) {
                     let reason =
                         Reason::new(Code::ManifestMissingFile, "the listed file is absent");
                     self.reasons.push(reason.about(path));
@@ -142,7 +144,10 @@ impl<'a> Judge<'a> {
             let reason = Reason::new(Code::ContentUnknown, "the file was not inspected");
             self.reasons.push(reason.about(path).by_rule(rule));
         }
-        let Some(allow) = &rules.allow else { return };
+        let Some(allow) = &rules.allow else {
+            self.reasons.extend(findings.iter().filter_map(unread_json));
+            return;
+        };
         for finding in findings {
             let path = finding.path.as_str();
             let reason = match finding.formats.as_slice() {
@@ -177,6 +182,44 @@ fn distinct_signers(admitted: &[Admitted]) -> usize {
         }
     }
     counted.len()
+}
+
+/// How two admitted bundles do not say the same of the model: whichever came first would decide
+/// under which name it is published.
+fn differences(first: &Admitted, other: &Admitted) -> impl Iterator<Item = Reason> {
+    let (one, two) = (first.statement(), other.statement());
+    let (files, others) = (one.manifest(), two.manifest());
+    let detail = if files.hash() != others.hash() || files.method() != others.method() {
+        Some("hashes the files in another way than")
+    } else {
+        (files.files() != others.files()).then_some("lists other files than")
+    };
+    let differ = detail.map(|detail| {
+        Reason::new(Code::SignatureFilesDiffer, format!("{detail} {}", first.file()))
+    });
+    let named = |name: Option<&str>| name.map_or("no name".to_owned(), |name| format!("{name:?}"));
+    let renamed = (one.subject_name() != two.subject_name()).then(|| {
+        let (one, two) = (named(one.subject_name()), named(two.subject_name()));
+        let detail = format!("signs {two}, {} signs {one}", first.file());
+        Reason::new(Code::SignatureNamesDiffer, detail)
+    });
+    differ.into_iter().chain(renamed)
+}
+
+/// A file that a loader may still read as JSON although our reader stopped at a break, or did not
+/// read it as JSON alone: keys that ask for code may stand where nobody looked. Any format may pass
+/// here, so nothing else refuses it.
+fn unread_json(finding: &Finding) -> Option<Reason> {
+    let may_be_json = finding.formats.is_empty() || finding.formats.iter().any(|f| f == "json");
+    let reason = match &finding.malformed {
+        Some(malformed) if may_be_json => Reason::new(Code::ContentMalformed, malformed.clone()),
+        _ if may_be_json && finding.formats.len() > 1 => {
+            let formats = finding.formats.join(" and as ");
+            Reason::new(Code::ContentAmbiguous, format!("can be read as {formats}"))
+        }
+        _ => return None,
+    };
+    Some(reason.about(finding.path.as_str()).by_rule("content.remote-code"))
 }
 
 /// How what was read differs from what was signed.
