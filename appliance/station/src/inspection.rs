@@ -1,4 +1,4 @@
-//! Looks inside the files whose bytes are the signed ones.
+//! Looks inside the files whose bytes are the signed ones, several at a time.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,6 +9,7 @@ use oms_verify::name::ResourcePath;
 use oms_verify::observe::{Finding, Observed};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
+use rayon::prelude::*;
 
 use crate::intake::{Quarantine, Source, refusal_or_failure};
 
@@ -45,32 +46,59 @@ impl Opened {
     }
 }
 
+/// Files that are looked into at once: each may take the memory of the largest header that the
+/// inspection's budget allows.
+const AT_ONCE: usize = 8;
+
 /// Inspects every observed file whose digests are the manifest's. Bytes that nobody signed are
 /// refused for that, and not parsed.
 ///
 /// # Errors
-/// When a file cannot be read any more.
+/// When a file cannot be read any more: of a copy that is the station's own failure.
 pub fn look_inside(
     place: Place<'_>,
     manifest: &Manifest,
     observed: &Observed,
 ) -> Result<Findings, Reason> {
-    let mut findings = Vec::new();
+    let signed: Vec<_> = manifest
+        .files()
+        .iter()
+        .filter_map(|file| observed.files.get(&file.path).map(|seen| (file, seen)))
+        .filter(|(file, seen)| seen.pieces == file.pieces)
+        .collect();
+    let mut findings = Vec::with_capacity(signed.len());
     let mut checks = BTreeSet::new();
-    for file in manifest.files() {
-        let Some(seen) = observed.files.get(&file.path) else { continue };
-        if seen.pieces != file.pieces {
-            continue;
+    for some in signed.chunks(AT_ONCE) {
+        let inspected: Vec<_> = some
+            .par_iter()
+            .map(|(file, seen)| (&file.path, inspect(place, manifest, &file.path, seen.size)))
+            .collect();
+        for (path, inspection) in inspected {
+            let inspection = inspection?;
+            checks.extend(inspection.checks.iter().map(|check| (*check).to_owned()));
+            findings.push(finding(path, inspection));
         }
-        let opened = open(place, manifest, &file.path)?;
-        let inspection = oms_inspect::inspect(&mut opened.as_file(), seen.size, &Budget::default())
-            .map_err(|error| {
-                Reason::new(Code::MediaUnreadable, error.to_string()).about(file.path.as_str())
-            })?;
-        checks.extend(inspection.checks.iter().map(|check| (*check).to_owned()));
-        findings.push(finding(&file.path, inspection));
     }
     Ok(Findings { findings, checks: checks.into_iter().collect() })
+}
+
+fn inspect(
+    place: Place<'_>,
+    manifest: &Manifest,
+    path: &ResourcePath,
+    size: u64,
+) -> Result<Inspection, Reason> {
+    let opened = open(place, manifest, path)?;
+    oms_inspect::inspect(&mut opened.as_file(), size, &Budget::default()).map_err(|error| {
+        match place {
+            Place::Copies(_) => {
+                let detail = format!("reading a copy in the spool: {error}");
+                Reason::new(Code::OutboundWrite, detail)
+            }
+            Place::InPlace(_) => Reason::new(Code::MediaUnreadable, error.to_string()),
+        }
+        .about(path.as_str())
+    })
 }
 
 fn open(place: Place<'_>, manifest: &Manifest, path: &ResourcePath) -> Result<Opened, Reason> {
@@ -109,5 +137,75 @@ fn finding(path: &ResourcePath, inspection: Inspection) -> Finding {
             .iter()
             .map(|code| format!("{} at {}", code.key.name(), code.pointer))
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::{self, tests::manifest};
+    use crate::progress::Progress;
+    use oms_verify::hash::HashAlgorithm;
+    use oms_verify::statement::{ManifestFile, Method};
+    use std::fs;
+
+    /// The files of a folder, observed and then listed with the digests that they have.
+    fn observed(
+        source: &Source,
+        names: &[&str],
+        copies: Option<&Quarantine>,
+    ) -> (Manifest, Observed) {
+        let budget = oms_verify::budget::Budget::default();
+        let progress = Progress::hidden();
+        let unsigned = manifest(names);
+        let observed = intake::read(source, &unsigned, &[], &budget, copies, &progress).unwrap();
+        let file = |(path, seen): (&ResourcePath, &oms_verify::observe::ObservedFile)| {
+            ManifestFile { path: path.clone(), pieces: seen.pieces.clone() }
+        };
+        let files = observed.files.iter().map(file).collect();
+        let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
+        (Manifest::new(hash, method, Vec::new(), files, &budget).unwrap(), observed)
+    }
+
+    #[test]
+    fn findings_keep_the_order_of_the_manifest_and_leave_out_what_nobody_signed() {
+        let dir = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..5 * AT_ONCE).map(|number| format!("{number:03}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (at, name) in names.iter().enumerate() {
+            let text = if at % 2 == 0 { "{}" } else { "# A text.\n" };
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let source = Source::at(dir.path()).unwrap();
+        let (signed, observed) = observed(&source, &names, None);
+        let findings = look_inside(Place::InPlace(&source), &signed, &observed).unwrap().findings;
+        let seen: Vec<_> =
+            findings.iter().map(|f| (f.path.as_str(), f.formats[0].as_str())).collect();
+        let format = |at: usize| if at % 2 == 0 { "json" } else { "text" };
+        let expected: Vec<_> =
+            names.iter().enumerate().map(|(at, name)| (*name, format(at))).collect();
+        assert_eq!(seen, expected);
+        let unsigned = manifest(&names);
+        let none = look_inside(Place::InPlace(&source), &unsigned, &observed).unwrap();
+        assert!(none.findings.is_empty() && none.checks.is_empty());
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_read_is_the_stations_failure_and_not_the_carriers() {
+        let (dir, spool) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(dir.path().join("weights"), "{}").unwrap();
+        let quarantine = Quarantine::create(spool.path(), "ingest-1").unwrap();
+        let source = Source::at(dir.path()).unwrap();
+        let (signed, observed) = observed(&source, &["weights"], Some(&quarantine));
+        // A folder can be opened and not read.
+        let copy = quarantine.model().join("weights");
+        fs::remove_file(&copy).unwrap();
+        fs::create_dir(&copy).unwrap();
+        let failed = look_inside(Place::Copies(&quarantine), &signed, &observed).unwrap_err();
+        assert_eq!(failed.code, Code::OutboundWrite);
+        let path = dir.path().join("weights");
+        fs::write(path, "").unwrap();
+        let failed = look_inside(Place::InPlace(&source), &signed, &observed).unwrap_err();
+        assert_eq!(failed.code, Code::MediaUnreadable);
     }
 }

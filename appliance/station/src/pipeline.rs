@@ -20,7 +20,7 @@ use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 
 use crate::inspection::{Findings, Place, look_inside};
 use crate::intake::{self, Quarantine, refusal_or_failure};
-use crate::media::{Candidate, Location};
+use crate::media::{Candidate, Location, limits};
 use crate::outbound::{Circumstances, Outbound, Published};
 use crate::progress::Progress;
 use crate::trust::Trust;
@@ -112,17 +112,12 @@ pub fn ingest(
     progress: &Progress,
 ) -> Result<(Verdict, Published), Reason> {
     let location = candidate.open(carrier)?;
-    let bundles = read_bundles(carrier, candidate, &terms.trust.policy.budget)?;
+    let (outcomes, source) = appraise_all(carrier, candidate, terms)?;
     let quarantine = outbound.quarantine()?;
     let name = candidate.name();
-    let verdict = examine(name, &location, &bundles, terms, Some(&quarantine), progress)?;
-    let found = bundles.iter().filter_map(|bundle| bundle.content.as_ref().ok());
-    // `source.sig` is the bundle that the verdict was made from: the first admitted one.
-    let admitted = verdict.admitted_bundle();
-    let original = found.into_iter().find(|bytes| Some(Sha256Digest::of(bytes)) == admitted);
+    let verdict = conclude(name, &location, outcomes, terms, Some(&quarantine), progress)?;
     let circumstances = Circumstances { crls: &terms.trust.crl_digests };
-    let source_bundle = original.map(Vec::as_slice).unwrap_or_default();
-    let published = outbound.publish(&verdict, quarantine, source_bundle, circumstances)?;
+    let published = outbound.publish(&verdict, quarantine, &source, circumstances)?;
     Ok((verdict, published))
 }
 
@@ -138,25 +133,34 @@ pub fn examine(
     quarantine: Option<&Quarantine>,
     progress: &Progress,
 ) -> Result<Verdict, Reason> {
-    let policy = &terms.trust.policy;
-    let context = TrustContext { crls: &terms.trust.crls, time: terms.time, leaf: terms.leaf };
-    let mut outcomes: Vec<BundleOutcome> =
-        bundles.iter().map(|file| appraise_file(file, terms, &context)).collect();
+    let outcomes = bundles.iter().map(|file| appraise_file(file, terms)).collect();
+    conclude(name, location, outcomes, terms, quarantine, progress)
+}
 
+/// From the appraised bundles to the verdict.
+fn conclude(
+    name: &str,
+    location: &Location,
+    mut outcomes: Vec<BundleOutcome>,
+    terms: Terms<'_>,
+    quarantine: Option<&Quarantine>,
+    progress: &Progress,
+) -> Result<Verdict, Reason> {
+    let policy = &terms.trust.policy;
     let mut observed = None;
     let mut looked = Findings::default();
-    let mut is_beside = false;
+    let mut is_home = true;
     if let Some(admitted) = outcomes.iter().find_map(|outcome| outcome.result.as_ref().ok()) {
         let manifest = admitted.statement().manifest();
-        let source = location.of(manifest);
-        is_beside = !std::ptr::eq(source, &location.model);
+        let source = location.of(manifest)?;
+        is_home = std::ptr::eq(source, &location.home);
         let seen =
             intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, progress)?;
         let place = quarantine.map_or(Place::InPlace(source), Place::Copies);
         looked = look_inside(place, manifest, &seen)?;
         observed = Some(seen);
     }
-    if is_beside {
+    if !is_home {
         // The bundle lies outside the model after all: a file of its name in there is not it.
         outcomes.iter_mut().for_each(|outcome| outcome.in_model = None);
     }
@@ -172,45 +176,60 @@ pub fn examine(
     }))
 }
 
-fn appraise_file(file: &BundleFile, terms: Terms<'_>, context: &TrustContext<'_>) -> BundleOutcome {
-    let policy = &terms.trust.policy;
-    let (digest, result) = match &file.content {
-        Err((digest, reason)) => (*digest, Err(vec![reason.clone()])),
-        Ok(bytes) => {
-            let result = match Bundle::parse(bytes, &policy.budget) {
-                Ok(bundle) => appraise(policy, &bundle, &file.name, context),
-                Err(error) => Err(vec![Reason::from(&error).about(&file.name)]),
-            };
-            (Some(Sha256Digest::of(bytes)), result)
-        }
-    };
-    BundleOutcome { file: file.name.clone(), in_model: file.in_model.clone(), digest, result }
-}
-
-fn read_bundles(
+/// Reads and appraises the bundles of a candidate one after another. Only the bytes of the first
+/// admitted one are kept and given: they become `source.sig`.
+fn appraise_all(
     carrier: &Root,
     candidate: &Candidate,
-    budget: &Budget,
-) -> Result<Vec<BundleFile>, Reason> {
-    candidate
-        .bundles
-        .iter()
-        .map(|path| {
-            let name = path.rsplit('/').next().unwrap_or(path).to_owned();
-            let content = match carrier.file(path) {
-                Ok(file) => read_bundle(&file, path, budget)?,
-                Err(error) => {
-                    let reason = refusal_or_failure(error, path);
-                    if reason.code.class() != Class::Refusal {
-                        return Err(reason);
-                    }
-                    Err((None, reason))
+    terms: Terms<'_>,
+) -> Result<(Vec<BundleOutcome>, Vec<u8>), Reason> {
+    let budget = &terms.trust.policy.budget;
+    let most = budget.bundle_bytes.saturating_mul(limits::BUNDLE_SHARE);
+    let mut taken = 0u64;
+    let mut outcomes: Vec<BundleOutcome> = Vec::with_capacity(candidate.bundles.len());
+    let mut source = None;
+    for path in &candidate.bundles {
+        let content = if taken < most {
+            match carrier.file(path) {
+                Ok(file) => {
+                    taken = taken.saturating_add(file.size());
+                    read_bundle(&file, path, budget)?
                 }
-            };
-            let in_model = candidate.inside(path).map(str::to_owned);
-            Ok(BundleFile { name, in_model, content })
-        })
-        .collect()
+                Err(error) => match refusal_or_failure(error, path) {
+                    refusal if refusal.code.class() == Class::Refusal => Err((None, refusal)),
+                    failure => return Err(failure),
+                },
+            }
+        } else {
+            let detail = format!("the bundles before it have {most} bytes or more together");
+            Err((None, Reason::new(Code::BundleTooLarge, detail).about(path)))
+        };
+        let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+        let in_model = candidate.inside(path).map(str::to_owned);
+        let file = BundleFile { name, in_model, content };
+        let outcome = appraise_file(&file, terms);
+        if source.is_none() && outcome.result.is_ok() {
+            source = file.content.ok();
+        }
+        outcomes.push(outcome);
+    }
+    Ok((outcomes, source.unwrap_or_default()))
+}
+
+fn appraise_file(file: &BundleFile, terms: Terms<'_>) -> BundleOutcome {
+    let policy = &terms.trust.policy;
+    let context = TrustContext { crls: &terms.trust.crls, time: terms.time, leaf: terms.leaf };
+    let (digest, result) = match &file.content {
+        Err((digest, reason)) => (*digest, Err(vec![reason.clone()])),
+        Ok(bytes) => match Bundle::parse(bytes, &policy.budget) {
+            Ok(bundle) => (Some(bundle.digest()), appraise(policy, &bundle, &file.name, &context)),
+            Err(error) => {
+                let reason = Reason::from(&error).about(&file.name);
+                (Some(Sha256Digest::of(bytes)), Err(vec![reason]))
+            }
+        },
+    };
+    BundleOutcome { file: file.name.clone(), in_model: file.in_model.clone(), digest, result }
 }
 
 /// Reads a bundle file within the budget. One that is too large is only hashed, so that a verdict
@@ -225,31 +244,30 @@ pub fn read_bundle(
     budget: &Budget,
 ) -> Result<Result<Vec<u8>, (Option<Sha256Digest>, Reason)>, Reason> {
     let (size, limit) = (file.size(), budget.bundle_bytes);
-    let too_large = size > limit;
     let refusal = || Reason::from(&BundleError::TooLarge { size, limit }).about(path);
-    if size > MAX_HASHED_BUNDLE.max(limit) {
-        return Ok(Err((None, refusal())));
-    }
-    let mut bytes = Vec::new();
-    let hashed = intake::hash_file(
-        file,
-        HashAlgorithm::Sha256,
-        Method::Files,
-        &Progress::hidden(),
-        |part| {
-            if !too_large {
-                bytes.extend_from_slice(part);
-            }
+    let progress = Progress::hidden();
+    let content = if size <= limit {
+        let mut bytes = Vec::new();
+        let keep = |part: &[u8]| {
+            bytes.extend_from_slice(part);
             Ok(())
-        },
-    );
-    match hashed {
-        Ok((_, Pieces::Whole(digest))) if too_large => {
-            let digest = digest.as_bytes().try_into().ok().map(Sha256Digest);
-            Ok(Err((digest, refusal())))
-        }
-        Ok(_) => Ok(Ok(bytes)),
+        };
+        intake::read_through(file, &progress, keep).map(|()| Ok(bytes))
+    } else if size <= MAX_HASHED_BUNDLE {
+        let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
+        intake::hash_file(file, hash, method, &progress, |_| Ok(())).map(|(_, pieces)| {
+            let digest = match pieces {
+                Pieces::Whole(digest) => digest.as_bytes().try_into().ok().map(Sha256Digest),
+                Pieces::Shards(_) => None,
+            };
+            Err((digest, refusal()))
+        })
+    } else {
+        Ok(Err((None, refusal())))
+    };
+    match content {
         Err(reason) if reason.code == Code::MediaChanged => Ok(Err((None, reason.about(path)))),
         Err(failure) => Err(failure.about(path)),
+        Ok(content) => Ok(content),
     }
 }

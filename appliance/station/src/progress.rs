@@ -1,14 +1,10 @@
 //! Progress for people: a bar on a terminal, nothing elsewhere.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Counts bytes and files, and shows them on standard error where that is a terminal.
+/// Counts bytes, and shows them on standard error where that is a terminal.
 #[derive(Debug)]
 pub struct Progress {
-    bytes: AtomicU64,
-    files: AtomicU64,
     bar: ProgressBar,
 }
 
@@ -21,28 +17,23 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_message(oms_verify::reason::Printable(label).to_string());
-        Progress { bytes: AtomicU64::new(0), files: AtomicU64::new(0), bar }
+        Progress { bar }
     }
 
     /// Counts and shows nothing.
     pub fn hidden() -> Self {
-        Progress { bytes: AtomicU64::new(0), files: AtomicU64::new(0), bar: ProgressBar::hidden() }
+        Progress { bar: ProgressBar::hidden() }
     }
 
     /// Counts bytes that were read.
     pub fn advance(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.bar.inc(bytes);
     }
 
-    /// Counts a file that was read to its end.
-    pub fn file_done(&self) {
-        self.files.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Bytes and files so far.
-    pub fn totals(&self) -> (u64, u64) {
-        (self.bytes.load(Ordering::Relaxed), self.files.load(Ordering::Relaxed))
+    /// Bytes so far.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bar.position()
     }
 }
 

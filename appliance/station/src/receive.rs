@@ -1,23 +1,24 @@
 //! The receiving side of the diode: verdict, re-signed bundle and files, checked together.
 
+mod resigned;
+
 use std::path::Path;
 
 use oms_sys::beneath::{BeneathError, Kind, Root};
 use oms_verify::budget::Budget;
-use oms_verify::bundle::{Bundle, KeyIdentifier, Material, TrustedKey, TrustedSigner};
 use oms_verify::hash::Sha256Digest;
 use oms_verify::key::PublicKey;
-use oms_verify::pki::{
-    self, Anchor, Crl, LeafProfile, PathInput, Purpose, Revocation, RevocationMode,
-};
-use oms_verify::reason::{Code, Reason};
-use oms_verify::statement::{Legacy, Manifest};
+use oms_verify::pki::{Anchor, Crl, Purpose, Revocation, RevocationMode};
+use oms_verify::reason::{Code, Reason, Reasons};
+use oms_verify::statement::Manifest;
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{ReceivedVerdict, VerdictTrust, receive};
 
 use crate::intake::{self, Source, refusal_or_failure};
 use crate::outbound::{REPORT, RESIGNED, SOURCE, VERDICT};
 use crate::progress::Progress;
+use crate::report;
+use resigned::check_resigned;
 
 /// The folder of an entry that holds the model.
 const MODEL: &str = "model";
@@ -73,19 +74,19 @@ pub fn check_entry(
     let verdict = receive(&bytes, verifier, &verdict_trust, &budget)
         .map_err(|error| Reason::from(&error).about(VERDICT))?;
 
-    let mut reasons = strangers(&root, verdict.passed)?;
+    let mut reasons = Reasons::from(strangers(&root, verdict.passed)?);
     if !verdict.passed {
         let detail = format!("verdict {} is a refusal", verdict.sequence);
         reasons.push(Reason::new(Code::VerdictFailed, detail));
-        return Ok((verdict, reasons));
+        return Ok((verdict, reasons.into_vec()));
     }
     let files = verdict.files.iter().map(|(file, _)| file.clone()).collect();
     let manifest = Manifest::new(verdict.hash, verdict.method, Vec::new(), files, &budget)
         .map_err(|error| Reason::new(Code::VerdictSchema, error.to_string()).about(VERDICT))?;
-    reasons.extend(check_files(&root, &verdict, &manifest, &budget, progress)?);
+    reasons.append(check_files(&root, &verdict, &manifest, &budget, progress)?);
     reasons.extend(check_resigned(&root, &verdict, &manifest, trust, time, &budget)?);
     reasons.extend(check_source(&root, &verdict, &budget)?);
-    Ok((verdict, reasons))
+    Ok((verdict, reasons.into_vec()))
 }
 
 fn with_purpose(anchors: &[Anchor], purpose: Purpose) -> Vec<Anchor> {
@@ -128,7 +129,7 @@ fn check_files(
     manifest: &Manifest,
     budget: &Budget,
     progress: &Progress,
-) -> Result<Vec<Reason>, Reason> {
+) -> Result<Reasons, Reason> {
     let folder = root.directory(MODEL).map_err(|error| refusal_or_failure(error, MODEL))?;
     let source = Source::Folder(folder);
     let observed = intake::read(&source, manifest, &[], budget, None, progress)?;
@@ -150,42 +151,7 @@ fn check_files(
             }
         }
     }
-    Ok(reasons.into_vec())
-}
-
-/// The re-signed bundle is the one that the verdict names, it is signed by the key that the
-/// verdict names, and it lists the verdict's files.
-fn check_resigned(
-    root: &Root,
-    verdict: &ReceivedVerdict,
-    manifest: &Manifest,
-    trust: &ReceiverTrust,
-    time: UnixTime,
-    budget: &Budget,
-) -> Result<Vec<Reason>, Reason> {
-    let wrong = |detail: String| vec![Reason::new(Code::VerdictResigned, detail).about(RESIGNED)];
-    let bytes = read(root, RESIGNED, budget, Code::VerdictResigned)?;
-    let Some((digest, key)) = verdict.resigned else {
-        return Ok(wrong("the verdict names none".to_owned()));
-    };
-    if Sha256Digest::of(&bytes) != digest {
-        return Ok(wrong(format!("its SHA-256 is not {digest}")));
-    }
-    let bundle = match Bundle::parse(&bytes, budget) {
-        Ok(bundle) => bundle,
-        Err(error) => return Ok(wrong(error.to_string())),
-    };
-    let signer = match resigner(&bundle, key, trust, time, budget) {
-        Ok(Some(signer)) => signer,
-        // A bare key is named by its fingerprint only; the signed digest stands for the bytes.
-        Ok(None) => return Ok(Vec::new()),
-        Err(detail) => return Ok(wrong(detail)),
-    };
-    match bundle.open(&signer, Legacy::Refuse, budget) {
-        Ok(statement) if statement.manifest().files() == manifest.files() => Ok(Vec::new()),
-        Ok(_) => Ok(wrong("it lists other files than the verdict".to_owned())),
-        Err(error) => Ok(wrong(error.to_string())),
-    }
+    Ok(reasons)
 }
 
 /// The source's bundle is one that the station found.
@@ -201,41 +167,25 @@ fn check_source(
     }))
 }
 
-/// The signer of the re-signed bundle; `None` when its key is not at hand.
-fn resigner(
-    bundle: &Bundle,
-    fingerprint: Sha256Digest,
-    trust: &ReceiverTrust,
-    time: UnixTime,
-    budget: &Budget,
-) -> Result<Option<TrustedSigner>, String> {
-    let Material::Certificates(chain) = bundle.material() else { return Ok(None) };
-    let signer = match trust {
-        ReceiverTrust::Anchors { anchors, crls } => {
-            let anchors = with_purpose(anchors, Purpose::CodeSigning);
-            let input = PathInput {
-                chain,
-                anchors: &anchors,
-                crls,
-                revocation: &REVOCATION,
-                time,
-                budget,
-                leaf: LeafProfile::Strict,
-            };
-            let path = pki::validate(&input).map_err(|error| error.to_string())?;
-            TrustedSigner::Certificate(Box::new(path))
+/// What the entry's report says against relying on it: the verdict does not cover it, and it is not
+/// the page that this version makes of the verdict. Another version of the station may have made
+/// it, so this refuses nothing. A report that is not there says nothing.
+pub fn check_report(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
+    let payload = std::str::from_utf8(verdict.payload()).unwrap_or_default();
+    let expected = report::render(payload).into_bytes();
+    let file = Root::open(path).map_err(BeneathError::Io).and_then(|root| root.file(REPORT));
+    let same = match file {
+        Err(BeneathError::NotFound) => true,
+        Ok(file) if file.size() == expected.len() as u64 => {
+            let budget = Budget { bundle_bytes: file.size(), ..Budget::default() };
+            let found = crate::pipeline::read_bundle(&file, REPORT, &budget);
+            found.is_ok_and(|bytes| bytes.is_ok_and(|bytes| bytes == expected))
         }
-        // The verdict vouches for this key by its fingerprint.
-        ReceiverTrust::Key(_) => {
-            let key = chain.first().and_then(|leaf| leaf.public_key().ok());
-            let key = key.ok_or_else(|| "its certificate has no usable key".to_owned())?;
-            let trusted = TrustedKey::new(key.clone(), &KeyIdentifier::default());
-            TrustedSigner::Key(trusted.map_err(|error| error.to_string())?)
-        }
+        Ok(_) | Err(_) => false,
     };
-    if signer.key().fingerprint() == fingerprint {
-        Ok(Some(signer))
-    } else {
-        Err("it is signed by another key than the verdict names".to_owned())
-    }
+    let detail = "it is not covered by the verdict and differs from it: do not rely on it";
+    (!same).then(|| Reason::new(Code::VerdictFiles, detail).about(REPORT))
 }
+
+#[cfg(test)]
+mod tests;

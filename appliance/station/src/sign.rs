@@ -61,7 +61,7 @@ pub fn hash_model(
     };
     let tree = survey(&source, budget, ignores).map_err(one)?;
     if !tree.problems.is_empty() {
-        return Err(tree.problems);
+        return Err(tree.problems.into_vec());
     }
     let outcomes: Vec<_> =
         tree.files.par_iter().map(|path| hash_one(&source, path, plan, budget, progress)).collect();

@@ -43,7 +43,10 @@ impl Signer {
             certificates.extend(read_chain(file)?);
         }
         let key = SigningKey::open(reference).map_err(|error| Reason::from(&error))?;
-        Self::new(key, certificates)
+        Self::new(key, certificates).map_err(|reason| match chain.first() {
+            Some(file) => reason.about(file.display().to_string()),
+            None => reason,
+        })
     }
 
     /// A signer from an opened key and its chain, leaf first. Self-signed certificates above the
@@ -137,5 +140,36 @@ pub fn read_chain(file: &Path) -> Result<Vec<Certificate>, Reason> {
 impl From<&KeyError> for Reason {
     fn from(error: &KeyError) -> Reason {
         Reason::new(error.code(), error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_certificate_of_another_key_is_refused_by_the_name_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let make = |key: &str, certificate: &str| -> (PathBuf, PathBuf) {
+            let made = std::process::Command::new("openssl")
+                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+                .args(["-nodes", "-subj", "/CN=x", "-keyout", key, "-out", certificate])
+                .current_dir(dir.path())
+                .output();
+            assert!(made.unwrap().status.success());
+            let private = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(at(key), private).unwrap();
+            (at(key), at(certificate))
+        };
+        let (key, certificate) = make("a.key", "a.pem");
+        let (_, other) = make("b.key", "b.pem");
+        let reference = KeyRef::Pem(key);
+        Signer::open(&reference, &[&certificate]).unwrap();
+        let reason = Signer::open(&reference, &[&other]).unwrap_err();
+        assert_eq!(reason.code, Code::ConfigCertificate);
+        assert_eq!(reason.file, Some(other.display().to_string()));
     }
 }

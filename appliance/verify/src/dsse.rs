@@ -1,5 +1,7 @@
 //! DSSE: the envelope and its pre-authentication encoding (DSSE v1.0, protocol.md).
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -8,11 +10,26 @@ use serde::{Deserialize, Serialize};
 pub const PAYLOAD_TYPE_IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// An envelope as it was read: the payload is an allegation until the signature is verified.
+///
+/// It holds the payload once, at the end of the message that is signed: a bundle may be large.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
     pub(crate) payload_type: String,
-    pub(crate) payload: Vec<u8>,
     pub(crate) signature: Vec<u8>,
+    message: Vec<u8>,
+    payload_start: usize,
+}
+
+impl Envelope {
+    /// What is signed: the pre-authentication encoding.
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    /// The payload as it stands.
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.message.get(self.payload_start..).unwrap_or_default()
+    }
 }
 
 /// Why an envelope is not one that OMS allows.
@@ -29,31 +46,36 @@ pub enum EnvelopeError {
     SignatureCount(usize),
 }
 
-/// The envelope in JSON. Unknown fields are refused, as the OMS schema says.
+/// The envelope in JSON. Unknown fields are refused, as the OMS schema says. Base64 is borrowed
+/// from the input where it stands there without escapes.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct RawEnvelope {
-    pub(crate) payload: String,
-    pub(crate) payload_type: String,
-    #[serde(deserialize_with = "crate::json::at_most::<64, _, _>")]
-    pub(crate) signatures: Vec<RawSignature>,
+pub(crate) struct RawEnvelope<'a> {
+    #[serde(borrow)]
+    pub(crate) payload: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) payload_type: Cow<'a, str>,
+    #[serde(borrow, deserialize_with = "crate::json::at_most::<64, _, _>")]
+    pub(crate) signatures: Vec<RawSignature<'a>>,
 }
 
 /// `keyid` may be absent, empty or null and is not used (OMS v1.0, section 4.1).
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RawSignature {
-    pub(crate) sig: String,
+pub(crate) struct RawSignature<'a> {
+    #[serde(borrow)]
+    pub(crate) sig: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) keyid: Option<String>,
 }
 
-impl RawEnvelope {
+impl RawEnvelope<'_> {
     pub(crate) fn new(payload: &[u8], signature: &[u8]) -> Self {
+        let keyid = Some(String::new());
         RawEnvelope {
-            payload: encode(payload),
-            payload_type: PAYLOAD_TYPE_IN_TOTO.to_owned(),
-            signatures: vec![RawSignature { sig: encode(signature), keyid: Some(String::new()) }],
+            payload: encode(payload).into(),
+            payload_type: PAYLOAD_TYPE_IN_TOTO.into(),
+            signatures: vec![RawSignature { sig: encode(signature).into(), keyid }],
         }
     }
 
@@ -62,9 +84,26 @@ impl RawEnvelope {
             return Err(EnvelopeError::SignatureCount(self.signatures.len()));
         };
         let signature = decode_some(&signature.sig).ok_or(EnvelopeError::Signature)?;
-        let payload = decode_some(&self.payload).ok_or(EnvelopeError::Payload)?;
-        Ok(Envelope { payload_type: self.payload_type, payload, signature })
+        let length = decoded_length(&self.payload).filter(|length| *length > 0);
+        let length = length.ok_or(EnvelopeError::Payload)?;
+        let mut message = pae_start(&self.payload_type, length);
+        let payload_start = message.len();
+        // The decoder asks for whole groups of three bytes.
+        message.reserve_exact(length.saturating_add(2));
+        STANDARD
+            .decode_vec(self.payload.as_bytes(), &mut message)
+            .ok()
+            .filter(|()| message.len() - payload_start == length)
+            .ok_or(EnvelopeError::Payload)?;
+        let payload_type = self.payload_type.into_owned();
+        Ok(Envelope { payload_type, signature, message, payload_start })
     }
+}
+
+/// Bytes that padded base64 stands for.
+fn decoded_length(text: &str) -> Option<usize> {
+    let padding = text.bytes().rev().take(2).take_while(|byte| *byte == b'=').count();
+    (text.len() / 4).checked_mul(3)?.checked_sub(padding)
 }
 
 /// Encodes base64 with padding.
@@ -79,10 +118,14 @@ pub(crate) fn decode_some(text: &str) -> Option<Vec<u8>> {
 
 /// The bytes that are signed: `DSSEv1`, the lengths, the type and the payload.
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut bytes =
-        format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
+    let mut bytes = pae_start(payload_type, payload.len());
     bytes.extend_from_slice(payload);
     bytes
+}
+
+/// The encoding up to a payload of `length` bytes.
+fn pae_start(payload_type: &str, length: usize) -> Vec<u8> {
+    format!("DSSEv1 {} {payload_type} {length} ", payload_type.len()).into_bytes()
 }
 
 /// What version 0.2 of the Python implementation signed instead: `DSSEV1`, and the payload as
@@ -135,14 +178,38 @@ mod tests {
     #[test]
     fn exactly_one_signature() {
         let raw = |n: usize| RawEnvelope {
-            payload: STANDARD.encode("x"),
-            payload_type: String::new(),
+            payload: STANDARD.encode("x").into(),
+            payload_type: "".into(),
             signatures: (0..n)
-                .map(|_| RawSignature { sig: STANDARD.encode("s"), keyid: None })
+                .map(|_| RawSignature { sig: STANDARD.encode("s").into(), keyid: None })
                 .collect(),
         };
         assert!(raw(1).decode().is_ok());
         assert_eq!(raw(0).decode().unwrap_err(), EnvelopeError::SignatureCount(0));
         assert_eq!(raw(2).decode().unwrap_err(), EnvelopeError::SignatureCount(2));
+    }
+
+    #[test]
+    fn an_envelope_holds_the_message_that_is_signed() {
+        let decode = |payload: &str| {
+            let text = format!(
+                r#"{{"payload":"{payload}","payloadType":"t","signatures":[{{"sig":"cw=="}}]}}"#
+            );
+            let raw: RawEnvelope<'_> = crate::json::from_slice(text.as_bytes(), 8).unwrap();
+            assert!(matches!(raw.payload, Cow::Borrowed(_)) != payload.contains('\\'), "{payload}");
+            raw.decode()
+        };
+        for payload in ["x", "xy", "xyz", "wxyz", "???>>>"] {
+            let envelope = decode(&STANDARD.encode(payload)).unwrap();
+            assert_eq!(envelope.payload(), payload.as_bytes());
+            assert_eq!(envelope.message(), pae("t", payload.as_bytes()));
+        }
+        assert_eq!(decode(&STANDARD.encode("???").replace('/', "\\/")).unwrap().payload(), b"???");
+        for bad in [
+            "", "=", "==", "====", "eA", "eA=", "eA===", "eB==", "eHk", "e=Hk", "eHk=eHk=",
+            "eHk\\n", "eH k",
+        ] {
+            assert_eq!(decode(bad).unwrap_err(), EnvelopeError::Payload, "{bad}");
+        }
     }
 }

@@ -53,8 +53,12 @@ pub(super) fn run(command: &Command) -> Done {
             if args.json {
                 print_json(&serde_json::json!({
                     "schema": "urn:oms-appliance:hsm-list:1",
+                    "result": Outcome::Passed,
+                    "exitCode": Outcome::Passed.exit_code(),
                     "slots": slots.iter().map(slot_json).collect::<Vec<_>>(),
                 }));
+            } else if slots.is_empty() {
+                print("the module has no slots\n");
             } else {
                 for slot in &slots {
                     print(&slot_text(slot));
@@ -81,6 +85,16 @@ fn pin_word(pin: PinState) -> &'static str {
         PinState::CountLow => "count-low",
         PinState::LastTry => "last-try",
         PinState::Locked => "locked",
+    }
+}
+
+fn pin_text(pin: PinState) -> &'static str {
+    match pin {
+        PinState::NotSet => "not set",
+        PinState::Good => "set",
+        PinState::CountLow => "a wrong one was tried since the last login: log in once by hand",
+        PinState::LastTry => "one more wrong try locks it: log in once by hand",
+        PinState::Locked => "locked: the HSM's officer can set it again",
     }
 }
 
@@ -112,7 +126,7 @@ fn slot_text(slot: &HsmSlot) -> String {
     if !token.initialized {
         return text + "  not initialised\n";
     }
-    text.push_str(&format!("  PIN      {}\n", pin_word(token.pin)));
+    text.push_str(&format!("  PIN      {}\n", pin_text(token.pin)));
     text.push_str(&match token.ecdsa {
         Some(ecdsa) => format!("  ECDSA    {} to {} bits\n", ecdsa.min_bits, ecdsa.max_bits),
         None => "  ECDSA    not offered\n".to_owned(),
@@ -129,7 +143,8 @@ fn check_json(checked: &HsmCheck) -> serde_json::Value {
     };
     serde_json::json!({
         "schema": "urn:oms-appliance:hsm-check:1",
-        "result": "passed",
+        "result": Outcome::Passed,
+        "exitCode": Outcome::Passed.exit_code(),
         "keyType": checked.key_type.to_string(),
         "protection": kept,
         "token": token,
@@ -144,7 +159,7 @@ fn check_json(checked: &HsmCheck) -> serde_json::Value {
 fn check_text(checked: &HsmCheck) -> String {
     let mut text = format!("good: a probe was signed and verified, {}\n", checked.key_type);
     match &checked.protection {
-        Protection::File => text.push_str("  kept in  a file: for laboratories only\n"),
+        Protection::File => text.push_str("  warning  kept in a file: for laboratories only\n"),
         Protection::Pkcs11 { token, exportable } => {
             text.push_str(&format!("  token    {token}\n"));
             if *exportable {

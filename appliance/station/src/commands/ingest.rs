@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use oms_verify::pki::LeafProfile;
-use oms_verify::reason::{Class, Code, Reason};
+use oms_verify::reason::{Code, Reason};
 
 use super::{Done, print, print_json, warn};
 use crate::config::Config;
-use crate::media::find;
+use crate::media::{Found, find};
 use crate::opening;
 use crate::pipeline::{self, Terms, now};
 use crate::present::{IngestDocument, IngestedModel, Outcome, reasons_text, verdict_text};
@@ -44,12 +44,19 @@ struct Tally {
     carriers: Vec<Reason>,
 }
 
+impl Tally {
+    /// Tells and keeps reasons that are no model's.
+    fn report(&mut self, title: &str, reasons: Vec<Reason>) {
+        warn(&reasons_text(title, &reasons));
+        self.all.extend(reasons.iter().cloned());
+        self.carriers.extend(reasons);
+    }
+}
+
 pub(super) fn run(args: &Args) -> Done {
     let mut tally = Tally::default();
     if let Err(reason) = ingest(args, &mut tally) {
-        warn(&reasons_text("error", std::slice::from_ref(&reason)));
-        tally.all.push(reason.clone());
-        tally.carriers.push(reason);
+        tally.report("error", vec![reason]);
     }
     let outcome = Outcome::of(&tally.all);
     if args.json {
@@ -72,15 +79,20 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         tally.recovered.push(entry);
     }
     for carrier in &args.carriers {
-        let (root, candidates) = find(carrier, &trust.policy.budget)?;
-        if candidates.is_empty() {
+        // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
+        let Found { root, candidates, mut reasons } = match find(carrier, &trust.policy.budget) {
+            Ok(found) => found,
+            Err(reason) => {
+                tally.report("carrier", vec![reason]);
+                continue;
+            }
+        };
+        if candidates.is_empty() && reasons.is_empty() {
             let detail = "there is no OMS bundle (*.sig) on the carrier";
             let reason = Reason::new(Code::BundleMissing, detail);
-            let reason = reason.about(carrier.display().to_string());
-            warn(&reasons_text("carrier", std::slice::from_ref(&reason)));
-            tally.all.push(reason.clone());
-            tally.carriers.push(reason);
+            reasons.push(reason.about(carrier.display().to_string()));
         }
+        tally.report("carrier", reasons);
         for candidate in candidates {
             let progress = Progress::visible(candidate.name());
             let terms =
@@ -98,12 +110,11 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
                     tally.all.extend(verdict.reasons().iter().cloned());
                 }
                 Err(reason) => {
-                    let stop = !is_of_the_carrier(&reason);
                     warn(&reasons_text("could not decide", std::slice::from_ref(&reason)));
                     tally.models.push(IngestedModel::failed(shown(&candidate.model), &reason));
                     tally.all.push(reason);
-                    if stop {
-                        // The station itself failed: nothing more is begun.
+                    if outbound.ledger.pending().is_some() {
+                        // A verdict was begun and is not out: the next one must follow it.
                         return Ok(());
                     }
                 }
@@ -115,9 +126,4 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
 
 fn shown(model: &str) -> &str {
     if model.is_empty() { "." } else { model }
-}
-
-/// Whether another model of the carrier may still be decided about.
-fn is_of_the_carrier(reason: &Reason) -> bool {
-    reason.code == Code::MediaUnreadable || reason.code.class() == Class::Refusal
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use oms_verify::policy::{Policy, explain};
 use oms_verify::reason::Reason;
+use oms_verify::verdict::ReasonDetail;
 
 use super::{Done, print, print_json};
 use crate::present::Outcome;
@@ -47,48 +48,84 @@ pub(super) fn run(command: &Command) -> Done {
     match command {
         Command::Check(args) => check(args),
         Command::Explain(args) => {
-            let policy =
-                load(&args.policy, args.roots.as_deref()).map_err(|reason| vec![reason])?;
+            let policy = explained(args).map_err(|reason| vec![reason])?;
             print(&explain(&policy));
             Ok(Outcome::Passed)
         }
     }
 }
 
-fn load(policy: &Path, roots: Option<&Path>) -> Result<Policy, Reason> {
+fn explained(args: &ExplainArgs) -> Result<Policy, Reason> {
     let guard = Guard::default();
-    load_policy(policy, &load_site_anchors(roots, &guard)?, &guard)
+    load_policy(&args.policy, &load_site_anchors(args.roots.as_deref(), &guard)?, &guard)
+}
+
+/// A policy without a fault.
+struct Good<'a> {
+    path: &'a Path,
+    /// Id and version, unless only the text was checked.
+    name: Option<(String, u64)>,
 }
 
 fn check(args: &CheckArgs) -> Done {
-    let mut reasons = Vec::new();
-    let mut good = Vec::new();
+    let (good, reasons) = checked(args);
+    if args.json {
+        let outcome = Outcome::of(&reasons);
+        print_json(&serde_json::json!({
+            "schema": "urn:oms-appliance:policy-check:1",
+            "result": outcome,
+            "exitCode": outcome.exit_code(),
+            "good": good.iter().map(Good::json).collect::<Vec<_>>(),
+            "reasons": reasons.iter().map(ReasonDetail::from).collect::<Vec<_>>(),
+        }));
+        return Ok(outcome);
+    }
+    for good in good {
+        print(&good.text());
+    }
+    if reasons.is_empty() { Ok(Outcome::Passed) } else { Err(reasons) }
+}
+
+fn checked(args: &CheckArgs) -> (Vec<Good<'_>>, Vec<Reason>) {
+    let guard = Guard::default();
+    let anchors = if args.syntax {
+        Vec::new()
+    } else {
+        match load_site_anchors(args.roots.as_deref(), &guard) {
+            Ok(anchors) => anchors,
+            // Without anchors every policy would seem wrong.
+            Err(reason) => return (Vec::new(), vec![reason]),
+        }
+    };
+    let (mut good, mut reasons) = (Vec::new(), Vec::new());
     for path in &args.policies {
-        let checked = if args.syntax {
-            read_policy(&policy_path(path), &Guard::default()).map(|_| "well-formed".to_owned())
+        let name = if args.syntax {
+            read_policy(&policy_path(path), &guard).map(|_| None)
         } else {
-            load(path, args.roots.as_deref())
-                .map(|policy| format!("{} version {}", policy.id, policy.version))
+            load_policy(path, &anchors, &guard).map(|policy| Some((policy.id, policy.version)))
         };
-        match checked {
-            Ok(what) => good.push((path.display().to_string(), what)),
+        match name {
+            Ok(name) => good.push(Good { path, name }),
             Err(reason) => reasons.push(reason),
         }
     }
-    if args.json {
-        print_json(&serde_json::json!({
-            "schema": "urn:oms-appliance:policy-check:1",
-            "good": good.iter().map(|(path, what)| serde_json::json!({
-                "policy": path, "is": what
-            })).collect::<Vec<_>>(),
-            "reasons": reasons.iter()
-                .map(oms_verify::verdict::ReasonDetail::from)
-                .collect::<Vec<_>>(),
-        }));
-        return Ok(Outcome::of(&reasons));
+    (good, reasons)
+}
+
+impl Good<'_> {
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "policy": self.path.display().to_string(),
+            "id": self.name.as_ref().map(|(id, _)| id),
+            "version": self.name.as_ref().map(|(_, version)| version),
+        })
     }
-    for (path, what) in good {
-        print(&format!("{path}: {what}\n"));
+
+    fn text(&self) -> String {
+        let path = self.path.display();
+        match &self.name {
+            Some((id, version)) => format!("{path}: good, {id} version {version}\n"),
+            None => format!("{path}: well-formed; anchors and keys were not looked for\n"),
+        }
     }
-    if reasons.is_empty() { Ok(Outcome::Passed) } else { Err(reasons) }
 }

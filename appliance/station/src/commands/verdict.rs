@@ -15,7 +15,7 @@ use crate::bounded;
 use crate::pipeline::now;
 use crate::present::{Outcome, reasons_text};
 use crate::progress::Progress;
-use crate::receive::{ReceiverTrust, check_entry};
+use crate::receive::{ReceiverTrust, check_entry, check_report};
 use crate::trust::{Guard, load_anchors, load_crls};
 
 #[derive(Subcommand)]
@@ -33,7 +33,10 @@ pub(super) struct Args {
     /// purpose `code-signing` for the re-signed bundle
     #[arg(long, value_name = "DIR")]
     roots: Option<PathBuf>,
-    /// The station's verdict key, a public key in PEM
+    /// The station's verdict key, a public key in PEM. It covers the verdict, and what the verdict
+    /// names by digest: files and bundles. It does not cover the chain of the re-signed bundle, nor
+    /// revocation; and when that bundle carries no certificate and is signed by another key, its
+    /// signature is not verified either: use --roots for those
     #[arg(long, value_name = "PEM")]
     key: Option<PathBuf>,
     /// The verifier's URI: the id of the station that is expected
@@ -57,15 +60,16 @@ pub(super) fn run(command: &Command) -> Done {
     let Command::Verify(args) = command;
     match check(args) {
         Ok((verdict, reasons)) => {
+            let warnings = Vec::from_iter(check_report(&args.path, &verdict));
             if args.json {
-                print_json(&document(Some(&verdict), &reasons));
+                print_json(&document(Some(&verdict), &reasons, &warnings));
             } else {
-                print(&text(&verdict, &reasons));
+                print(&text(&verdict, &reasons, &warnings));
             }
             Ok(Outcome::of(&reasons))
         }
         Err(reason) if args.json => {
-            print_json(&document(None, std::slice::from_ref(&reason)));
+            print_json(&document(None, std::slice::from_ref(&reason), &[]));
             Ok(Outcome::of(&[reason]))
         }
         Err(reason) => Err(vec![reason]),
@@ -99,7 +103,12 @@ fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
     check_entry(&args.path, &args.verifier, &trust, args.at.unwrap_or_else(now), &progress)
 }
 
-fn document(verdict: Option<&ReceivedVerdict>, reasons: &[Reason]) -> serde_json::Value {
+fn document(
+    verdict: Option<&ReceivedVerdict>,
+    reasons: &[Reason],
+    warnings: &[Reason],
+) -> serde_json::Value {
+    let details = |of: &[Reason]| of.iter().map(ReasonDetail::from).collect::<Vec<_>>();
     let outcome = Outcome::of(reasons);
     serde_json::json!({
         "schema": "urn:oms-appliance:verdict-verify:1",
@@ -115,11 +124,12 @@ fn document(verdict: Option<&ReceivedVerdict>, reasons: &[Reason]) -> serde_json
             "files": verdict.files.len(),
             "refusedBecause": verdict.reasons,
         })),
-        "reasons": reasons.iter().map(ReasonDetail::from).collect::<Vec<_>>(),
+        "reasons": details(reasons),
+        "warnings": details(warnings),
     })
 }
 
-fn text(verdict: &ReceivedVerdict, reasons: &[Reason]) -> String {
+fn text(verdict: &ReceivedVerdict, reasons: &[Reason], warnings: &[Reason]) -> String {
     let word = if reasons.is_empty() { "GOOD" } else { "DO NOT USE" };
     let mut text = format!(
         "{word}: {}\n  verdict  {} of {}, {}\n  sha256   {}\n  files    {}\n",
@@ -134,5 +144,6 @@ fn text(verdict: &ReceivedVerdict, reasons: &[Reason]) -> String {
         text.push_str(&format!("  refused  {}\n", Printable(reason)));
     }
     text.push_str(&reasons_text("because", reasons));
+    text.push_str(&reasons_text("to be known", warnings));
     text
 }

@@ -1,5 +1,7 @@
 //! `verify`: decides about a model where it lies.
 
+mod station_keys;
+
 use std::path::{Path, PathBuf};
 
 use oms_verify::pki::LeafProfile;
@@ -8,15 +10,14 @@ use oms_verify::time::UnixTime;
 use oms_verify::verdict::{self, StationFacts, Verdict};
 
 use super::{Done, print, print_json};
-use crate::config::station_certificates;
 use crate::intake::Source;
-use crate::keys::KeyRef;
+use crate::keys::{KeyRef, SigningKey};
 use crate::media::{Location, bundle_of};
 use crate::outbound::VERSION;
 use crate::pipeline::{BundleFile, Terms, examine, now};
 use crate::present::{Outcome, VerifyDocument, verdict_text};
 use crate::progress::Progress;
-use crate::signer::{Shape, Signer, read_chain};
+use crate::signer::{Shape, Signer};
 use crate::trust::{Guard, Trust, TrustPaths};
 
 /// Where a station's configuration is, to know its keys.
@@ -89,7 +90,8 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
         crls: args.crls.clone(),
     };
     let trust = Trust::load(&paths, &guard)?;
-    let signer = args.signer.as_deref().map(verdict_signer).transpose()?;
+    let signer =
+        args.signer.as_deref().map(|key| verdict_signer(key, Path::new(STATION))).transpose()?;
     let terms = Terms {
         trust: &trust,
         time: args.at.unwrap_or_else(now),
@@ -127,18 +129,13 @@ fn bundles(args: &Args, trust: &Trust) -> Result<Vec<BundleFile>, Reason> {
     paths.iter().map(|path| BundleFile::at(path, &args.model, budget)).collect()
 }
 
-/// Opens the key of a verdict in place, unless it is one of the station's.
-fn verdict_signer(text: &str) -> Result<Signer, Reason> {
+/// Opens the key of a verdict in place, unless it is one of those that the configuration `station`
+/// names.
+fn verdict_signer(text: &str, station: &Path) -> Result<Signer, Reason> {
     let key = KeyRef::parse(text, Path::new("")).map_err(|error| Reason::from(&error))?;
-    let signer = Signer::open(&key, &[])?;
-    for file in station_certificates(Path::new(STATION))? {
-        let leaf = read_chain(&file)?.into_iter().next();
-        if leaf.is_some_and(|leaf| leaf.public_key().is_ok_and(|k| k == signer.public_key())) {
-            let detail = format!("the key is the one of {}", file.display());
-            return Err(Reason::new(Code::ConfigStationKey, detail));
-        }
-    }
-    Ok(signer)
+    let key = SigningKey::open(&key).map_err(|error| Reason::from(&error))?;
+    station_keys::check_differs(&key, station)?;
+    Signer::new(key, Vec::new())
 }
 
 fn write_verdict(

@@ -1,36 +1,43 @@
 //! Intake: each listed file is read once, hashed, and, for an ingest, copied into quarantine.
 //!
 //! ```text
-//!  carrier ──openat2──▶ RegularFile ──one pass──▶ hash  ──▶ Observed
-//!                                        └──────▶ copy  ──▶ Quarantine
+//!  carrier ──openat2──▶ sizes ──room?──▶ RegularFile ──one pass──▶ hash  ──▶ Observed
+//!                                                         └──────▶ copy  ──▶ Quarantine
 //! ```
+//!
+//! Before the first byte every size is known: a file of the wrong size is not read, and a model
+//! that the spool has no room for is not begun.
 //!
 //! What is hashed is what is copied; nothing afterwards looks at the carrier again. A file that
 //! cannot be read because of what it is becomes a problem of the model ([`Observed::problems`]);
 //! an I/O error is not a fact about the model and ends the intake without a decision.
 
 mod hash;
+mod measure;
 mod quarantine;
 mod source;
+#[cfg(test)]
+pub(crate) mod tests;
 mod tree;
 
 pub use hash::PieceHasher;
 pub use quarantine::Quarantine;
 pub use source::Source;
-pub use tree::{Tree, survey};
+pub use tree::{Tree, entries_of_a_folder, survey};
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::sync::Mutex;
+use std::io::{self, Read as _, Write as _};
 
 use oms_sys::beneath::{BeneathError, RegularFile};
 use oms_verify::budget::Budget;
 use oms_verify::name::ResourcePath;
 use oms_verify::observe::{Observed, ObservedFile, Unlisted};
 use oms_verify::reason::{Class, Code, Reason};
-use oms_verify::statement::{Manifest, Method};
+use oms_verify::statement::{Manifest, ManifestFile, Method};
 use rayon::prelude::*;
+use rustix::io::Errno;
 
+use self::measure::measure;
 use crate::progress::Progress;
 
 /// Bytes that are read at once.
@@ -49,51 +56,72 @@ pub fn read(
     copies: Option<&Quarantine>,
     progress: &Progress,
 ) -> Result<Observed, Reason> {
-    let tree =
-        survey(source, budget, |path| manifest.ignores(path) || is_at_or_below(path, ignored))?;
-    let mut observed = Observed { problems: tree.problems.into(), ..Observed::default() };
+    let is_ignored = |path: &str| manifest.ignores(path) || is_at_or_below(path, ignored);
+    // A listed file may lie below a path that its signer ignored: it is signed all the same, so
+    // the folders above it are looked into like any other.
+    let tree = survey(source, budget, |path| is_ignored(path) && !leads_to_listed(manifest, path))?;
+    let mut observed = Observed { problems: tree.problems, ..Observed::default() };
     observed.unlisted = tree
         .files
         .into_iter()
         .filter(|path| !source.lists(manifest, path))
-        .map(|path| Unlisted { path, ignored: false })
+        .map(|path| Unlisted { ignored: is_ignored(&path), path })
         .chain(tree.ignored.into_iter().map(|path| Unlisted { path, ignored: true }))
-        .filter(|unlisted| !covers_listed(manifest, &unlisted.path))
         .collect();
     observed.unlisted.sort();
 
-    let room = Mutex::new(budget.total_bytes);
+    let sizes = measure(source, manifest, budget)?;
+    if let Some(copies) = copies {
+        let known = sizes.iter().flatten();
+        copies.reserve(known.clone().copied().fold(0, u64::saturating_add), known.count())?;
+    }
+    // Ends at the first failure: nothing is copied in vain.
     let outcomes: Vec<_> = manifest
         .files()
         .par_iter()
-        .map(|file| {
-            let open = source.open(manifest, &file.path);
-            let outcome = open
-                .map_err(|error| refusal_or_failure(error, file.path.as_str()))
-                .and_then(|file| match file {
-                    Some(file) => Ok(file),
-                    None => {
-                        Err(Reason::new(Code::ManifestMissingFile, "the listed file is absent"))
-                    }
-                })
-                .and_then(|input| {
-                    reserve(&room, &input, budget)?;
-                    let copy = copies.map(|copies| copies.create_file(&file.path)).transpose()?;
-                    one_pass(&input, manifest, copy, progress)
-                });
-            (&file.path, outcome.map_err(|reason| about(reason, &file.path)))
+        .zip(sizes)
+        .map(|(file, size)| {
+            let outcome = size.and_then(|size| {
+                let input = open(source, manifest, file)?;
+                if input.size() != size {
+                    let detail = format!("had {size} bytes a moment ago, has {}", input.size());
+                    return Err(Reason::new(Code::MediaChanged, detail));
+                }
+                let copy = copies.map(|copies| copies.create_file(&file.path)).transpose()?;
+                one_pass(&input, manifest, copy, progress)
+            });
+            match outcome.map_err(|reason| about(reason, &file.path)) {
+                Err(failure) if failure.code.class() != Class::Refusal => Err(failure),
+                seen => Ok((&file.path, seen)),
+            }
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     for (path, outcome) in outcomes {
         match outcome {
             Ok(file) => {
                 observed.files.insert(path.clone(), file);
             }
-            Err(reason) if reason.code.class() == Class::Refusal => observed.problems.push(reason),
-            Err(failure) => return Err(failure),
+            Err(reason) => observed.problems.push(reason),
         }
     }
     Ok(observed)
+}
+
+/// Opens a listed file.
+fn open(source: &Source, manifest: &Manifest, file: &ManifestFile) -> Result<RegularFile, Reason> {
+    source
+        .open(manifest, &file.path)
+        .map_err(|error| refusal_or_failure(error, file.path.as_str()))?
+        .ok_or_else(|| Reason::new(Code::ManifestMissingFile, "the listed file is absent"))
+}
+
+/// Whether `path` is listed, or a folder of what is.
+fn leads_to_listed(manifest: &Manifest, path: &str) -> bool {
+    let files = manifest.files();
+    let inside = format!("{path}/");
+    let first = files.partition_point(|file| file.path.as_str() < inside.as_str());
+    manifest.file(path).is_some()
+        || files.get(first).is_some_and(|file| file.path.as_str().starts_with(&inside))
 }
 
 /// Whether `path` is one of `folders`, or inside one.
@@ -102,34 +130,6 @@ pub(crate) fn is_at_or_below(path: &str, folders: &[impl AsRef<str>]) -> bool {
         path.strip_prefix(folder.as_ref())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
-}
-
-/// A listed file may lie below a path that its signer ignored: it is signed all the same, and the
-/// ignored folder above it then is no path of its own.
-fn covers_listed(manifest: &Manifest, path: &str) -> bool {
-    manifest.file(path).is_some()
-}
-
-/// Takes a file's size from what the model may still have, before its first byte is read.
-fn reserve(room: &Mutex<u64>, input: &RegularFile, budget: &Budget) -> Result<(), Reason> {
-    let size = input.size();
-    if size > budget.file_bytes {
-        let detail = format!("has {size} bytes, the limit is {}", budget.file_bytes);
-        let reason = Reason::new(Code::ManifestFileTooLarge, detail);
-        return Err(reason.by_rule("manifest.max-file-bytes"));
-    }
-    let mut room = room.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    match room.checked_sub(size) {
-        Some(left) => {
-            *room = left;
-            Ok(())
-        }
-        None => {
-            let detail = format!("the model has more than {} bytes", budget.total_bytes);
-            let reason = Reason::new(Code::ManifestTotalTooLarge, detail);
-            Err(reason.by_rule("manifest.max-total-bytes"))
-        }
-    }
 }
 
 fn one_pass(
@@ -160,6 +160,22 @@ pub fn hash_file(
     mut sink: impl FnMut(&[u8]) -> Result<(), Reason>,
 ) -> Result<(u64, oms_verify::statement::Pieces), Reason> {
     let mut hasher = PieceHasher::new(algorithm, method);
+    read_through(input, progress, |bytes| {
+        hasher.update(bytes);
+        sink(bytes)
+    })?;
+    hasher.finish().ok_or_else(|| Reason::new(Code::MediaUnreadable, "hashing failed"))
+}
+
+/// Hands every byte of a file to `sink`, once and in order.
+///
+/// # Errors
+/// When the file changed while it was read, when it cannot be read, or when `sink` fails.
+pub fn read_through(
+    input: &RegularFile,
+    progress: &Progress,
+    mut sink: impl FnMut(&[u8]) -> Result<(), Reason>,
+) -> Result<(), Reason> {
     let expected = input.size();
     let mut position = 0u64;
     let mut buffer = vec![0; CHUNK.min(usize::try_from(expected).unwrap_or(CHUNK).max(1))];
@@ -169,7 +185,7 @@ pub fn hash_file(
         let read = match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
                 let detail = format!("reading at byte {position}: {error}");
                 return Err(Reason::new(Code::MediaUnreadable, detail));
@@ -181,7 +197,6 @@ pub fn hash_file(
             let detail = format!("it grew past {expected} bytes while it was read");
             return Err(Reason::new(Code::MediaChanged, detail));
         }
-        hasher.update(bytes);
         sink(bytes)?;
         progress.advance(read as u64);
     }
@@ -192,8 +207,7 @@ pub fn hash_file(
         let detail = format!("it had {expected} bytes, {position} were read, or it was written to");
         return Err(Reason::new(Code::MediaChanged, detail));
     }
-    progress.file_done();
-    hasher.finish().ok_or_else(|| Reason::new(Code::MediaUnreadable, "hashing failed"))
+    Ok(())
 }
 
 /// What an error of opening says about the model, or about the carrier.
@@ -205,72 +219,22 @@ pub fn refusal_or_failure(error: BeneathError, path: &str) -> Reason {
         BeneathError::Crossing => Code::MediaMountCrossing,
         BeneathError::Replaced => Code::MediaChanged,
         BeneathError::TooManyEntries(_) => Code::MediaTooManyEntries,
+        // A name that this file system cannot hold is a fact about the name.
+        BeneathError::Io(error) if is_about_the_name(error) => Code::MediaName,
         BeneathError::Io(_) => Code::MediaUnreadable,
     };
     let reason = Reason::new(code, error.to_string()).about(path);
     if code == Code::MediaSymlink { reason.by_rule("manifest.symlinks") } else { reason }
 }
 
+/// Too long, or with characters that the file system refuses (EINVAL of FAT, EILSEQ of case
+/// folding).
+fn is_about_the_name(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput)
+        || error.raw_os_error() == Some(Errno::ILSEQ.raw_os_error())
+}
+
 fn about(mut reason: Reason, path: &ResourcePath) -> Reason {
     reason.file.get_or_insert_with(|| path.to_string());
     reason
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use oms_sys::beneath::Root;
-    use oms_verify::hash::HashAlgorithm;
-    use std::fs::OpenOptions;
-
-    /// Hashes a file of three chunks while `meddle` does something to it after the first.
-    fn hash_while(meddle: impl Fn(&std::path::Path)) -> Result<u64, Code> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("weights");
-        std::fs::write(&path, vec![7; 3 * CHUNK]).unwrap();
-        let file = Root::open(dir.path()).unwrap().file("weights").unwrap();
-        let mut first = true;
-        let progress = Progress::hidden();
-        hash_file(&file, HashAlgorithm::Sha256, Method::Files, &progress, |_| {
-            if std::mem::take(&mut first) {
-                meddle(&path);
-            }
-            Ok(())
-        })
-        .map(|(size, _)| size)
-        .map_err(|reason| reason.code)
-    }
-
-    #[test]
-    fn a_folder_covers_what_is_in_it_and_not_what_begins_like_it() {
-        let covered = |path| is_at_or_below(path, &["a", "b/c"]);
-        assert!(["a", "a/x", "a/x/y", "b/c", "b/c/x"].into_iter().all(covered));
-        assert!(!["ab", "b", "b/cd", "x/a", "", "A"].into_iter().any(covered));
-    }
-
-    #[test]
-    fn a_file_that_changes_while_it_is_read_is_refused() {
-        assert_eq!(hash_while(|_| ()), Ok(3 * CHUNK as u64));
-        let open = |path: &std::path::Path| OpenOptions::new().write(true).open(path).unwrap();
-        let grows = hash_while(|path| open(path).set_len(4 * CHUNK as u64).unwrap());
-        assert_eq!(grows, Err(Code::MediaChanged));
-        let shrinks = hash_while(|path| open(path).set_len(2 * CHUNK as u64).unwrap());
-        assert_eq!(shrinks, Err(Code::MediaChanged));
-        // Bytes that were read already: only the time stamps tell.
-        let rewritten = hash_while(|path| open(path).write_all(&[8]).unwrap());
-        assert_eq!(rewritten, Err(Code::MediaChanged));
-    }
-
-    #[test]
-    fn a_sink_that_fails_ends_the_pass() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("weights"), "bytes").unwrap();
-        let file = Root::open(dir.path()).unwrap().file("weights").unwrap();
-        let full = || Reason::new(Code::OutboundWrite, "no space");
-        let outcome =
-            hash_file(&file, HashAlgorithm::Sha256, Method::Files, &Progress::hidden(), |_| {
-                Err(full())
-            });
-        assert_eq!(outcome.unwrap_err(), full());
-    }
 }

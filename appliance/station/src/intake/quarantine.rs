@@ -23,6 +23,12 @@ pub(super) const MODEL: &str = "model";
 const FILE: u32 = 0o640;
 const FOLDER: u32 = 0o750;
 
+/// Bytes that each file takes besides its own: the rest of its last block, its inode, and its lines
+/// in the re-signed bundle, the verdict and the report.
+const FILE_BYTES: u64 = 8 << 10;
+/// Bytes that each entry takes besides its files.
+const ENTRY_BYTES: u64 = 1 << 20;
+
 impl Quarantine {
     /// Makes a new folder `name` in the spool.
     ///
@@ -43,6 +49,25 @@ impl Quarantine {
     /// The folder of the model's files.
     pub fn model(&self) -> PathBuf {
         self.folder.join(MODEL)
+    }
+
+    /// Makes sure that the spool has room for `files` copies of `bytes` together, and for what is
+    /// written beside them. Others may write there too: a copy can still fail.
+    ///
+    /// # Errors
+    /// When it has not, or cannot tell.
+    pub fn reserve(&self, bytes: u64, files: usize) -> Result<(), Reason> {
+        let spool = self.folder.parent().unwrap_or(&self.folder);
+        let told = rustix::fs::statvfs(spool)
+            .map_err(|error| failed("asking for free space", &error.into(), spool))?;
+        let free = told.f_bavail.saturating_mul(told.f_frsize);
+        let beside = FILE_BYTES.saturating_mul(files as u64).saturating_add(ENTRY_BYTES);
+        let needed = bytes.saturating_add(beside);
+        if needed <= free {
+            return Ok(());
+        }
+        let detail = format!("the spool needs {needed} bytes for the model and has {free} free");
+        Err(Reason::new(Code::OutboundWrite, detail).about(spool.display().to_string()))
     }
 
     /// Makes the file for the copy of `path`, and the folders above it.
@@ -116,4 +141,21 @@ fn make_folder(path: &Path) -> io::Result<()> {
 
 fn failed(what: &str, error: &io::Error, path: &Path) -> Reason {
     Reason::new(Code::OutboundWrite, format!("{what}: {error}")).about(path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spool_without_room_is_named_with_what_is_needed_and_what_is_free() {
+        let spool = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::create(spool.path(), "ingest-1").unwrap();
+        quarantine.reserve(1, 1).unwrap();
+        let reason = quarantine.reserve(u64::MAX, 1).unwrap_err();
+        assert_eq!(reason.code, Code::OutboundWrite);
+        assert_eq!(reason.file.as_deref(), spool.path().to_str());
+        assert!(reason.detail.contains(&u64::MAX.to_string()), "{}", reason.detail);
+        assert!(quarantine.reserve(1, usize::MAX).is_err(), "each file takes room");
+    }
 }

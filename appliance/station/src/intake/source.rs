@@ -5,7 +5,7 @@ use std::path::Path;
 
 use oms_sys::beneath::{BeneathError, Kind, RegularFile, Root};
 use oms_verify::name::ResourcePath;
-use oms_verify::reason::{Code, Reason};
+use oms_verify::reason::{Class, Code, Reason};
 use oms_verify::statement::Manifest;
 
 use super::refusal_or_failure;
@@ -77,6 +77,27 @@ impl Source {
                 folder.file(name).map(Some)
             }
             Source::File { .. } => Ok(None),
+        }
+    }
+
+    /// Whether the file that `manifest` lists as `path` is here: a regular file, not yet opened.
+    ///
+    /// # Errors
+    /// When the carrier cannot be read, so that this cannot be told.
+    pub fn holds(&self, manifest: &Manifest, path: &ResourcePath) -> Result<bool, Reason> {
+        let kind = match self {
+            Source::Folder(root) => root.kind(path.as_str()),
+            Source::File { folder, name } if manifest.is_dot() || name == path.as_str() => {
+                folder.kind(name)
+            }
+            Source::File { .. } => return Ok(false),
+        };
+        match kind {
+            Ok(kind) => Ok(kind == Kind::File),
+            Err(error) => {
+                let reason = refusal_or_failure(error, path.as_str());
+                if reason.code.class() == Class::Refusal { Ok(false) } else { Err(reason) }
+            }
         }
     }
 

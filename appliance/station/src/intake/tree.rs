@@ -3,25 +3,31 @@
 use oms_sys::beneath::{BeneathError, Entry, Kind, Root};
 use oms_verify::budget::Budget;
 use oms_verify::name::ResourcePath;
-use oms_verify::reason::{Code, Reason};
+use oms_verify::reason::{Code, Reason, Reasons};
 
 use super::{Source, refusal_or_failure};
 
 /// Entries that a folder may hold beyond the files that a manifest may list.
 const ENTRIES_BESIDE: usize = 10_000;
 
+/// The entries that any folder may hold, and a model in all its folders.
+pub fn entries_of_a_folder(budget: &Budget) -> usize {
+    budget.resources.saturating_add(ENTRIES_BESIDE)
+}
+
 /// What a survey found.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// Regular files that nobody ignores.
+    /// Regular files that are not left out.
     pub files: Vec<String>,
-    /// Paths that the caller ignores. What is below an ignored folder is not looked at.
+    /// Paths that the caller leaves out. What is below such a folder is not looked at.
     pub ignored: Vec<String>,
     /// Links, special files, unusable names, mounts.
-    pub problems: Vec<Reason>,
+    pub problems: Reasons,
 }
 
-/// Walks through all of `source` but what `ignores` says to leave out.
+/// Walks through all of `source` but what `ignores` says to leave out. A folder whose path is past
+/// the budget is a problem and is not walked.
 ///
 /// # Errors
 /// When the carrier cannot be read.
@@ -38,7 +44,7 @@ pub fn survey(
             return Ok(tree);
         }
     };
-    let mut left = budget.resources.saturating_add(ENTRIES_BESIDE);
+    let mut left = entries_of_a_folder(budget);
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
         let entries = match list(root, &folder, left) {
@@ -91,12 +97,7 @@ fn undecided_or_problem(error: BeneathError, folder: &str) -> Result<Reason, Rea
 }
 
 /// The path of an entry, if it is one that a manifest could hold.
-fn path_of(
-    folder: &str,
-    entry: &Entry,
-    budget: &Budget,
-    problems: &mut Vec<Reason>,
-) -> Option<String> {
+fn path_of(folder: &str, entry: &Entry, budget: &Budget, problems: &mut Reasons) -> Option<String> {
     let shown = String::from_utf8_lossy(&entry.name);
     let path = if folder.is_empty() { shown.to_string() } else { format!("{folder}/{shown}") };
     let detail = match std::str::from_utf8(&entry.name) {
@@ -108,4 +109,38 @@ fn path_of(
     };
     problems.push(Reason::new(Code::MediaName, detail).about(path));
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_nested_too_deep_is_a_problem_and_is_not_walked() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = Budget { path_components: 4, ..Budget::default() };
+        std::fs::create_dir_all(dir.path().join("a/b/c/d/e/f/g")).unwrap();
+        std::fs::write(dir.path().join("a/b/c/file"), "").unwrap();
+        std::fs::write(dir.path().join("a/b/c/d/e/f/g/file"), "").unwrap();
+        let source = Source::at(dir.path()).unwrap();
+        let tree = survey(&source, &budget, |_| false).unwrap();
+        assert_eq!(tree.files, ["a/b/c/file"]);
+        let problems: Vec<_> = tree.problems.iter().map(|r| (r.code, r.file.as_deref())).collect();
+        assert_eq!(problems, [(Code::MediaName, Some("a/b/c/d/e"))]);
+    }
+
+    #[test]
+    fn entries_are_counted_over_all_folders_of_the_model() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = Budget { resources: 0, ..Budget::default() };
+        for number in 0..ENTRIES_BESIDE - 1 {
+            std::fs::write(dir.path().join(format!("{number}")), "").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        let survey = || survey(&Source::at(dir.path()).unwrap(), &budget, |_| false).unwrap();
+        assert!(survey().problems.is_empty());
+        std::fs::write(dir.path().join("sub/one more"), "").unwrap();
+        let code = survey().problems.iter().next().unwrap().code;
+        assert_eq!(code, Code::MediaTooManyEntries);
+    }
 }

@@ -11,6 +11,10 @@ use super::pkcs11::TokenName;
 use super::private_file::FileFault;
 use super::uri::UriError;
 
+/// What to do after a wrong PIN.
+const BY_HAND: &str = "check the PIN, log in once by hand, for example with `pkcs11-tool --module \
+                       MODULE --token-label LABEL --login --test`, then start again";
+
 /// Why a signing key cannot be used. No variant holds a PIN or key bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -69,14 +73,24 @@ pub enum KeyError {
         present: Vec<TokenName>,
     },
     /// The token was given a wrong PIN. It is not tried again.
-    #[error("the PIN for the token {token} is wrong; it will not be tried again")]
+    #[error("the PIN for the token {token} is wrong; it is not tried again: {}", BY_HAND)]
     PinWrong {
         /// The token.
         token: TokenName,
     },
     /// An earlier try of this process had a wrong PIN.
-    #[error("the PIN for the token {token} was wrong before; it is not tried again until restart")]
+    #[error(
+        "this process gave the token {token} a wrong PIN before and does not try again; {}",
+        BY_HAND
+    )]
     PinWrongBefore {
+        /// The token.
+        token: TokenName,
+    },
+    /// The token says that a wrong PIN was tried since the last login. Were it tried at each start,
+    /// a wrong one in a file would lock the token.
+    #[error("a wrong PIN was tried at the token {token} since its last login; {}", BY_HAND)]
+    PinCountLow {
         /// The token.
         token: TokenName,
     },
@@ -162,6 +176,7 @@ impl KeyError {
             KeyError::Token { .. } => Code::HsmToken,
             KeyError::PinWrong { .. }
             | KeyError::PinWrongBefore { .. }
+            | KeyError::PinCountLow { .. }
             | KeyError::PinLastTry { .. }
             | KeyError::PinLocked { .. } => Code::HsmLocked,
             KeyError::Key { .. } | KeyError::KeyUnfit { .. } => Code::HsmKey,

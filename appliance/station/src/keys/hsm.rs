@@ -101,6 +101,13 @@ impl HsmKey {
         &self.name
     }
 
+    /// Whether `uri` fits this key, wherever it says that the token's module is.
+    pub(super) fn fits(&self, uri: &Pkcs11Uri) -> bool {
+        uri.fits_token(&self.token)
+            && uri.object.as_ref().is_none_or(|label| *label == self.name.label)
+            && uri.id.as_ref().is_none_or(|id| *id == self.name.id)
+    }
+
     pub(super) fn is_exportable(&self) -> bool {
         self.exportable
     }
@@ -140,16 +147,10 @@ fn log_in(
     if !info.login_required() {
         return Ok(());
     }
-    match PinState::from_info(&info) {
-        PinState::Locked | PinState::NotSet => {
-            return Err(KeyError::PinLocked { token: token.clone() });
-        }
-        PinState::LastTry => return Err(KeyError::PinLastTry { token: token.clone() }),
-        PinState::Good | PinState::CountLow => {}
-    }
     if wrong_pins.contains(token) {
         return Err(KeyError::PinWrongBefore { token: token.clone() });
     }
+    check_tries(PinState::from_info(&info), token)?;
     let source = source.ok_or_else(|| KeyError::PinMissing { token: token.clone() })?;
     let pin = source.read().map_err(|fault| KeyError::Pin { pin_source: source.clone(), fault })?;
 
@@ -166,6 +167,18 @@ fn log_in(
             Err(KeyError::PinLocked { token: token.clone() })
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a PIN may be tried at all. A wrong one would be tried again at each start, so nothing is
+/// tried until a person has logged in, which sets the token's count back.
+fn check_tries(pin: PinState, token: &TokenName) -> Result<(), KeyError> {
+    let token = token.clone();
+    match pin {
+        PinState::Good => Ok(()),
+        PinState::CountLow => Err(KeyError::PinCountLow { token }),
+        PinState::LastTry => Err(KeyError::PinLastTry { token }),
+        PinState::Locked | PinState::NotSet => Err(KeyError::PinLocked { token }),
     }
 }
 
@@ -286,4 +299,26 @@ fn from_point(params: &[u8], point: &[u8]) -> Result<(&'static Curve, PublicKey)
     let spki = curve.spki(point).ok_or(Unfit::Point)?;
     let public = PublicKey::from_spki_der(&spki).map_err(|_| Unfit::Point)?;
     Ok((curve, public))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_tried_only_when_none_was_wrong_before() {
+        let token = TokenName {
+            label: "corp".to_owned(),
+            manufacturer: String::new(),
+            model: String::new(),
+            serial: "1".to_owned(),
+        };
+        check_tries(PinState::Good, &token).unwrap();
+        for pin in [PinState::CountLow, PinState::LastTry, PinState::Locked, PinState::NotSet] {
+            let error = check_tries(pin, &token).unwrap_err();
+            assert_eq!(error.code().id(), "hsm.locked", "{pin:?}");
+        }
+        let error = check_tries(PinState::CountLow, &token).unwrap_err();
+        assert!(error.to_string().contains("log in once by hand"), "{error}");
+    }
 }

@@ -103,6 +103,15 @@ impl SigningKey {
         }
     }
 
+    /// Whether `uri` names this key: it is on a token, and token, label and id are the ones that
+    /// the URI asks for. Where the module is, and in which slot the token, does not matter.
+    pub fn is_named_by(&self, uri: &Pkcs11Uri) -> bool {
+        match &self.store {
+            Store::Pem(_) => false,
+            Store::Hsm(key) => key.fits(uri),
+        }
+    }
+
     /// Signs `message` with ECDSA and the hash that belongs to the curve: SHA-256 for P-256,
     /// SHA-384 for P-384, SHA-512 for P-521. Gives DER (RFC 3279, section 2.2.3).
     ///

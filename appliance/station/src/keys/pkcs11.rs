@@ -176,7 +176,8 @@ impl Module {
                 continue;
             };
             let name = TokenName::from_info(&info);
-            if library_fits && fits(uri, slot, &name) {
+            let slot_fits = uri.slot_id.is_none_or(|id| id == slot.id());
+            if library_fits && slot_fits && uri.fits_token(&name) {
                 matching.push((slot, name.clone()));
             }
             present.push(name);
@@ -242,12 +243,14 @@ fn initialise(path: &Path) -> Result<Pkcs11, Error> {
     }
 }
 
-fn fits(uri: &Pkcs11Uri, slot: Slot, name: &TokenName) -> bool {
-    is_absent_or(&uri.token, &name.label)
-        && is_absent_or(&uri.manufacturer, &name.manufacturer)
-        && is_absent_or(&uri.model, &name.model)
-        && is_absent_or(&uri.serial, &name.serial)
-        && uri.slot_id.is_none_or(|id| id == slot.id())
+impl Pkcs11Uri {
+    /// Whether the URI fits what a token is called.
+    pub(super) fn fits_token(&self, name: &TokenName) -> bool {
+        is_absent_or(&self.token, &name.label)
+            && is_absent_or(&self.manufacturer, &name.manufacturer)
+            && is_absent_or(&self.model, &name.model)
+            && is_absent_or(&self.serial, &name.serial)
+    }
 }
 
 fn is_absent_or(wanted: &Option<String>, found: &str) -> bool {

@@ -111,7 +111,7 @@ struct Mount<'a> {
 }
 
 impl<'a> Mount<'a> {
-    /// Finds the mount with the number `id` in a text like /proc/self/mountinfo (proc_pid_mountinfo(5)).
+    /// Finds the mount `id` in a text like /proc/self/mountinfo, see proc_pid_mountinfo(5).
     fn find(mounts: &'a str, id: u64) -> Option<Self> {
         mounts.lines().find_map(|line| {
             let (place, rest) = line.split_once(" - ")?;
@@ -160,9 +160,9 @@ fn can_be_unplugged(sysfs: &Path, (major, minor): Device) -> bool {
 }
 
 fn hangs_on_a_bus(device: &Path) -> bool {
-    device.iter().any(|name| {
-        BUSES.iter().any(|bus| name.as_encoded_bytes().starts_with(bus.as_bytes()))
-    })
+    device
+        .iter()
+        .any(|name| BUSES.iter().any(|bus| name.as_encoded_bytes().starts_with(bus.as_bytes())))
 }
 
 fn is_removable(folder: &Path) -> bool {

@@ -37,12 +37,18 @@ impl Guard {
     }
 
     /// Checks where the file or folder at `path` lies, every folder and link that leads there, and
-    /// who may change any of them. Nobody else may create anything in a folder that is checked.
+    /// who may change any of them. In a folder that is checked nobody else may create anything.
     ///
     /// # Errors
     /// [`Code::TrustLocation`].
     pub fn check(&self, path: &Path) -> Result<(), Reason> {
         self.find(path).map(|_| ()).map_err(|fault| fault.into_reason(path, Code::TrustLocation))
+    }
+
+    /// As [`Guard::check`], for a folder whose files are trusted. `code` names what the folder
+    /// holds when it cannot be looked at.
+    pub(super) fn check_folder(&self, folder: &Path, code: Code) -> Result<(), Reason> {
+        self.find(folder).map(|_| ()).map_err(|fault| fault.into_reason(folder, code))
     }
 
     /// Where `path` leads, if everything on the way there is allowed. Then nobody else can change
@@ -96,7 +102,7 @@ pub fn guarded_read(path: &Path, limit: u64, guard: &Guard, code: Code) -> Resul
 enum Fault {
     #[error("{0}")]
     Io(#[from] io::Error),
-    #[error("{} lies inside {}, which is to be decided about", .path.display(), .folder.display())]
+    #[error("{} lies in the model or carrier {}", .path.display(), .folder.display())]
     Inside { path: PathBuf, folder: PathBuf },
     #[error("{} lies on the carrier, or on a medium that can be taken out like it", .0.display())]
     OnCarrier(PathBuf),

@@ -120,26 +120,22 @@ fn describe(error: &PolicyError, file: &str) -> Reason {
 /// # Errors
 /// When the folder or an anchor cannot be used. The default folder may be absent.
 pub fn load_site_anchors(roots: Option<&Path>, guard: &Guard) -> Result<Vec<Anchor>, Reason> {
-    let named = roots.map(|folder| folder.join(ROOTS_MANIFEST));
-    let default = Path::new(ROOTS).join(ROOTS_MANIFEST);
-    match installed(named.as_deref(), &default, Code::TrustAnchor)? {
-        Some(manifest) => load_anchors(manifest.parent().unwrap_or(Path::new("/")), guard),
+    match roots {
+        Some(folder) => load_anchors(folder, guard),
+        None if is_installed(&Path::new(ROOTS).join(ROOTS_MANIFEST), Code::TrustAnchor)? => {
+            load_anchors(Path::new(ROOTS), guard)
+        }
         None => Ok(Vec::new()),
     }
 }
 
-/// The path that is named, or the default one if there is something. Only what certainly does not
-/// exist is absent: what cannot be looked at is not.
-fn installed<'a>(
-    named: Option<&'a Path>,
-    default: &'a Path,
-    code: Code,
-) -> Result<Option<&'a Path>, Reason> {
-    match (named, default.symlink_metadata()) {
-        (Some(named), _) => Ok(Some(named)),
-        (None, Ok(_)) => Ok(Some(default)),
-        (None, Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        (None, Err(error)) => {
+/// Whether there is something at a default path. Only what certainly does not exist is absent:
+/// what cannot be looked at is an error.
+fn is_installed(default: &Path, code: Code) -> Result<bool, Reason> {
+    match default.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => {
             Err(Reason::new(code, error.to_string()).about(default.display().to_string()))
         }
     }
@@ -154,13 +150,15 @@ pub fn load_crls(
     budget: &Budget,
     guard: &Guard,
 ) -> Result<(Vec<Crl>, Vec<Sha256Digest>), Reason> {
-    let Some(folder) = installed(folder, Path::new(CRLS), Code::TrustCrl)? else {
-        return Ok((Vec::new(), Vec::new()));
+    let folder = match folder {
+        Some(folder) => folder,
+        None if is_installed(Path::new(CRLS), Code::TrustCrl)? => Path::new(CRLS),
+        None => return Ok((Vec::new(), Vec::new())),
     };
     let shown = folder.display().to_string();
     let unreadable =
-        |error: std::io::Error| Reason::new(Code::TrustCrl, error.to_string()).about(&shown);
-    guard.check(folder)?;
+        |error: io::Error| Reason::new(Code::TrustCrl, error.to_string()).about(&shown);
+    guard.check_folder(folder, Code::TrustCrl)?;
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -186,3 +184,6 @@ pub fn load_crls(
     }
     Ok((crls, digests))
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,10 +43,7 @@ pub fn load_anchors(folder: &Path, guard: &Guard) -> Result<Vec<Anchor>, Reason>
     let manifest = folder.join(MANIFEST);
     let shown = manifest.display().to_string();
     let wrong = |detail: String| Reason::new(Code::TrustAnchor, detail).about(&shown);
-    if folder.exists() {
-        // Whoever may create files here could add anchors that a manifest is waiting for.
-        guard.check(folder)?;
-    }
+    guard.check_folder(folder, Code::TrustAnchor)?;
     let bytes = guarded_read(&manifest, MANIFEST_LIMIT, guard, Code::TrustAnchor)?;
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
     let raw: RawManifest = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;

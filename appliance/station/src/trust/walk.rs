@@ -79,9 +79,13 @@ mod tests {
         std::fs::write(at("a/b/file"), "").unwrap();
         symlink("../a/b", at("c/relative")).unwrap();
         symlink(at("c/relative"), at("absolute")).unwrap();
-        for path in
-            ["a/b/file", "a/./b/../b/file", "c/relative/file", "absolute/file", "absolute/../b/file"]
-        {
+        for path in [
+            "a/b/file",
+            "a/./b/../b/file",
+            "c/relative/file",
+            "absolute/file",
+            "absolute/../b/file",
+        ] {
             let walk = walk(&at(path)).unwrap();
             assert_eq!(walk.target, at(path).canonicalize().unwrap(), "{path}");
             let above = walk.target.ancestors().skip(1);

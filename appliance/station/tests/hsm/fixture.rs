@@ -90,6 +90,13 @@ impl Hsm {
         self.run("pkcs11-tool", &[&login, args].concat());
     }
 
+    /// Tries a wrong PIN, as a process before this one may have.
+    pub(crate) fn wrong_pin(&self, token: &str) {
+        let args = ["--module", MODULE, "--login", "--pin", "9999", "--token-label", token, "-O"];
+        let output = self.command("pkcs11-tool").args(args).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stderr).contains("CKR_PIN_INCORRECT"));
+    }
+
     pub(crate) fn key(&self, token: &str, label: &str, id: &str, curve: &str) {
         let kind = format!("EC:{curve}");
         let args =

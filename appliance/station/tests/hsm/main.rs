@@ -167,6 +167,45 @@ case!(
     }
 );
 
+case!(
+    a_wrong_pin_of_an_earlier_process_is_not_tried_again,
+    |hsm| {
+        one_key(hsm);
+        hsm.wrong_pin("corp");
+    },
+    |hsm| {
+        let error = refused_without_login(hsm);
+        assert!(matches!(error, KeyError::PinCountLow { .. }), "{error}");
+        // Once a person has logged in, so may the station.
+        hsm.tool("corp", &["--list-objects"]);
+        hsm.open("token=corp;object=oms").unwrap();
+    }
+);
+
+case!(
+    a_key_is_named_by_every_uri_that_fits_it,
+    |hsm| {
+        one_key(hsm);
+        hsm.key("corp", "other", "02", "secp256r1");
+        hsm.run("openssl", &["ecparam", "-genkey", "-name", "secp384r1", "-out", "key.pem"]);
+    },
+    |hsm| {
+        let key = hsm.open("token=corp;object=oms").unwrap();
+        let uri = |path: &str| match hsm.key_ref_with(path, "module-path=/another/module.so") {
+            KeyRef::Pkcs11(uri) => uri,
+            KeyRef::Pem(_) => panic!("not a URI"),
+        };
+        for named in ["token=corp;object=oms", "token=corp;id=%01", "token=corp", "object=oms"] {
+            assert!(key.is_named_by(&uri(named)), "{named}");
+        }
+        for other in ["token=none;object=oms", "object=other", "object=oms;id=%02", "serial=0"] {
+            assert!(!key.is_named_by(&uri(other)), "{other}");
+        }
+        let file = SigningKey::open(&KeyRef::parse("key.pem", &hsm.folder).unwrap()).unwrap();
+        assert!(!file.is_named_by(&uri("token=corp")));
+    }
+);
+
 /// Opens the key through the spy, and shows that no login was tried.
 fn refused_without_login(hsm: &Hsm) -> KeyError {
     let query = format!("module-path={}&pin-source=file:pin", spy().display());

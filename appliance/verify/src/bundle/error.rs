@@ -37,6 +37,14 @@ pub enum BundleError {
     /// a certificate or key that is not base64
     #[error("the verification material holds rawBytes that are not base64")]
     MaterialBase64,
+    /// a hint that is no digest of a key
+    #[error("the key's hint has {size} bytes, the limit is {limit}")]
+    HintTooLong {
+        /// Bytes of the hint.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// more certificates than the budget
     #[error("the chain holds {found} certificates, the limit is {limit}")]
     TooManyCertificates {
@@ -81,6 +89,7 @@ impl BundleError {
             BundleError::Envelope(_) => Code::BundleSchema,
             BundleError::MaterialCount(_)
             | BundleError::MaterialBase64
+            | BundleError::HintTooLong { .. }
             | BundleError::TooManyCertificates { .. }
             | BundleError::CertificateTooLarge { .. }
             | BundleError::NoCertificate => Code::BundleMaterial,
@@ -111,6 +120,9 @@ pub enum OpenError {
     /// the payload type is another one
     #[error("payloadType is {0:?}")]
     PayloadType(String),
+    /// no trusted verdict names this bundle
+    #[error("it is not the re-signed bundle of the verdict")]
+    NotVouchedFor,
     /// the payload is not an OMS statement
     #[error(transparent)]
     Statement(#[from] StatementError),
@@ -122,6 +134,7 @@ impl From<&OpenError> for Reason {
             OpenError::Signature(_) => Reason::new(Code::SignatureInvalid, error.to_string()),
             OpenError::OtherSigner => Reason::new(Code::SignatureWrongKey, error.to_string()),
             OpenError::PayloadType(_) => Reason::new(Code::BundlePayloadType, error.to_string()),
+            OpenError::NotVouchedFor => Reason::new(Code::VerdictResigned, error.to_string()),
             OpenError::Statement(e) => Reason::from(e),
         }
     }

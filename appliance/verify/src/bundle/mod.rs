@@ -18,6 +18,7 @@ use crate::json;
 use crate::key::PublicKey;
 use crate::pki::{Certificate, VerifiedPath};
 use crate::statement::{Legacy, Statement};
+use crate::verdict::ReceivedVerdict;
 
 /// The mediaType of bundles that are written here.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -138,14 +139,15 @@ impl Bundle {
         if size > budget.bundle_bytes {
             return Err(BundleError::TooLarge { size, limit: budget.bundle_bytes });
         }
-        let raw: RawBundle = json::from_slice(bytes, budget.json_depth)?;
-        if !MEDIA_TYPES.contains(&raw.media_type.as_str()) {
+        let raw: RawBundle<'_> = json::from_slice(bytes, budget.json_depth)?;
+        if !MEDIA_TYPES.contains(&&*raw.media_type) {
             return Err(BundleError::MediaType(raw.media_type.chars().take(128).collect()));
         }
         let material = raw.verification_material.decode(budget)?;
         let envelope = raw.dsse_envelope.decode()?;
         let digest = Sha256Digest::of(bytes);
-        Ok(Bundle { digest, size, media_type: raw.media_type, material, envelope })
+        let media_type = raw.media_type.into_owned();
+        Ok(Bundle { digest, size, media_type, material, envelope })
     }
 
     /// SHA-256 of the bundle's bytes.
@@ -178,15 +180,43 @@ impl Bundle {
         legacy: Legacy,
         budget: &Budget,
     ) -> Result<Statement, OpenError> {
-        Ok(Statement::parse(self.signed_payload(signer, legacy)?, legacy, budget)?)
+        let (payload, encoding) = self.verify(signer, legacy)?;
+        let statement = Statement::parse(payload, legacy, budget)?;
+        // The old encoding tells less than today's: nobody signs today's statements in it.
+        if encoding == Encoding::Version02 && !statement.is_legacy() {
+            return Err(bad_signature(signer.key()));
+        }
+        Ok(statement)
+    }
+
+    /// The statement of a re-signed bundle on the word of the verdict that names it: a station that
+    /// is trusted signed the digest of exactly these bytes. For receivers that trust the verdict's
+    /// key and do not have the key of the re-signed bundle; its signature is not looked at.
+    ///
+    /// # Errors
+    /// When `verdict` names another bundle or none, or the payload is not an OMS statement.
+    pub fn statement_vouched_for(
+        &self,
+        verdict: &ReceivedVerdict,
+        budget: &Budget,
+    ) -> Result<Statement, OpenError> {
+        if verdict.resigned.map(|(digest, _)| digest) != Some(self.digest) {
+            return Err(OpenError::NotVouchedFor);
+        }
+        self.check_payload_type()?;
+        Ok(Statement::parse(self.envelope.payload(), Legacy::Refuse, budget)?)
     }
 
     /// The payload, after its signature and its type have been verified.
-    pub(crate) fn signed_payload(
+    pub(crate) fn signed_payload(&self, signer: &TrustedSigner) -> Result<&[u8], OpenError> {
+        self.verify(signer, Legacy::Refuse).map(|(payload, _)| payload)
+    }
+
+    fn verify(
         &self,
         signer: &TrustedSigner,
         legacy: Legacy,
-    ) -> Result<&[u8], OpenError> {
+    ) -> Result<(&[u8], Encoding), OpenError> {
         if let TrustedSigner::Certificate(path) = signer {
             let leaf = match &self.material {
                 Material::Certificates(chain) => chain.first(),
@@ -196,36 +226,49 @@ impl Bundle {
                 return Err(OpenError::OtherSigner);
             }
         }
-        let Envelope { payload_type, payload, signature } = &self.envelope;
-        let key = signer.key();
-        let verified = key.verify(&dsse::pae(payload_type, payload), signature).or_else(|bad| {
-            match legacy {
-                Legacy::Refuse => Err(bad),
-                // Version 0.2 hashed with SHA-256 whatever the curve, later ones did not.
-                Legacy::Allow => {
-                    let message = dsse::pae_legacy(payload);
-                    key.verify_legacy(&message, signature)
-                        .or_else(|_| key.verify(&message, signature))
-                }
-            }
-        });
-        if verified.is_err() {
-            return Err(OpenError::Signature(format!(
-                "the {} key {}",
-                key.key_type(),
-                key.fingerprint()
-            )));
+        let (key, payload) = (signer.key(), self.envelope.payload());
+        let signature = &self.envelope.signature;
+        let encoding = if key.verify(self.envelope.message(), signature).is_ok() {
+            Encoding::Dsse
+        } else if legacy == Legacy::Allow && verifies_as_version_02(key, payload, signature) {
+            Encoding::Version02
+        } else {
+            return Err(bad_signature(key));
+        };
+        self.check_payload_type()?;
+        Ok((payload, encoding))
+    }
+
+    fn check_payload_type(&self) -> Result<(), OpenError> {
+        let payload_type = &self.envelope.payload_type;
+        if payload_type == PAYLOAD_TYPE_IN_TOTO {
+            return Ok(());
         }
-        if payload_type != PAYLOAD_TYPE_IN_TOTO {
-            return Err(OpenError::PayloadType(payload_type.chars().take(128).collect()));
-        }
-        Ok(payload)
+        Err(OpenError::PayloadType(payload_type.chars().take(128).collect()))
     }
 
     /// The payload as it stands, unverified. Only to show what a bundle alleges, never to decide.
     pub fn alleged_payload(&self) -> &[u8] {
-        &self.envelope.payload
+        self.envelope.payload()
     }
+}
+
+/// In which encoding a payload was signed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Dsse,
+    /// The one of version 0.2 of the Python implementation.
+    Version02,
+}
+
+/// Version 0.2 hashed with SHA-256 whatever the curve, later ones did not.
+fn verifies_as_version_02(key: &PublicKey, payload: &[u8], signature: &[u8]) -> bool {
+    let message = dsse::pae_legacy(payload);
+    key.verify_legacy(&message, signature).or_else(|_| key.verify(&message, signature)).is_ok()
+}
+
+fn bad_signature(key: &PublicKey) -> OpenError {
+    OpenError::Signature(format!("the {} key {}", key.key_type(), key.fingerprint()))
 }
 
 /// Whose material a new bundle carries.
@@ -242,7 +285,7 @@ pub enum NewMaterial<'a> {
 pub fn assemble(payload: &[u8], signature: &[u8], material: &NewMaterial<'_>) -> Vec<u8> {
     let verification_material = RawMaterial::new(material);
     let mut bytes = json::to_vec(&RawBundle {
-        media_type: MEDIA_TYPE.to_owned(),
+        media_type: MEDIA_TYPE.into(),
         verification_material,
         dsse_envelope: RawEnvelope::new(payload, signature),
     });

@@ -1,5 +1,7 @@
 //! The JSON of a bundle, and what it is decoded to (OMS v1.0, section 4).
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{BundleError, KeyIdentifier, Material, NewMaterial};
@@ -11,22 +13,25 @@ use crate::pki::Certificate;
 /// The bundle in JSON. The schema allows no other field.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct RawBundle {
-    pub(super) media_type: String,
-    pub(super) verification_material: RawMaterial,
-    pub(super) dsse_envelope: RawEnvelope,
+pub(super) struct RawBundle<'a> {
+    #[serde(borrow)]
+    pub(super) media_type: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) verification_material: RawMaterial<'a>,
+    #[serde(borrow)]
+    pub(super) dsse_envelope: RawEnvelope<'a>,
 }
 
 /// The schema leaves other fields to Sigstore.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct RawMaterial {
+pub(super) struct RawMaterial<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     public_key: Option<RawPublicKey>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    x509_certificate_chain: Option<RawChain>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    certificate: Option<RawBytes>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    x509_certificate_chain: Option<RawChain<'a>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    certificate: Option<RawBytes<'a>>,
     /// Absent and empty are one (OMS v1.0, section 11.1); always written, since old readers of
     /// Sigstore bundles ask for it.
     #[serde(default, serialize_with = "empty_list")]
@@ -51,20 +56,24 @@ struct RawPublicKey {
 }
 
 #[derive(Serialize, Deserialize)]
-struct RawChain {
-    #[serde(deserialize_with = "crate::json::at_most::<1024, _, _>")]
-    certificates: Vec<RawBytes>,
+struct RawChain<'a> {
+    #[serde(borrow, deserialize_with = "crate::json::at_most::<1024, _, _>")]
+    certificates: Vec<RawBytes<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawBytes {
-    raw_bytes: String,
+struct RawBytes<'a> {
+    #[serde(borrow)]
+    raw_bytes: Cow<'a, str>,
 }
 
-impl RawMaterial {
+/// Bytes of a key's hint: a digest in hexadecimal as OMS has it, or what Sigstore leaves open.
+const HINT_LIMIT: usize = 1024;
+
+impl RawMaterial<'_> {
     pub(super) fn new(material: &NewMaterial<'_>) -> Self {
-        let certificate = |c: &Certificate| RawBytes { raw_bytes: dsse::encode(c.der()) };
+        let certificate = |c: &Certificate| RawBytes { raw_bytes: dsse::encode(c.der()).into() };
         let mut raw = RawMaterial::default();
         match material {
             NewMaterial::Key(key) => {
@@ -106,15 +115,19 @@ impl RawMaterial {
 
 impl RawPublicKey {
     fn decode(self) -> Result<KeyIdentifier, BundleError> {
+        let hint = self.hint.filter(|hint| !hint.is_empty());
+        if let Some(size) = hint.as_ref().map(String::len).filter(|size| *size > HINT_LIMIT) {
+            return Err(BundleError::HintTooLong { size, limit: HINT_LIMIT });
+        }
         let raw_bytes = match self.raw_bytes {
             Some(text) => Some(dsse::decode_some(&text).ok_or(BundleError::MaterialBase64)?),
             None => None,
         };
-        Ok(KeyIdentifier { hint: self.hint.filter(|hint| !hint.is_empty()), raw_bytes })
+        Ok(KeyIdentifier { hint, raw_bytes })
     }
 }
 
-fn certificates(chain: &[RawBytes], budget: &Budget) -> Result<Vec<Certificate>, BundleError> {
+fn certificates(chain: &[RawBytes<'_>], budget: &Budget) -> Result<Vec<Certificate>, BundleError> {
     if chain.is_empty() {
         return Err(BundleError::NoCertificate);
     }

@@ -60,6 +60,17 @@ fn size_and_depth_are_bounded_before_anything_is_read() {
 }
 
 #[test]
+fn a_hint_is_bounded() {
+    let hint = |length: usize| {
+        changed(|b| {
+            b["verificationMaterial"]["publicKey"]["hint"] = json!("h".repeat(length));
+        })
+    };
+    assert_eq!(hint(1024), None);
+    assert_eq!(hint(1025), Some(Code::BundleMaterial));
+}
+
+#[test]
 fn a_bundle_is_one_json_object_and_nothing_after_it() {
     let bytes = bundle(b"{}", &KEY);
     assert!(read(&[&bytes[..], b" \n"].concat()).is_ok());

@@ -1,7 +1,8 @@
 //! The signed statement: in-toto Statement v1 with the OMS predicate (OMS v1.0, sections 5 and 6.6).
 //!
-//! A [`Statement`] comes out of [`crate::bundle::Bundle::open`] and from nowhere else, so whoever
-//! holds one holds what a trusted signer signed.
+//! A [`Statement`] comes out of [`crate::bundle::Bundle::open`], or of
+//! [`crate::bundle::Bundle::statement_vouched_for`] on the word of a trusted verdict, and from
+//! nowhere else, so whoever holds one holds what a trusted signer stands for.
 
 mod compose;
 mod error;

@@ -13,7 +13,7 @@ use crate::key::PublicKey;
 use crate::name::ResourcePath;
 use crate::pki::{self, Anchor, Certificate, Crl, LeafProfile, PathInput, Revocation};
 use crate::statement::{
-    Legacy, Manifest, ManifestError, ManifestFile, Method, Pieces, STATEMENT_TYPE, Shard,
+    Manifest, ManifestError, ManifestFile, Method, Pieces, STATEMENT_TYPE, Shard,
 };
 use crate::time::UnixTime;
 
@@ -62,6 +62,14 @@ pub struct ReceivedVerdict {
     pub resigned: Option<(Sha256Digest, Sha256Digest)>,
     /// The digests of the bundles that the station found.
     pub sources: Vec<Sha256Digest>,
+    payload: Vec<u8>,
+}
+
+impl ReceivedVerdict {
+    /// The payload that the station signed, in JSON: what all else of an entry is rendered from.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
 }
 
 /// Reads a verdict of an ingest by `verifier`.
@@ -76,10 +84,9 @@ pub fn receive(
 ) -> Result<ReceivedVerdict, VerdictError> {
     let bundle = Bundle::parse(bytes, budget)?;
     let signer = establish(&bundle, verifier, trust, budget)?;
-    let payload =
-        bundle.signed_payload(&signer, Legacy::Refuse).map_err(|_| VerdictError::Signature)?;
+    let payload = bundle.signed_payload(&signer).map_err(|_| VerdictError::Signature)?;
     let statement: VerdictStatement = json::from_slice(payload, budget.json_depth)?;
-    read(statement, verifier, budget)
+    read(statement, payload, verifier, budget)
 }
 
 fn establish(
@@ -155,6 +162,7 @@ fn chain_with_intermediates(
 
 fn read(
     statement: VerdictStatement,
+    payload: &[u8],
     verifier: &str,
     budget: &Budget,
 ) -> Result<ReceivedVerdict, VerdictError> {
@@ -196,7 +204,8 @@ fn read(
         if resigned.is_none() || manifest.root() != subject_digest || !detail.reasons.is_empty() {
             return Err(VerdictError::Field("verificationResult"));
         }
-    } else if resigned.is_some() {
+    } else if resigned.is_some() || detail.reasons.is_empty() {
+        // A refusal says why, and releases nothing.
         return Err(VerdictError::Field("verificationResult"));
     }
     // Sequence numbers start at 1.
@@ -228,6 +237,7 @@ fn read(
             .iter()
             .filter_map(|bundle| sha256(&bundle.digest))
             .collect(),
+        payload: payload.to_vec(),
     })
 }
 

@@ -96,7 +96,9 @@ fn an_encrypted_disk_is_what_it_is_made_of() {
 #[test]
 fn a_ring_of_devices_ends() {
     let machine = Machine::new();
-    machine.device((253, 1), "virtual/block/dm-1").slave("virtual/block/dm-1", "virtual/block/dm-1");
+    machine
+        .device((253, 1), "virtual/block/dm-1")
+        .slave("virtual/block/dm-1", "virtual/block/dm-1");
     assert_eq!(machine.decide(inside((253, 1)), &EXT4), None);
 }
 

@@ -76,6 +76,19 @@ fn the_old_encoding_with_sha_256_verifies_only_as_legacy() {
 }
 
 #[test]
+fn the_old_encoding_is_only_for_old_statements() {
+    let key = Key::p256();
+    let payload = to_bytes(&maker::statement(&maker::FILES));
+    let read = |signature: &[u8]| {
+        let bytes = assemble(&payload, signature, &NewMaterial::Key(&key.public()));
+        maker::parse(&bytes).open(&key.trusted(), Legacy::Allow, &Budget::default())
+    };
+    assert!(read(&key.sign(&pae(PAYLOAD_TYPE_IN_TOTO, &payload))).is_ok());
+    let error = read(&key.sign(&pae_legacy(&payload))).unwrap_err();
+    assert!(matches!(error, OpenError::Signature(_)), "{error}");
+}
+
+#[test]
 fn legacy_names_and_digests_obey_the_same_rules() {
     let code = |subject: serde_json::Value| {
         let payload = json!({

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Scene, finding, observed, one, path, told, unlisted};
 use crate::bundle::tests::maker::{FILES, Key, bundle, digest_of, policy, sharded, to_bytes};
 use crate::observe::{Observed, ObservedFile};
-use crate::reason::{Code, Reason};
+use crate::reason::{Code, MOST_OF_A_CODE, Reason};
 use crate::statement::{Pieces, Shard};
 use crate::verdict::{BundleOutcome, Mode};
 
@@ -196,4 +196,78 @@ fn remote_code_is_refused_unless_the_policy_allows_it() {
     let mut scene = with(any);
     scene.findings.clear();
     assert!(scene.decide().passed());
+}
+
+#[test]
+fn json_that_was_not_read_to_its_end_may_ask_for_code() {
+    let any = "[content]\nallow = \"any\"\nremote-code = \"reject\"\n";
+    let with = |content: &str, formats: &[&str], malformed: Option<&str>| {
+        let mut scene = Scene::new(content, &FILES);
+        scene.findings = vec![finding("a.txt", &["text"]), finding("b/c.bin", formats)];
+        scene.findings[1].malformed = malformed.map(str::to_owned);
+        scene
+    };
+    for (formats, malformed, code) in [
+        (&["json"][..], Some("not valid JSON"), Code::ContentMalformed),
+        (&[], Some("not valid JSON"), Code::ContentMalformed),
+        (&["json", "zip"], Some("not valid JSON"), Code::ContentMalformed),
+        (&["json", "zip"], None, Code::ContentAmbiguous),
+    ] {
+        let scene = with(any, formats, malformed);
+        assert_eq!(scene.refusal(), one(code, "b/c.bin"), "{formats:?}");
+        let reasons = scene.decide();
+        assert_eq!(reasons.reasons()[0].rule.as_deref(), Some("content.remote-code"));
+        // Whoever allows code does not need to know.
+        let allowed = any.replace("reject", "allow");
+        assert!(with(&allowed, formats, malformed).decide().passed());
+    }
+    for (formats, malformed) in [
+        (&["json"][..], None),
+        (&["gguf"], Some("truncated")),
+        (&["gguf", "zip"], None),
+        (&[], None),
+    ] {
+        assert!(with(any, formats, malformed).decide().passed(), "{formats:?}");
+    }
+    // Under a list of formats the list refuses it, once.
+    let listed = with(CONTENT, &["json"], Some("not valid JSON"));
+    assert_eq!(listed.refusal(), one(Code::ContentMalformed, "b/c.bin"));
+}
+
+#[test]
+fn a_verdict_stays_small_whatever_a_carrier_holds() {
+    let mut scene = Scene::new("", &FILES);
+    let name = |at: usize| format!("{at:06}{}", "\u{1}".repeat(900));
+    scene.observed().problems =
+        (0..20_000).map(|at| Reason::new(Code::MediaName, name(at)).about(name(at))).collect();
+    scene.observed().unlisted = (0..20_000).map(|at| unlisted(&name(at), false)).collect();
+    scene.observed().files.clear();
+    let verdict = scene.decide();
+    assert!(!verdict.passed());
+    let of = |code| verdict.reasons().iter().filter(move |reason| reason.code == code);
+    for code in [Code::MediaName, Code::ManifestUnsignedFile] {
+        assert_eq!(of(code).count(), MOST_OF_A_CODE + 1, "{code}");
+        let more = of(code).find(|reason| reason.file.is_none()).unwrap();
+        assert_eq!(more.detail, "and 19000 more");
+        assert!(of(code).filter_map(|reason| reason.file.as_ref()).all(|name| name.len() < 300));
+    }
+    // Which files the dropped reasons were about is not known, so none is called absent.
+    assert_eq!(of(Code::ManifestMissingFile).count(), 0);
+
+    // Where all reasons are kept, only a file with a reason of its own is not called absent, and
+    // a long name has it under its first characters.
+    let long = ["l".repeat(200), "m".repeat(200)].join("/");
+    let files = [(long.as_str(), "x"), ("b", "y")];
+    let mut scene = Scene::new("", &files);
+    scene.observed().files.clear();
+    scene.observed().problems.push(Reason::new(Code::MediaSymlink, "a link").about(&*long));
+    let codes: Vec<_> = scene.refusal().into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [Code::ManifestMissingFile, Code::MediaSymlink]);
+
+    // Warnings are bounded alike, and many of them are no refusal.
+    let mut scene = Scene::new("[manifest]\nunsigned-files = \"leave-behind\"\n", &FILES);
+    scene.observed().unlisted = (0..20_000).map(|at| unlisted(&name(at), false)).collect();
+    let verdict = scene.decide();
+    assert!(verdict.passed());
+    assert_eq!(verdict.warnings().len(), MOST_OF_A_CODE + 1);
 }

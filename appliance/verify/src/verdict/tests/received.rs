@@ -7,7 +7,7 @@ use crate::budget::Budget;
 use crate::bundle::tests::maker::{
     Authority, FILES, Key, NOW, bundle, digest_of, policy, sharded, statement, to_bytes, uri,
 };
-use crate::bundle::{NewMaterial, assemble};
+use crate::bundle::{Bundle, BundleError, NewMaterial, OpenError, assemble};
 use crate::dsse::{PAYLOAD_TYPE_IN_TOTO, encode, pae};
 use crate::hash::Sha256Digest;
 use crate::observe::{Observed, ObservedFile};
@@ -175,6 +175,13 @@ fn a_refusal_is_received_with_its_reasons() {
     assert!(received.reasons[0].starts_with("manifest.missing-file: a.txt: "));
     assert_eq!(received.subject_digest, verdict.manifest().unwrap().root());
 
+    assert_eq!(received.payload(), station.payload(&verdict));
+    // A refusal that does not say why is none.
+    let mut value: Value = serde_json::from_slice(&station.payload(&verdict)).unwrap();
+    value["predicate"][DETAIL]["reasons"] = json!([]);
+    let error = station.receive(&station.sign(&to_bytes(&value))).unwrap_err();
+    assert_eq!(error, VerdictError::Field("verificationResult"));
+
     // A bundle that was never opened is named by its file and its bytes.
     let mut scene = Scene::new("", &FILES);
     scene.bundles[0].result = Err(vec![]);
@@ -333,4 +340,31 @@ fn a_pinned_key_is_believed_alone_and_only_that_key() {
     let signature = Key::p384().sign(&pae(PAYLOAD_TYPE_IN_TOTO, &payload));
     let bytes = assemble(&payload, &signature, &NewMaterial::Key(&station.key.public()));
     assert_eq!(with(&bytes, &station.key, STATION), Err(VerdictError::Signature));
+}
+
+#[test]
+fn a_verdict_vouches_for_the_one_bundle_that_it_names() {
+    let (station, verdict) = (Station::new(), Scene::new("", &FILES).decide());
+    let resigned = bundle(&to_bytes(&statement(&FILES)), &Key::p256());
+    let mut value: Value = serde_json::from_slice(&station.payload(&verdict)).unwrap();
+    value["predicate"][DETAIL]["resigned"]["sha256"] = json!(Sha256Digest::of(&resigned).to_hex());
+    let received = station.receive(&station.sign(&to_bytes(&value))).unwrap();
+    let budget = Budget::default();
+    let vouched = |bytes: &[u8], verdict: &ReceivedVerdict| {
+        let statement = Bundle::parse(bytes, &budget)?.statement_vouched_for(verdict, &budget);
+        Ok::<_, BundleError>(statement.map(|s| s.manifest().files().to_vec()))
+    };
+    let files: Vec<_> = received.files.iter().map(|(file, _)| file.clone()).collect();
+    assert_eq!(vouched(&resigned, &received), Ok(Ok(files)));
+
+    let other = bundle(&to_bytes(&statement(&FILES)), &Key::p256());
+    assert_eq!(vouched(&other, &received), Ok(Err(OpenError::NotVouchedFor)));
+    let refusal = station.receive(&station.sign(&station.payload(&refused()))).unwrap();
+    assert_eq!(vouched(&resigned, &refusal), Ok(Err(OpenError::NotVouchedFor)));
+
+    // What it vouches for is still no statement when it is none.
+    let odd = bundle(b"{}", &Key::p256());
+    value["predicate"][DETAIL]["resigned"]["sha256"] = json!(Sha256Digest::of(&odd).to_hex());
+    let received = station.receive(&station.sign(&to_bytes(&value))).unwrap();
+    assert!(matches!(vouched(&odd, &received), Ok(Err(OpenError::Statement(_)))));
 }

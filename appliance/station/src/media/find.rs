@@ -1,0 +1,449 @@
+//! The search for bundles: a walk through the whole carrier that no spot of it can end.
+//!
+//! What cannot be looked at is reported and left out; the rest of the carrier goes on. Links,
+//! special files and odd names count here only where a bundle or a folder has them: inside a model
+//! they are that model's own matter.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use oms_sys::beneath::{BeneathError, Entry, Kind, Root};
+use oms_verify::budget::Budget;
+use oms_verify::name::ResourcePath;
+use oms_verify::reason::{Class, Code, Reason, Reasons};
+
+use super::{Beside, Candidate, SUFFIX, USUAL, limits};
+use crate::intake::{entries_of_a_folder, refusal_or_failure};
+
+/// What file systems put at their top by themselves.
+const FURNITURE: [&str; 2] = ["lost+found", "System Volume Information"];
+
+/// What is on a carrier.
+#[derive(Debug)]
+pub struct Found {
+    /// The carrier's folder.
+    pub root: Root,
+    /// The models, in the order of their paths.
+    pub candidates: Vec<Candidate>,
+    /// Why some of the carrier was not looked at.
+    pub reasons: Vec<Reason>,
+}
+
+/// Finds every candidate on the carrier.
+///
+/// # Errors
+/// When there is no carrier, or its folder cannot be opened.
+pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
+    let root = Root::open(carrier).map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Code::MediaNotFound,
+            _ => Code::MediaUnreadable,
+        };
+        Reason::new(code, error.to_string()).about(carrier.display().to_string())
+    })?;
+    let mut spots = Spots { carrier, reasons: Reasons::default() };
+    let bundles = Walk::through(&root, budget, &mut spots);
+    let mut models: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
+    for bundle in bundles {
+        match model_of(&root, &bundle) {
+            Ok(model) => models.entry(model).or_default().push(bundle),
+            Err(reason) => spots.report(reason),
+        }
+    }
+    let mut candidates = Vec::new();
+    for ((model, is_folder), mut bundles) in models {
+        bundles.sort();
+        if candidates.len() == limits::MODELS {
+            let detail = format!("more than {} models: from here on they are left", limits::MODELS);
+            spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(model));
+            break;
+        }
+        if bundles.len() > limits::BUNDLES {
+            let detail = format!("more than {} bundles for one model", limits::BUNDLES);
+            spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(model));
+            continue;
+        }
+        match others(&root, &model, is_folder, &bundles) {
+            Ok(others) => candidates.push(Candidate { model, is_folder, bundles, others }),
+            Err(reason) => spots.report(reason),
+        }
+    }
+    Ok(Found { root, candidates, reasons: spots.reasons.into_vec() })
+}
+
+/// The spots of a carrier that could not be looked at.
+struct Spots<'a> {
+    carrier: &'a Path,
+    reasons: Reasons,
+}
+
+impl Spots<'_> {
+    /// Takes a reason about a path on the carrier, and says which carrier.
+    fn report(&mut self, reason: Reason) {
+        let path = self.carrier.join(reason.file.as_deref().unwrap_or_default());
+        self.reasons.push(reason.about(path.display().to_string()));
+    }
+}
+
+/// The walk: folders that wait, and what was found on the way.
+struct Walk<'a, 'b> {
+    budget: &'a Budget,
+    spots: &'a mut Spots<'b>,
+    left: usize,
+    waiting: Vec<String>,
+    bundles: Vec<String>,
+}
+
+impl<'a, 'b> Walk<'a, 'b> {
+    /// Every bundle below `root`, within the limits.
+    fn through(root: &Root, budget: &'a Budget, spots: &'a mut Spots<'b>) -> Vec<String> {
+        let waiting = vec![String::new()];
+        let mut walk = Walk { budget, spots, left: limits::ENTRIES, waiting, bundles: Vec::new() };
+        while let Some(folder) = walk.waiting.pop() {
+            walk.look_into(root, &folder);
+            let exhausted = match (walk.left, walk.bundles.len()) {
+                (0, _) => format!("more than {} entries", limits::ENTRIES),
+                (_, found) if found > limits::FOUND => {
+                    format!("more than {} bundles", limits::FOUND)
+                }
+                _ => continue,
+            };
+            let detail = format!("{exhausted}: the search for models ended here");
+            walk.spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(folder));
+            break;
+        }
+        walk.bundles
+    }
+
+    fn look_into(&mut self, root: &Root, folder: &str) {
+        let room = entries_of_a_folder(self.budget).min(self.left);
+        match root.directory(folder).and_then(|directory| directory.entries(room)) {
+            Ok(entries) => {
+                self.left = self.left.saturating_sub(entries.len());
+                entries.iter().for_each(|entry| self.look_at(folder, entry));
+            }
+            Err(error) => {
+                if matches!(error, BeneathError::TooManyEntries(_)) {
+                    self.left = self.left.saturating_sub(room);
+                }
+                self.spots.report(about_folder(error, folder));
+            }
+        }
+    }
+
+    fn look_at(&mut self, folder: &str, entry: &Entry) {
+        let is_bundle = entry.name.ends_with(SUFFIX.as_bytes());
+        if entry.kind != Kind::Directory && !is_bundle {
+            return;
+        }
+        let path = join(folder, &String::from_utf8_lossy(&entry.name));
+        let bad_name = match std::str::from_utf8(&entry.name) {
+            Err(_) => Some("the name is not UTF-8".to_owned()),
+            Ok(_) => ResourcePath::parse(&path, self.budget).err().map(|error| error.to_string()),
+        };
+        if let Some(detail) = bad_name {
+            return self.spots.report(Reason::new(Code::MediaName, detail).about(path));
+        }
+        match entry.kind {
+            Kind::File => self.bundles.push(path),
+            Kind::Directory if self.waiting.len() < limits::WAITING => self.waiting.push(path),
+            Kind::Directory => {
+                let detail = format!("more than {} folders are waiting", limits::WAITING);
+                self.spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(path));
+            }
+            Kind::Symlink => self.spots.report(refusal_or_failure(BeneathError::Symlink, &path)),
+            Kind::Special => self.spots.report(refusal_or_failure(BeneathError::NotRegular, &path)),
+        }
+    }
+}
+
+fn about_folder(error: BeneathError, folder: &str) -> Reason {
+    match error {
+        // It was there a moment ago.
+        BeneathError::NotFound => {
+            Reason::new(Code::MediaChanged, "the folder went away").about(folder)
+        }
+        other => refusal_or_failure(other, folder),
+    }
+}
+
+/// What a bundle belongs to, and whether that is a folder.
+fn model_of(root: &Root, bundle: &str) -> Result<(String, bool), Reason> {
+    let (folder, name) = bundle.rsplit_once('/').unwrap_or(("", bundle));
+    // The usual name does not name a model: its folder is home, and a namesake one of the others.
+    let stem = if name == USUAL { "" } else { name.strip_suffix(SUFFIX).unwrap_or(name) };
+    if !stem.is_empty() {
+        let named_after = join(folder, stem);
+        match kind(root, &named_after)? {
+            Some(Kind::File) => return Ok((named_after, false)),
+            Some(Kind::Directory) => return Ok((named_after, true)),
+            Some(Kind::Symlink | Kind::Special) | None => {}
+        }
+    }
+    Ok((folder.to_owned(), true))
+}
+
+/// What may be the model instead of the folder that holds a `model.sig`: what is named like it,
+/// and the one thing that the folder holds besides its only bundle.
+fn others(
+    root: &Root,
+    folder: &str,
+    is_folder: bool,
+    bundles: &[String],
+) -> Result<Vec<Beside>, Reason> {
+    let usual = join(folder, USUAL);
+    if !is_folder || !bundles.contains(&usual) {
+        return Ok(Vec::new());
+    }
+    let mut others = Vec::new();
+    let namesake = join(folder, USUAL.strip_suffix(SUFFIX).unwrap_or(USUAL));
+    let seen = kind(root, &namesake)?;
+    others.extend(beside(namesake, seen));
+    if bundles.len() == 1
+        && let Some(entry) = companion(root, folder)?
+        && let Ok(name) = std::str::from_utf8(&entry.name)
+    {
+        others.extend(beside(join(folder, name), Some(entry.kind)));
+        others.dedup();
+    }
+    Ok(others)
+}
+
+fn beside(path: String, kind: Option<Kind>) -> Option<Beside> {
+    match kind? {
+        Kind::Directory => Some(Beside { path, is_folder: true }),
+        Kind::File => Some(Beside { path, is_folder: false }),
+        Kind::Symlink | Kind::Special => None,
+    }
+}
+
+/// The one thing besides `model.sig` in `folder`.
+fn companion(root: &Root, folder: &str) -> Result<Option<Entry>, Reason> {
+    let furniture: &[&str] = if folder.is_empty() { &FURNITURE } else { &[] };
+    let most = furniture.len().saturating_add(2);
+    let entries = match root.directory(folder).and_then(|directory| directory.entries(most)) {
+        Ok(entries) => entries,
+        Err(BeneathError::TooManyEntries(_)) => return Ok(None),
+        Err(error) => return Err(about_folder(error, folder)),
+    };
+    let mut others = entries.into_iter().filter(|entry| {
+        let known = |name: &&str| name.as_bytes() == entry.name.as_slice();
+        !known(&USUAL) && !furniture.iter().any(known)
+    });
+    Ok(others.next().filter(|_| others.next().is_none()))
+}
+
+/// What is at `path`; `None` when that is nothing which could be opened. That the carrier cannot
+/// be read is no answer.
+fn kind(root: &Root, path: &str) -> Result<Option<Kind>, Reason> {
+    match root.kind(path) {
+        Ok(kind) => Ok(Some(kind)),
+        Err(error) => {
+            let reason = refusal_or_failure(error, path);
+            if reason.code.class() == Class::Refusal { Ok(None) } else { Err(reason) }
+        }
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::intake::tests::as_nobody;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    /// A carrier with these files, which everybody may read.
+    pub(in super::super) fn tree(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        dir
+    }
+
+    pub(in super::super) fn candidates(dir: &Path) -> Vec<Candidate> {
+        find(dir, &Budget::default()).unwrap().candidates
+    }
+
+    fn pairs(candidates: &[Candidate]) -> Vec<(&str, Vec<&str>)> {
+        candidates
+            .iter()
+            .map(|c| (c.model.as_str(), c.bundles.iter().map(String::as_str).collect()))
+            .collect()
+    }
+
+    /// The models that were found, and the code and the path of every reason.
+    fn outcome(dir: &Path) -> (Vec<String>, Vec<(Code, String)>) {
+        let found = find(dir, &Budget::default()).unwrap();
+        let models = found.candidates.into_iter().map(|candidate| candidate.model).collect();
+        let relative = |reason: &Reason| {
+            let path = reason.file.as_deref().unwrap();
+            Path::new(path).strip_prefix(dir).unwrap().display().to_string()
+        };
+        let reasons = found.reasons.iter().map(|reason| (reason.code, relative(reason))).collect();
+        (models, reasons)
+    }
+
+    #[test]
+    fn a_bundle_belongs_to_its_namesake_or_to_its_folder() {
+        let dir = tree(&[
+            "a/weights",
+            "a/model.sig",
+            "a/qa.sig",
+            "b/weights",
+            "b.sig",
+            "c.gguf",
+            "c.gguf.sig",
+        ]);
+        let found = candidates(dir.path());
+        let expected = [
+            ("a", vec!["a/model.sig", "a/qa.sig"]),
+            ("b", vec!["b.sig"]),
+            ("c.gguf", vec!["c.gguf.sig"]),
+        ];
+        assert_eq!(pairs(&found), expected);
+        let inside: Vec<_> = found.iter().map(|c| c.inside(&c.bundles[0]).is_some()).collect();
+        assert_eq!(inside, [true, false, false]);
+        assert_eq!(found[0].inside("a/model.sig"), Some("model.sig"));
+    }
+
+    #[test]
+    fn a_model_alone_beside_model_sig_is_considered() {
+        let others = |files: &[&str]| candidates(tree(files).path())[0].others.clone();
+        let llama = || vec![Beside { path: "llama".to_owned(), is_folder: true }];
+        assert_eq!(others(&["llama/weights", "model.sig"]), llama());
+        let stick = ["llama/weights", "model.sig", "lost+found/x", "System Volume Information/y"];
+        assert_eq!(others(&stick), llama(), "what file systems put there does not count");
+        assert_eq!(others(&["llama/weights", "other/weights", "model.sig"]), [], "two things");
+        assert_eq!(others(&["llama/weights", "odd.sig"]), [], "only model.sig is left beside");
+        assert_eq!(others(&["d/lost+found/x", "d/llama/y", "d/model.sig"]), [], "not at the top");
+    }
+
+    #[test]
+    fn a_namesake_of_model_sig_is_considered_whatever_else_is_there() {
+        let dir = tree(&["d/model/weights", "d/readme", "d/model.sig", "d/qa.sig"]);
+        let found = candidates(dir.path());
+        assert_eq!(pairs(&found), [("d", vec!["d/model.sig", "d/qa.sig"])]);
+        let model = Beside { path: "d/model".to_owned(), is_folder: true };
+        assert_eq!(found[0].others, [model.clone()]);
+        let alone = tree(&["d/model/weights", "d/model.sig"]);
+        assert_eq!(candidates(alone.path())[0].others, [model], "and only once");
+    }
+
+    #[test]
+    fn a_file_whose_name_is_only_the_suffix_belongs_to_its_folder() {
+        let dir = tree(&["d/.sig", "d/weights"]);
+        assert_eq!(pairs(&candidates(dir.path())), [("d", vec!["d/.sig"])]);
+    }
+
+    #[test]
+    fn a_link_or_a_special_file_in_the_place_of_a_bundle_is_reported() {
+        let dir = tree(&["a/weights", "b/model.sig"]);
+        symlink("weights", dir.path().join("a/model.sig")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("a/qa.sig")).unwrap();
+        symlink("nowhere", dir.path().join("a/other")).unwrap();
+        let (models, mut reasons) = outcome(dir.path());
+        reasons.sort();
+        let expected = [
+            (Code::MediaSymlink, "a/model.sig".to_owned()),
+            (Code::MediaNotRegular, "a/qa.sig".to_owned()),
+        ];
+        assert_eq!((models, reasons), (vec!["b".to_owned()], expected.to_vec()));
+    }
+
+    #[test]
+    fn too_many_bundles_are_the_matter_of_their_folder() {
+        let dir = tree(&["good/model.sig"]);
+        for number in 0..=limits::BUNDLES {
+            fs::create_dir_all(dir.path().join("crowd")).unwrap();
+            fs::write(dir.path().join(format!("crowd/{number}.sig")), "").unwrap();
+        }
+        let expected = (Code::MediaTooManyEntries, "crowd".to_owned());
+        assert_eq!(outcome(dir.path()), (vec!["good".to_owned()], vec![expected]));
+    }
+
+    #[test]
+    fn a_folder_with_too_many_entries_does_not_hide_the_others() {
+        let dir = tree(&["good/model.sig"]);
+        fs::create_dir(dir.path().join("crowd")).unwrap();
+        let budget = Budget { resources: 0, ..Budget::default() };
+        for number in 0..=entries_of_a_folder(&budget) {
+            fs::write(dir.path().join(format!("crowd/{number}")), "").unwrap();
+        }
+        let found = find(dir.path(), &budget).unwrap();
+        assert_eq!(pairs(&found.candidates), [("good", vec!["good/model.sig"])]);
+        let codes: Vec<_> = found.reasons.iter().map(|reason| reason.code).collect();
+        assert_eq!(codes, [Code::MediaTooManyEntries]);
+    }
+
+    #[test]
+    fn an_unreadable_folder_does_not_hide_the_others() {
+        let dir = tree(&["good/model.sig", "lost+found/x", "zoo/model.sig"]);
+        let closed = dir.path().join("lost+found");
+        fs::set_permissions(closed, fs::Permissions::from_mode(0)).unwrap();
+        let path = dir.path().to_owned();
+        let expected = (Code::MediaUnreadable, "lost+found".to_owned());
+        let models = vec!["good".to_owned(), "zoo".to_owned()];
+        assert_eq!(as_nobody(move || outcome(&path)), (models, vec![expected]));
+    }
+
+    #[test]
+    fn what_a_bundle_is_named_after_must_be_known_to_be_absent() {
+        let dir = tree(&["sub/weights", "sub/weights.sig", "sub/model/x", "sub/model.sig"]);
+        let root = Root::open(dir.path()).unwrap();
+        fs::set_permissions(dir.path().join("sub"), fs::Permissions::from_mode(0o444)).unwrap();
+        let (model, others) = as_nobody(move || {
+            let bundles = ["sub/model.sig".to_owned()];
+            (model_of(&root, "sub/weights.sig"), others(&root, "sub", true, &bundles))
+        });
+        assert_eq!(model.unwrap_err().code, Code::MediaUnreadable);
+        assert_eq!(others.unwrap_err().code, Code::MediaUnreadable);
+    }
+
+    #[test]
+    fn a_folder_that_is_nested_too_deep_is_reported_and_not_walked() {
+        let dir = tree(&["good/model.sig"]);
+        let deepest = Budget::default().path_components;
+        let mut path = dir.path().to_owned();
+        for _ in 0..=deepest + 8 {
+            path.push("d");
+            fs::create_dir(&path).unwrap();
+        }
+        fs::write(path.join("model.sig"), "").unwrap();
+        let (models, reasons) = outcome(dir.path());
+        let spot = vec!["d"; deepest + 1].join("/");
+        assert_eq!((models, reasons), (vec!["good".to_owned()], vec![(Code::MediaName, spot)]));
+    }
+
+    #[test]
+    fn a_name_that_is_not_utf_8_is_reported_where_a_bundle_may_be() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let dir = tree(&["good/model.sig"]);
+        let at = |name: &[u8]| dir.path().join(std::ffi::OsStr::from_bytes(name));
+        fs::create_dir(at(b"folder\xff")).unwrap();
+        fs::write(at(b"bundle\xff.sig"), "").unwrap();
+        fs::write(at(b"weights\xff"), "").unwrap();
+        let (models, reasons) = outcome(dir.path());
+        let codes: Vec<_> = reasons.iter().map(|(code, _)| *code).collect();
+        assert_eq!((models, codes), (vec!["good".to_owned()], vec![Code::MediaName; 2]));
+    }
+
+    #[test]
+    fn many_bad_spots_do_not_end_the_walk() {
+        let dir = tree(&["good/model.sig"]);
+        for number in 0..5_000 {
+            symlink("x", dir.path().join(format!("{number}.sig"))).unwrap();
+        }
+        let found = find(dir.path(), &Budget::default()).unwrap();
+        assert_eq!(found.candidates.len(), 1);
+        assert!(found.reasons.len() < 2_000);
+        assert!(found.reasons.last().unwrap().detail.contains("more"));
+    }
+}
