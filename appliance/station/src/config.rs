@@ -179,21 +179,6 @@ fn parse(path: &Path, guard: &Guard) -> Result<RawConfig, Reason> {
     toml::from_str(&text).map_err(|error| wrong(error.to_string()))
 }
 
-/// The keys that a station's configuration names, without opening or checking anything else: a
-/// verdict in place must not be signed with them.
-///
-/// # Errors
-/// When the configuration is there and cannot be read.
-pub fn station_certificates(path: &Path) -> Result<Vec<PathBuf>, Reason> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let base = folder_of(path);
-    let keys = parse(path, &Guard::default())?.keys;
-    let certificates = [keys.verdict.certificate, keys.resign.certificate];
-    Ok(certificates.into_iter().flatten().map(|file| base.join(file)).collect())
-}
-
 /// An absolute URI (RFC 3986) as far as it matters here: a scheme, a colon, and something that
 /// is printable ASCII.
 fn is_uri(text: &str) -> bool {

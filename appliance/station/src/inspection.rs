@@ -173,7 +173,7 @@ mod tests {
         let names: Vec<String> = (0..5 * AT_ONCE).map(|number| format!("{number:03}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for (at, name) in names.iter().enumerate() {
-            let text = if at % 2 == 0 { "{}" } else { "# A text.\n" };
+            let text = if at.is_multiple_of(2) { "{}" } else { "# A text.\n" };
             fs::write(dir.path().join(name), text).unwrap();
         }
         let source = Source::at(dir.path()).unwrap();
@@ -181,7 +181,7 @@ mod tests {
         let findings = look_inside(Place::InPlace(&source), &signed, &observed).unwrap().findings;
         let seen: Vec<_> =
             findings.iter().map(|f| (f.path.as_str(), f.formats[0].as_str())).collect();
-        let format = |at: usize| if at % 2 == 0 { "json" } else { "text" };
+        let format = |at: usize| if at.is_multiple_of(2) { "json" } else { "text" };
         let expected: Vec<_> =
             names.iter().enumerate().map(|(at, name)| (*name, format(at))).collect();
         assert_eq!(seen, expected);

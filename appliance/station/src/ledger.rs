@@ -17,6 +17,8 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::verdict::Ledger as Position;
 use serde::{Deserialize, Serialize};
 
+use crate::storage::failed;
+
 const HEAD: &str = "head.json";
 const PENDING: &str = "pending.json";
 const LOCK: &str = "lock";
@@ -215,10 +217,6 @@ fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Reason> 
 fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Reason> {
     let bytes = serde_json::to_vec(value).map_err(|error| damaged(&error.to_string(), path))?;
     durable::replace(path, &bytes, 0o600).map_err(|error| failed("writing a record", &error, path))
-}
-
-fn failed(what: &str, error: &std::io::Error, path: &Path) -> Reason {
-    Reason::new(Code::OutboundWrite, format!("{what}: {error}")).about(path.display().to_string())
 }
 
 fn damaged(what: &str, path: &Path) -> Reason {

@@ -26,4 +26,5 @@ pub mod receive;
 pub mod report;
 pub mod sign;
 pub mod signer;
+mod storage;
 pub mod trust;

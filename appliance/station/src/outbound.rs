@@ -26,6 +26,7 @@ use crate::intake::Quarantine;
 use crate::ledger::{Ledger, Pending};
 use crate::report;
 use crate::signer::{Shape, Signer};
+use crate::storage::failed;
 
 /// The verdict's file in an entry.
 pub const VERDICT: &str = "verdict.sigstore.json";
@@ -371,8 +372,4 @@ fn entry_name(sequence: u64, verdict: &Verdict) -> String {
     let id: String = digest.unwrap_or(Sha256Digest::ZERO).to_hex().chars().take(16).collect();
     let result = if verdict.passed() { "passed" } else { "refused" };
     format!("{sequence:012}-{id}-{result}")
-}
-
-fn failed(what: &str, error: &std::io::Error, path: &Path) -> Reason {
-    Reason::new(Code::OutboundWrite, format!("{what}: {error}")).about(path.display().to_string())
 }

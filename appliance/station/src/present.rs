@@ -274,7 +274,7 @@ pub fn reasons_text(title: &str, reasons: &[Reason]) -> String {
         let _ = writeln!(text, "      -> {}", reason.code.remedy());
     }
     if let Some(more) = reasons.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
-        let _ = writeln!(text, "    and {more} more: --json and the verdict list them all");
+        let _ = writeln!(text, "    and {more} more: see --json or the verdict");
     }
     text
 }

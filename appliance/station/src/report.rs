@@ -63,8 +63,8 @@ pub fn render(payload: &str) -> String {
     signers(&mut page, &detail["signers"]);
     files(&mut page, &detail["files"]);
     page.push_str(
-        "<p>This page is for people. What counts is the signed verdict beside it, \
-         <code>verdict.sigstore.json</code>, checked with \
+        "<p>This page is for people and nobody has signed it. What counts is the signed verdict \
+         beside it, <code>verdict.sigstore.json</code>, checked with \
          <code>oms-appliance verdict verify</code>.</p></body></html>\n",
     );
     page

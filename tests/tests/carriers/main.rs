@@ -1,5 +1,11 @@
 //! Carriers with a bad spot: it is told, and it stops nothing but itself.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what is not as expected fails the test by panicking"
+)]
+
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -10,14 +16,16 @@ use oms_tests::scene::{POLICY, Scene, any_content, appliance};
 use oms_tests::{entry, json};
 use serde_json::Value;
 
-/// Path, result and codes of every model, and the codes that are no model's.
-fn told(document: &Value) -> (Vec<(&str, &str, Vec<String>)>, Vec<String>) {
-    let codes = |reasons: &Value| json::codes(reasons).into_iter().map(String::from).collect();
+/// A model's path and result, and the codes of its reasons.
+type Told<'a> = (&'a str, &'a str, Vec<String>);
+
+/// Every model, and the codes that are no model's.
+fn told(document: &Value) -> (Vec<Told<'_>>, Vec<String>) {
     let models = document["models"].as_array().unwrap().iter().map(|model| {
         let text = |field: &str| model[field].as_str().unwrap();
-        (text("path"), text("result"), codes(&model["reasons"]))
+        (text("path"), text("result"), json::codes(&model["reasons"]))
     });
-    (models.collect(), codes(&document["reasons"]))
+    (models.collect(), json::codes(&document["reasons"]))
 }
 
 fn ingested(scene: &Scene, status: i32) -> Value {
@@ -65,6 +73,23 @@ fn a_carrier_that_is_not_there_does_not_stop_the_next() {
     let (models, others) = told(&document);
     assert_eq!(models, [("demo", "passed", vec![])]);
     assert_eq!(others, ["media.not-found"]);
+}
+
+#[test]
+fn a_verdict_that_was_begun_and_is_not_out_stops_what_follows() {
+    let scene = Scene::signed();
+    let next = model::write(scene.carrier.join("next"), 20_000);
+    scene.sign(&next, &next.join("model.sig"), &[]);
+    let digest = files::sha256_hex(&fs::read(scene.bundle()).unwrap());
+    let taken = files::folder(
+        scene.station.outbound.join(format!("000000000001-{}-passed", &digest[..16])),
+    );
+    let document = ingested(&scene, 3);
+    let (models, _) = told(&document);
+    assert_eq!(models, [("demo", "undecided", vec!["outbound.conflict".to_owned()])]);
+    fs::remove_dir(taken).unwrap();
+    let document = ingested(&scene, 0);
+    assert_eq!(document["recovered"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -122,6 +122,8 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case { name: "backslash", tree: &[("back\\slash", 100)], ..PLAIN },
     Case { name: "newline", tree: &[("new\nline", 100)], ..PLAIN },
+    Case { name: "line separator", tree: &[("line\u{2028}separator", 270)], ..PLAIN },
+    Case { name: "right to left", tree: &[("right-to-left-\u{202e}txt.bin", 280)], ..PLAIN },
     Case {
         name: "odd names",
         model: "Modèle (v1.0) – 模型",
@@ -144,8 +146,6 @@ pub(crate) const CASES: &[Case] = &[
             ("caf\u{e9}", 250),
             ("cafe\u{301}", 260),
             ("CAF\u{c9}", 265),
-            ("line\u{2028}separator", 270),
-            ("right-to-left-\u{202e}txt.bin", 280),
         ],
         ..PLAIN
     },

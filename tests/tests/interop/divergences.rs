@@ -48,6 +48,8 @@ const CODE_SIGNING: &str = "a leaf must say that it may sign code; digitalSignat
     the peer";
 const NAMES: &str = "no name may hold a control character, or a backslash, which parts folders on \
     other systems";
+const DECEPTIVE: &str = "no name may hold a character that changes the direction of text or breaks \
+    the line: it would read as another name";
 
 pub(crate) const DIVERGENCES: &[Divergence] = &[
     peer("shards", HereThere, "sha256-sharded-1000", SHARD_NAMES),
@@ -74,6 +76,10 @@ pub(crate) const DIVERGENCES: &[Divergence] = &[
     here("backslash", ThereHere, "manifest.unsafe-name", NAMES),
     here("newline", HereThere, "media.name", NAMES),
     here("newline", ThereHere, "manifest.unsafe-name", NAMES),
+    here("line separator", HereThere, "media.name", DECEPTIVE),
+    here("line separator", ThereHere, "manifest.unsafe-name", DECEPTIVE),
+    here("right to left", HereThere, "media.name", DECEPTIVE),
+    here("right to left", ThereHere, "manifest.unsafe-name", DECEPTIVE),
 ];
 
 const fn peer(

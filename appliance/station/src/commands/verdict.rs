@@ -11,12 +11,11 @@ use oms_verify::verdict::{ReasonDetail, ReceivedVerdict};
 
 use super::verify::parse_time;
 use super::{Done, print, print_json};
-use crate::bounded;
 use crate::pipeline::now;
 use crate::present::{Outcome, reasons_text};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry, check_report};
-use crate::trust::{Guard, load_anchors, load_crls};
+use crate::trust::{Guard, guarded_read, load_anchors, load_crls};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -53,6 +52,9 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// Most reasons of a refusal that are shown to people.
+const MOST_SHOWN: usize = 50;
+
 /// Bytes of a file with a public key.
 const KEY_LIMIT: u64 = 64 << 10;
 
@@ -83,8 +85,7 @@ fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
             let wrong = |detail: String| {
                 Reason::new(Code::PolicyKey, detail).about(file.display().to_string())
             };
-            guard.check(file)?;
-            let pem = bounded::read(file, KEY_LIMIT).map_err(|error| wrong(error.to_string()))?;
+            let pem = guarded_read(file, KEY_LIMIT, &guard, Code::PolicyKey)?;
             ReceiverTrust::Key(PublicKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?)
         }
         (None, Some(roots)) => {
@@ -140,10 +141,27 @@ fn text(verdict: &ReceivedVerdict, reasons: &[Reason], warnings: &[Reason]) -> S
         verdict.subject_digest,
         verdict.files.len()
     );
-    for reason in &verdict.reasons {
+    for reason in verdict.reasons.iter().take(MOST_SHOWN) {
         text.push_str(&format!("  refused  {}\n", Printable(reason)));
+    }
+    if let Some(more) = verdict.reasons.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+        text.push_str(&format!("  refused  and {more} more: --json shows them\n"));
     }
     text.push_str(&reasons_text("because", reasons));
     text.push_str(&reasons_text("to be known", warnings));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_told_and_refuse_nothing() {
+        let warning = Reason::new(Code::VerdictFiles, "differs").about("report.html");
+        let document = document(None, &[], &[warning]);
+        assert_eq!(document["result"], "passed");
+        assert_eq!(document["reasons"], serde_json::json!([]));
+        assert_eq!(document["warnings"][0]["file"], "report.html");
+    }
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Code, Reason};
 
+use crate::storage::failed;
+
 /// A folder in the spool that holds the copies of one model, until they are published or it is
 /// dropped, which removes it.
 #[derive(Debug)]
@@ -26,8 +28,6 @@ const FOLDER: u32 = 0o750;
 /// Bytes that each file takes besides its own: the rest of its last block, its inode, and its lines
 /// in the re-signed bundle, the verdict and the report.
 const FILE_BYTES: u64 = 8 << 10;
-/// Bytes that each entry takes besides its files.
-const ENTRY_BYTES: u64 = 1 << 20;
 
 impl Quarantine {
     /// Makes a new folder `name` in the spool.
@@ -51,8 +51,8 @@ impl Quarantine {
         self.folder.join(MODEL)
     }
 
-    /// Makes sure that the spool has room for `files` copies of `bytes` together, and for what is
-    /// written beside them. Others may write there too: a copy can still fail.
+    /// Makes sure that the spool has room for `files` copies of `bytes` together, and for what each
+    /// takes beside them. Others may write there too: a copy can still fail.
     ///
     /// # Errors
     /// When it has not, or cannot tell.
@@ -61,8 +61,7 @@ impl Quarantine {
         let told = rustix::fs::statvfs(spool)
             .map_err(|error| failed("asking for free space", &error.into(), spool))?;
         let free = told.f_bavail.saturating_mul(told.f_frsize);
-        let beside = FILE_BYTES.saturating_mul(files as u64).saturating_add(ENTRY_BYTES);
-        let needed = bytes.saturating_add(beside);
+        let needed = bytes.saturating_add(FILE_BYTES.saturating_mul(files as u64));
         if needed <= free {
             return Ok(());
         }
@@ -137,10 +136,6 @@ impl Drop for Quarantine {
 fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(FOLDER).create(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(FOLDER))
-}
-
-fn failed(what: &str, error: &io::Error, path: &Path) -> Reason {
-    Reason::new(Code::OutboundWrite, format!("{what}: {error}")).about(path.display().to_string())
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ mod tests {
     fn a_carrier_that_cannot_be_read_is_not_a_carrier_without_the_file() {
         let dir = tree(&["model.sig", "model/sub/weights"]);
         let closed = dir.path().join("model/sub");
-        std::fs::set_permissions(closed, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(closed, std::fs::Permissions::from_mode(0o000)).unwrap();
         let path = dir.path().to_owned();
         let outcome = as_nobody(move || chosen(&path, &["sub/weights"]));
         assert_eq!(outcome.unwrap_err().code, Code::MediaUnreadable);

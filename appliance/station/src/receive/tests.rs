@@ -174,8 +174,7 @@ fn one_key_for_verdict_and_bundle_verifies_both() {
     let public = one.public_key().clone();
     let mut forged: Value = serde_json::from_slice(&sign(&one, "m", "content")).unwrap();
     let other: Value = serde_json::from_slice(&sign(&bare(), "m", "content")).unwrap();
-    let signatures = |bundle: &Value| bundle["dsseEnvelope"]["signatures"].clone();
-    forged["dsseEnvelope"]["signatures"] = signatures(&other);
+    forged["dsseEnvelope"]["signatures"] = other["dsseEnvelope"]["signatures"].clone();
     let entry = Entry::passed(one, forged.to_string().as_bytes(), &public);
     assert!(entry.complaint().unwrap().contains("signature"));
 }

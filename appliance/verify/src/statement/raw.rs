@@ -1,5 +1,6 @@
 //! From the payload's JSON to a [`Statement`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -22,39 +23,46 @@ struct RawKind {
     predicate_type: String,
 }
 
-/// An in-toto statement. The schema allows no other field.
+/// An in-toto statement. The schema allows no other field. What may be long is borrowed from the
+/// payload, where it stands there without escapes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawStatement<P> {
+struct RawStatement<'a, P> {
     #[serde(rename = "_type")]
     _kind: Anything,
     #[serde(rename = "predicateType")]
     _predicate_type: Anything,
-    subject: Vec<RawSubject>,
+    #[serde(borrow)]
+    subject: Vec<RawSubject<'a>>,
     predicate: P,
 }
 
 /// A subject may have other fields of an in-toto resource descriptor, annotations among them.
 #[derive(Deserialize)]
-struct RawSubject {
-    name: String,
+struct RawSubject<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
     digest: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawPredicate {
-    resources: Vec<RawResource>,
+struct RawPredicate<'a> {
+    #[serde(borrow)]
+    resources: Vec<RawResource<'a>>,
     serialization: RawSerialization,
 }
 
 /// A resource may have other fields of an in-toto resource descriptor, which are ignored
 /// (OMS v1.0, section 5.2.1).
 #[derive(Deserialize)]
-struct RawResource {
-    name: String,
-    digest: String,
-    algorithm: String,
+struct RawResource<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    digest: Cow<'a, str>,
+    #[serde(borrow)]
+    algorithm: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +101,7 @@ fn shortened(text: String) -> String {
 }
 
 fn parse_current(
-    raw: RawStatement<RawPredicate>,
+    raw: RawStatement<'_, RawPredicate<'_>>,
     budget: &Budget,
 ) -> Result<Statement, StatementError> {
     let [subject] = raw.subject.as_slice() else {
@@ -129,7 +137,7 @@ fn parse_current(
         return Err(StatementError::RootDigest { stated, computed });
     }
     Ok(Statement {
-        subject_name: Some(subject.name.clone()),
+        subject_name: Some(subject.name.clone().into_owned()),
         root: computed,
         manifest,
         legacy: false,
@@ -137,7 +145,10 @@ fn parse_current(
 }
 
 /// Version 0.2 put the files into `subject`, hashed them with SHA-256 and signed nothing else.
-fn parse_legacy(raw: RawStatement<Anything>, budget: &Budget) -> Result<Statement, StatementError> {
+fn parse_legacy(
+    raw: RawStatement<'_, Anything>,
+    budget: &Budget,
+) -> Result<Statement, StatementError> {
     let listed = raw
         .subject
         .into_iter()
@@ -146,7 +157,7 @@ fn parse_legacy(raw: RawStatement<Anything>, budget: &Budget) -> Result<Statemen
                 .digest
                 .get("sha256")
                 .and_then(|text| Digest::from_hex(HashAlgorithm::Sha256, text).ok())
-                .ok_or_else(|| ManifestError::Digest { name: subject.name.clone() })?;
+                .ok_or_else(|| ManifestError::Digest { name: subject.name.to_string() })?;
             Ok(Listed { name: subject.name, digest })
         })
         .collect::<Result<Vec<_>, ManifestError>>()?;
@@ -196,10 +207,10 @@ fn whole_number(number: &serde_json::Number) -> Option<u64> {
 /// Checks a resource's algorithm, which the Python and Go implementations write as
 /// `sha256-sharded-N` for shards of N bytes.
 fn listed(
-    resource: RawResource,
+    resource: RawResource<'_>,
     hash: HashAlgorithm,
     method: Method,
-) -> Result<Listed, ManifestError> {
+) -> Result<Listed<'_>, ManifestError> {
     let RawResource { name, digest, algorithm } = resource;
     let plain = algorithm == hash.name();
     let sharded = match method {
@@ -207,10 +218,11 @@ fn listed(
         Method::Shards { size } => algorithm == format!("{hash}-sharded-{size}"),
     };
     if !plain && !sharded {
-        return Err(ManifestError::Hash { name, algorithm: shortened(algorithm) });
+        let (name, algorithm) = (name.into_owned(), shortened(algorithm.into_owned()));
+        return Err(ManifestError::Hash { name, algorithm });
     }
     match Digest::from_hex(hash, &digest) {
         Ok(digest) => Ok(Listed { name, digest }),
-        Err(_) => Err(ManifestError::Digest { name }),
+        Err(_) => Err(ManifestError::Digest { name: name.into_owned() }),
     }
 }

@@ -1,6 +1,7 @@
 //! From the resources that a statement lists to the files of a manifest: names, ranges, and the
 //! name `.` of a single-file model (OMS v1.0, sections 6.1.2 and 6.4).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Manifest, ManifestFile, Method, Pieces, Shard};
@@ -10,8 +11,8 @@ use crate::name::{NameError, ResourcePath};
 use crate::statement::ManifestError;
 
 /// A resource as it is listed: its name and its digest.
-pub(in crate::statement) struct Listed {
-    pub(in crate::statement) name: String,
+pub(in crate::statement) struct Listed<'a> {
+    pub(in crate::statement) name: Cow<'a, str>,
     pub(in crate::statement) digest: Digest,
 }
 
@@ -23,7 +24,7 @@ impl Manifest {
         method: Method,
         allow_symlinks: bool,
         ignore_paths: Vec<String>,
-        listed: Vec<Listed>,
+        listed: Vec<Listed<'_>>,
         dot_name: Option<&str>,
         budget: &Budget,
     ) -> Result<Self, ManifestError> {
@@ -43,26 +44,28 @@ impl Manifest {
         let mut files: BTreeMap<ResourcePath, Pieces> = BTreeMap::new();
         for Listed { name, digest } in listed {
             let (base, range) = match method {
-                Method::Files => (name.as_str(), None),
+                Method::Files => (&*name, None),
                 Method::Shards { .. } => {
                     let (base, start, end) = split_shard_name(&name)
-                        .ok_or_else(|| ManifestError::ShardName { name: name.clone() })?;
+                        .ok_or_else(|| ManifestError::ShardName { name: name.to_string() })?;
                     (base, Some((start, end)))
                 }
             };
-            let path =
-                path(base).map_err(|error| ManifestError::Name { name: name.clone(), error })?;
+            let path = path(base)
+                .map_err(|error| ManifestError::Name { name: name.to_string(), error })?;
             match range {
                 None => {
                     if files.insert(path, Pieces::Whole(digest)).is_some() {
-                        return Err(ManifestError::Duplicate { name });
+                        return Err(ManifestError::Duplicate { name: name.into_owned() });
                     }
                 }
                 Some((start, end)) => {
                     let shard = Shard { start, end, digest };
                     match files.entry(path).or_insert_with(|| Pieces::Shards(Vec::new())) {
                         Pieces::Shards(shards) => shards.push(shard),
-                        Pieces::Whole(_) => return Err(ManifestError::Duplicate { name }),
+                        Pieces::Whole(_) => {
+                            return Err(ManifestError::Duplicate { name: name.into_owned() });
+                        }
                     }
                 }
             }
