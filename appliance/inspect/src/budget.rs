@@ -7,6 +7,8 @@ pub struct Budget {
     pub safetensors_header: u64,
     /// Tensors in a safetensors header.
     pub safetensors_tensors: usize,
+    /// Entries of `__metadata__` in a safetensors header.
+    pub safetensors_metadata: usize,
     /// Bytes of a JSON file.
     pub json_bytes: u64,
     /// Nesting of objects and arrays in a JSON file. More than 120 counts as 120.
@@ -42,6 +44,7 @@ impl Default for Budget {
         Self {
             safetensors_header: 100 * MIB,
             safetensors_tensors: 1_048_576,
+            safetensors_metadata: 65_536,
             json_bytes: 64 * MIB,
             json_depth: 64,
             json_keys: 1_048_576,

@@ -91,6 +91,12 @@ pub enum Malformed {
     /// Something else than spaces follows the header's JSON.
     #[error("the safetensors header is padded with something else than spaces")]
     SafetensorsPadding,
+    /// There is more metadata than the budget allows.
+    #[error("the safetensors header has more than {limit} entries of metadata")]
+    SafetensorsMetadata {
+        /// The most that is allowed.
+        limit: usize,
+    },
     /// There are more tensors than the budget allows.
     #[error("the safetensors header has more than {limit} tensors")]
     SafetensorsTensors {

@@ -228,6 +228,12 @@ mod tests {
         let few = Budget { safetensors_tensors: 1, ..Budget::default() };
         let cause = Malformed::SafetensorsTensors { limit: 1 };
         assert_eq!(look_within(&bytes, &few).malformed, Some(cause));
+        let described =
+            safetensors(&format!(r#"{{"__metadata__":{{"a":"1","b":"2"}},"t":{tensor}}}"#), 0);
+        let within = |most| Budget { safetensors_metadata: most, ..Budget::default() };
+        let cause = Malformed::SafetensorsMetadata { limit: 1 };
+        assert_eq!(look_within(&described, &within(1)).malformed, Some(cause));
+        assert_eq!(look_within(&described, &within(2)).malformed, None);
         let short = Budget { name_bytes: 1, ..Budget::default() };
         let cause = Malformed::NameTooLong { limit: 1 };
         assert_eq!(look_within(&bytes, &short).malformed, Some(cause));

@@ -24,6 +24,9 @@ use oms_verify::verdict::{self, Resigned, StationFacts, Verdict};
 
 use crate::intake::Quarantine;
 use crate::ledger::{Ledger, Pending};
+use crate::pipeline::now;
+use crate::progress::Progress;
+use crate::receive::{ReceiverTrust, check_entry};
 use crate::report;
 use crate::signer::{Shape, Signer};
 use crate::storage::failed;
@@ -133,7 +136,9 @@ impl Outbound {
             Some(pending) => {
                 self.check_pending(&pending)?;
                 if pending.folder.is_dir() {
-                    Some(self.finish(&pending)?)
+                    self.sign(&pending)?;
+                    self.check_staged(&pending)?;
+                    Some(self.release(&pending)?)
                 } else if self.ledger.archived(name_of(&pending.entry)).join(VERDICT).is_file() {
                     // The archive is complete before the rename, and nothing but the rename takes
                     // the folder out of the spool: it was published, and perhaps sent already.
@@ -182,6 +187,24 @@ impl Outbound {
         }
     }
 
+    /// A number that is out already means that the record was put back from a copy: no second
+    /// verdict is made under it, whatever the model.
+    fn check_unused(&self, sequence: u64) -> Result<(), Reason> {
+        let number = format!("{sequence:012}-");
+        let entries = std::fs::read_dir(&self.outbound)
+            .map_err(|error| failed("reading outbound", &error, &self.outbound))?;
+        for entry in entries {
+            let entry =
+                entry.map_err(|error| failed("reading outbound", &error, &self.outbound))?;
+            if entry.file_name().as_encoded_bytes().starts_with(number.as_bytes()) {
+                let detail = format!("verdict {sequence} is out already");
+                let reason = Reason::new(Code::OutboundConflict, detail);
+                return Err(reason.about(entry.path().display().to_string()));
+            }
+        }
+        Ok(())
+    }
+
     fn sweep(&self) -> Result<(), Reason> {
         let entries = std::fs::read_dir(&self.spool)
             .map_err(|error| failed("reading the spool", &error, &self.spool))?;
@@ -198,9 +221,10 @@ impl Outbound {
     /// Makes the quarantine of the next model.
     ///
     /// # Errors
-    /// When the spool cannot be written.
+    /// When the spool cannot be written, or the next number is in outbound already.
     pub fn quarantine(&self) -> Result<Quarantine, Reason> {
         let sequence = self.ledger.next()?.sequence;
+        self.check_unused(sequence)?;
         Quarantine::create(&self.spool, &format!("{FOLDER}{sequence}"))
     }
 
@@ -272,13 +296,13 @@ impl Outbound {
         // From here on the folder belongs to the record, even if writing that fails half-way.
         quarantine.keep();
         self.ledger.begin(pending.clone())?;
-        self.finish(&pending)
+        self.sign(&pending)?;
+        self.release(&pending)
     }
 
-    /// From the written payload to the visible entry; again after a crash.
-    fn finish(&mut self, pending: &Pending) -> Result<Published, Reason> {
-        let Pending { folder, entry, .. } = pending;
-        let name = name_of(entry);
+    /// Signs the payload that was written down, and stages the verdict; again after a crash.
+    fn sign(&self, pending: &Pending) -> Result<(), Reason> {
+        let folder = &pending.folder;
         let bundle = self.verdict.sign(pending.payload.as_bytes(), Shape::Leaf)?;
         let report = report::render(&pending.payload);
         for (file, bytes) in [(VERDICT, bundle.as_slice()), (REPORT, report.as_bytes())] {
@@ -286,8 +310,26 @@ impl Outbound {
             durable::replace(&path, bytes, MODE)
                 .map_err(|error| failed("writing to the spool", &error, &path))?;
         }
-        self.ledger.archive(name, VERDICT, &bundle)?;
-        for file in [RESIGNED, SOURCE] {
+        Ok(())
+    }
+
+    /// What lay in the spool over a crash is looked at as the receiving side will.
+    fn check_staged(&self, pending: &Pending) -> Result<(), Reason> {
+        let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
+        let progress = Progress::visible("checking what was begun");
+        let checked = check_entry(&pending.folder, &self.id, &trust, now(), &progress);
+        let (_, reasons) = checked.map_err(damaged)?;
+        match reasons.into_iter().find(|reason| reason.code != Code::VerdictFailed) {
+            Some(reason) => Err(damaged(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps what goes out, and makes it visible by one rename.
+    fn release(&mut self, pending: &Pending) -> Result<Published, Reason> {
+        let Pending { folder, entry, .. } = pending;
+        let name = name_of(entry);
+        for file in [VERDICT, RESIGNED, SOURCE] {
             let path = folder.join(file);
             match std::fs::read(&path) {
                 Ok(bytes) => self.ledger.archive(name, file, &bytes)?,
@@ -327,6 +369,12 @@ fn released_manifest(verdict: &Verdict) -> Result<Option<Manifest>, Reason> {
     Manifest::new(manifest.hash(), manifest.method(), Vec::new(), files, budget)
         .map(Some)
         .map_err(|error| Reason::new(Code::StateDamaged, error.to_string()))
+}
+
+/// A staged entry that is not what was decided about. Nothing of it goes out.
+fn damaged(reason: Reason) -> Reason {
+    let detail = format!("what was begun is not what is in the spool: {reason}");
+    Reason { code: Code::StateDamaged, detail, ..reason }
 }
 
 /// The last component of an entry's path.

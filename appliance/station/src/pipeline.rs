@@ -100,25 +100,36 @@ pub fn now() -> UnixTime {
     UnixTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
+/// A model that was decided about and whose verdict is out.
+#[derive(Debug)]
+pub struct Ingested<'a> {
+    /// Where it lies on the carrier: what the signed manifest chose.
+    pub path: &'a str,
+    /// The decision.
+    pub verdict: Verdict,
+    /// Its entry.
+    pub published: Published,
+}
+
 /// Ingests one candidate: from the carrier to an entry in outbound.
 ///
 /// # Errors
 /// When nothing could be decided, or the decision could not be published.
-pub fn ingest(
+pub fn ingest<'a>(
     outbound: &mut Outbound,
     carrier: &Root,
-    candidate: &Candidate,
+    candidate: &'a Candidate,
     terms: Terms<'_>,
     progress: &Progress,
-) -> Result<(Verdict, Published), Reason> {
+) -> Result<Ingested<'a>, Reason> {
     let location = candidate.open(carrier)?;
     let (outcomes, source) = appraise_all(carrier, candidate, terms)?;
     let quarantine = outbound.quarantine()?;
     let name = candidate.name();
-    let verdict = conclude(name, &location, outcomes, terms, Some(&quarantine), progress)?;
+    let (verdict, other) = conclude(name, &location, outcomes, terms, Some(&quarantine), progress)?;
     let circumstances = Circumstances { crls: &terms.trust.crl_digests };
     let published = outbound.publish(&verdict, quarantine, &source, circumstances)?;
-    Ok((verdict, published))
+    Ok(Ingested { path: candidate.path(other), verdict, published })
 }
 
 /// Decides about a model: into `quarantine` when there is one, else in place.
@@ -134,10 +145,11 @@ pub fn examine(
     progress: &Progress,
 ) -> Result<Verdict, Reason> {
     let outcomes = bundles.iter().map(|file| appraise_file(file, terms)).collect();
-    conclude(name, location, outcomes, terms, quarantine, progress)
+    conclude(name, location, outcomes, terms, quarantine, progress).map(|(verdict, _)| verdict)
 }
 
-/// From the appraised bundles to the verdict.
+/// From the appraised bundles to the verdict, with the number of the other place that holds the
+/// model when it is not at home.
 fn conclude(
     name: &str,
     location: &Location,
@@ -145,26 +157,26 @@ fn conclude(
     terms: Terms<'_>,
     quarantine: Option<&Quarantine>,
     progress: &Progress,
-) -> Result<Verdict, Reason> {
+) -> Result<(Verdict, Option<usize>), Reason> {
     let policy = &terms.trust.policy;
     let mut observed = None;
     let mut looked = Findings::default();
-    let mut is_home = true;
+    let mut elsewhere = None;
     if let Some(admitted) = outcomes.iter().find_map(|outcome| outcome.result.as_ref().ok()) {
         let manifest = admitted.statement().manifest();
         let source = location.of(manifest)?;
-        is_home = std::ptr::eq(source, &location.home);
+        elsewhere = location.others.iter().position(|other| std::ptr::eq(other, source));
         let seen =
             intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, progress)?;
         let place = quarantine.map_or(Place::InPlace(source), Place::Copies);
         looked = look_inside(place, manifest, &seen)?;
         observed = Some(seen);
     }
-    if !is_home {
+    if elsewhere.is_some() {
         // The bundle lies outside the model after all: a file of its name in there is not it.
         outcomes.iter_mut().for_each(|outcome| outcome.in_model = None);
     }
-    Ok(decide(Case {
+    let verdict = decide(Case {
         policy,
         time: terms.time,
         mode: if quarantine.is_some() { Mode::Ingest } else { Mode::InPlace },
@@ -173,7 +185,8 @@ fn conclude(
         observed,
         findings: looked.findings,
         checks: looked.checks,
-    }))
+    });
+    Ok((verdict, elsewhere))
 }
 
 /// Reads and appraises the bundles of a candidate one after another. Only the bytes of the first

@@ -43,6 +43,10 @@ pub enum ReceiverTrust {
 /// Revocation on the receiving side: a CRL that is at hand counts.
 const REVOCATION: Revocation = Revocation { mode: RevocationMode::IfAvailable, max_crl_age: None };
 
+/// Bytes of a verdict or of a re-signed bundle. Either lists every file of a model, about 200 bytes
+/// each.
+const VERDICT_BYTES: u64 = 256 << 20;
+
 /// Checks the entry in the folder `path`: a verdict by `verifier`, and with a verdict that passed,
 /// exactly its files and its re-signed bundle.
 ///
@@ -58,7 +62,7 @@ pub fn check_entry(
     time: UnixTime,
     progress: &Progress,
 ) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
-    let budget = Budget { resources: 10_000_000, bundle_bytes: 1 << 30, ..Budget::default() };
+    let budget = Budget { resources: 10_000_000, bundle_bytes: VERDICT_BYTES, ..Budget::default() };
     let shown = path.display().to_string();
     let root = Root::open(path)
         .map_err(|error| Reason::new(Code::MediaNotFound, error.to_string()).about(&shown))?;
@@ -75,6 +79,7 @@ pub fn check_entry(
         .map_err(|error| Reason::from(&error).about(VERDICT))?;
 
     let mut reasons = Reasons::from(strangers(&root, verdict.passed)?);
+    reasons.extend(misnamed(path, &verdict));
     if !verdict.passed {
         let detail = format!("verdict {} is a refusal", verdict.sequence);
         reasons.push(Reason::new(Code::VerdictFailed, detail));
@@ -99,6 +104,24 @@ fn read(root: &Root, name: &str, budget: &Budget, missing: Code) -> Result<Vec<u
         other => refusal_or_failure(other, name),
     })?;
     crate::pipeline::read_bundle(&file, name, budget)?.map_err(|(_, reason)| reason)
+}
+
+/// A folder that is named as a station names entries is named after its own verdict: an entry that
+/// was sent again under another number is told.
+fn misnamed(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
+    let path = path.canonicalize().ok()?;
+    let name = path.file_name()?.to_str()?;
+    let (number, rest) = name.split_once('-')?;
+    let is_entry = number.len() == 12 && number.bytes().all(|b| b.is_ascii_digit());
+    let result = if verdict.passed { "-passed" } else { "-refused" };
+    if !is_entry || (number.parse() == Ok(verdict.sequence) && rest.ends_with(result)) {
+        return None;
+    }
+    let detail = format!(
+        "the folder is named {name:?}, its verdict is number {} and ends in {result}",
+        verdict.sequence
+    );
+    Some(Reason::new(Code::VerdictFiles, detail))
 }
 
 /// What is in the entry's folder and does not belong there.

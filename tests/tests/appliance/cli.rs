@@ -1,5 +1,6 @@
 //! The command line: help, exit codes, and where results and messages go.
 
+use std::fs;
 use std::process::Command;
 
 use oms_testkit::run::{self, Outcome};
@@ -215,4 +216,13 @@ fn what_inspect_shows_of_a_bundle_is_an_allegation_even_when_it_is_forged() {
     let outcome = run::outcome(inspect.arg("inspect").arg(scene.bundle()));
     assert!(outcome.status <= 1, "{outcome:?}");
     assert!(!outcome.stdout.contains('\u{1b}') && !outcome.stdout.contains('\u{202e}'));
+}
+
+#[test]
+fn a_result_that_nobody_can_read_is_no_success() {
+    let scene = Scene::signed();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut verify = scene.verify();
+    let status = verify.stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(3));
 }

@@ -169,6 +169,18 @@ fn a_payload_that_is_not_of_its_place_is_never_signed() {
 }
 
 #[test]
+fn a_copy_that_changed_between_the_crash_and_the_next_start() {
+    let scene = Scene::signed();
+    let [first] = scene.ingested().try_into().unwrap();
+    begun(&scene, &first, |_| ());
+    let staged = scene.station.spool.join("ingest-1");
+    fs::rename(&first, &staged).unwrap();
+    let offset = model::flip_weight_bit(staged.join("model"));
+    scene.undecided_at_ingest(3, "state.damaged");
+    assert_eq!(scene.station.entries().len(), 0, "byte {offset}");
+}
+
+#[test]
 fn two_stations_on_one_spool() {
     let scene = Scene::signed();
     let _other = Lock::try_take_folder(&scene.station.spool).unwrap().unwrap();

@@ -137,6 +137,23 @@ fn the_verdict_of_another_entry() {
 }
 
 #[test]
+fn an_entry_that_is_sent_again_under_another_name() {
+    let (scene, entry) = published();
+    let name = entry.file_name().unwrap().to_str().unwrap();
+    for other in
+        [name.replacen("000000000001", "000000000002", 1), name.replace("passed", "refused")]
+    {
+        let renamed = entry.with_file_name(other);
+        fs::rename(&entry, &renamed).unwrap();
+        refused(&scene, &renamed, &["verdict.files"]);
+        fs::rename(&renamed, &entry).unwrap();
+    }
+    let unpacked = entry.with_file_name("unpacked");
+    fs::rename(&entry, &unpacked).unwrap();
+    let _ = run::outcome(&mut scene.receive(&unpacked)).expect_status(0);
+}
+
+#[test]
 fn a_refusal_with_a_model_slipped_in() {
     let scene = Scene::signed();
     let [good] = scene.ingested().try_into().unwrap();

@@ -80,14 +80,13 @@ fn a_verdict_that_was_begun_and_is_not_out_stops_what_follows() {
     let scene = Scene::signed();
     let next = model::write(scene.carrier.join("next"), 20_000);
     scene.sign(&next, &next.join("model.sig"), &[]);
-    let digest = files::sha256_hex(&fs::read(scene.bundle()).unwrap());
-    let taken = files::folder(
-        scene.station.outbound.join(format!("000000000001-{}-passed", &digest[..16])),
-    );
+    // The archive is written after the verdict was begun, and here nobody can make a folder.
+    let archive = scene.station.state.join("archive");
+    symlink("/proc/sys", &archive).unwrap();
     let document = ingested(&scene, 3);
     let (models, _) = told(&document);
-    assert_eq!(models, [("demo", "undecided", vec!["outbound.conflict".to_owned()])]);
-    fs::remove_dir(taken).unwrap();
+    assert_eq!(models, [("demo", "undecided", vec!["outbound.write".to_owned()])], "{document:#}");
+    fs::remove_file(archive).unwrap();
     let document = ingested(&scene, 0);
     assert_eq!(document["recovered"].as_array().unwrap().len(), 1);
 }
@@ -138,6 +137,7 @@ fn a_folder_named_model_beside_model_sig() {
     // The bundle of the folder in the folder, and then of the folder around it.
     scene.sign(&folder.join("model"), &bundle, &[]);
     assert_eq!(entry::files(&passed(&scene).join("model")), ["weights.bin"]);
+    assert_eq!(told(&ingested(&scene, 0)).0, [("vendor/model", "passed", vec![])]);
     scene.sign(&folder, &bundle, &[]);
     let entry = passed(&scene);
     assert_eq!(entry::files(&entry.join("model")), ["README.md", "model/weights.bin"]);

@@ -53,7 +53,8 @@ impl<'de> Visitor<'de> for Header<'_> {
         let mut ranges = Vec::new();
         while let Some(name) = entries.next_key_seed(Name { limit, slot })? {
             if name == METADATA {
-                entries.next_value_seed(Metadata { limit, slot })?;
+                let most = budget.safetensors_metadata;
+                entries.next_value_seed(Metadata { limit, most, slot })?;
             } else {
                 ranges.push(entries.next_value_seed(Tensor { name: &name, limit, slot })?);
             }
@@ -84,6 +85,7 @@ impl Names {
 /// `__metadata__`: strings by name.
 struct Metadata<'s> {
     limit: usize,
+    most: usize,
     slot: &'s mut Slot,
 }
 
@@ -103,11 +105,16 @@ impl<'de> Visitor<'de> for Metadata<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let Metadata { limit, slot } = self;
+        let Metadata { limit, most, slot } = self;
         let mut names = Names::default();
+        let mut left = most;
         while let Some(name) = entries.next_key_seed(Name { limit, slot })? {
             entries.next_value_seed(AnyString)?;
             names.insert(name).map_err(|cause| refuse(slot, cause))?;
+            left = match left.checked_sub(1) {
+                Some(left) => left,
+                None => return Err(refuse(slot, Malformed::SafetensorsMetadata { limit: most })),
+            };
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::{Done, print, print_json, warn};
 use crate::config::Config;
 use crate::media::{Found, find};
 use crate::opening;
-use crate::pipeline::{self, Terms, now};
+use crate::pipeline::{self, Ingested, Terms, now};
 use crate::present::{IngestDocument, IngestedModel, Outcome, reasons_text, verdict_text};
 use crate::progress::Progress;
 use crate::trust::{Guard, Trust};
@@ -100,12 +100,12 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
             let done = pipeline::ingest(&mut outbound, &root, &candidate, terms, &progress);
             drop(progress);
             match done {
-                Ok((verdict, published)) => {
+                Ok(Ingested { path, verdict, published }) => {
                     if !args.json {
                         print(&verdict_text(&verdict));
                         print(&format!("  entry    {}\n", published.entry.display()));
                     }
-                    let path = shown(&candidate.model);
+                    let path = shown(path);
                     tally.models.push(IngestedModel::published(path, &verdict, &published));
                     tally.all.extend(verdict.reasons().iter().cloned());
                 }

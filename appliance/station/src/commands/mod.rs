@@ -11,6 +11,7 @@ mod verify;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use oms_verify::reason::Reason;
@@ -102,12 +103,19 @@ pub fn run() -> ExitCode {
         }
         Outcome::of(&reasons)
     });
-    ExitCode::from(outcome.exit_code())
+    let unheard = UNHEARD.load(Ordering::Relaxed);
+    ExitCode::from(if unheard { outcome.exit_code().max(3) } else { outcome.exit_code() })
 }
 
-/// Prints a result. A reader that went away is not an error.
+/// Whether a result could not be printed: whoever waits for it must not take silence for success.
+static UNHEARD: AtomicBool = AtomicBool::new(false);
+
+/// Prints a result.
 fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let mut out = std::io::stdout();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        UNHEARD.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Prints one JSON document.

@@ -15,7 +15,7 @@ use oms_verify::budget::Budget;
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Class, Code, Reason, Reasons};
 
-use super::{Beside, Candidate, SUFFIX, USUAL, limits};
+use super::{Beside, Candidate, NAMESAKE, SUFFIX, USUAL, limits};
 use crate::intake::{entries_of_a_folder, refusal_or_failure};
 
 /// What file systems put at their top by themselves.
@@ -199,7 +199,7 @@ fn others(
         return Ok(Vec::new());
     }
     let mut others = Vec::new();
-    let namesake = join(folder, USUAL.strip_suffix(SUFFIX).unwrap_or(USUAL));
+    let namesake = join(folder, NAMESAKE);
     let seen = kind(root, &namesake)?;
     others.extend(beside(namesake, seen));
     if bundles.len() == 1

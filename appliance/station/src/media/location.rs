@@ -4,6 +4,7 @@ use oms_sys::beneath::Root;
 use oms_verify::reason::Reason;
 use oms_verify::statement::Manifest;
 
+use super::NAMESAKE;
 use crate::intake::{Source, refusal_or_failure};
 
 /// Where the files of a manifest may be.
@@ -17,8 +18,8 @@ pub struct Location {
 
 impl Location {
     /// Where the files of `manifest` are: where most of them exist. Of two places that hold as
-    /// many, a single file counts more than a folder, and home more than another folder. Whether
-    /// the files are right is for the decision to find out.
+    /// many, home is taken, unless the other is the one file that the bundle is named after.
+    /// Whether the files are right is for the decision to find out.
     ///
     /// # Errors
     /// When the carrier cannot be read, so that nothing can be said about what is there.
@@ -29,8 +30,8 @@ impl Location {
         let mut best = (present(&self.home, manifest)?, &self.home);
         for other in &self.others {
             let found = present(other, manifest)?;
-            let is_file = matches!(other, Source::File { .. });
-            if found > best.0 || is_file && found > 0 && found == best.0 {
+            let is_namesake = matches!(other, Source::File { name, .. } if name == NAMESAKE);
+            if found > best.0 || is_namesake && found > 0 && found == best.0 {
                 best = (found, other);
             }
         }
@@ -107,6 +108,8 @@ mod tests {
         assert_eq!(chosen(dir.path(), &["model"]), Ok(Some(0)));
         assert_eq!(chosen(dir.path(), &["model", "readme"]), Ok(None));
         assert_eq!(chosen(dir.path(), &["weights"]), Ok(None));
+        let dir = tree(&["model.sig", "weights"]);
+        assert_eq!(chosen(dir.path(), &["weights"]), Ok(None), "another file beside it is inside");
     }
 
     #[test]

@@ -25,6 +25,8 @@ use oms_verify::reason::Reason;
 pub const SUFFIX: &str = ".sig";
 /// The usual name of a bundle.
 pub const USUAL: &str = "model.sig";
+/// What the usual name is named after.
+const NAMESAKE: &str = "model";
 
 /// What a carrier may make the search for models do, apart from a policy's budget. All limits are
 /// inclusive; what is past one of them is reported and left alone.
@@ -69,6 +71,12 @@ impl Candidate {
     pub fn name(&self) -> &str {
         let last = self.model.rsplit('/').next().unwrap_or_default();
         if last.is_empty() { "carrier" } else { last }
+    }
+
+    /// Where the model lies, relative to the carrier: at home, or in the other place of this
+    /// number.
+    pub fn path(&self, other: Option<usize>) -> &str {
+        other.and_then(|other| self.others.get(other)).map_or(&self.model, |other| &other.path)
     }
 
     /// Where `bundle` lies inside the model's folder, if it does.

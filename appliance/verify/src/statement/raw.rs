@@ -1,7 +1,6 @@
 //! From the payload's JSON to a [`Statement`].
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -27,14 +26,30 @@ struct RawKind {
 /// payload, where it stands there without escapes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RawStatement<'a, P> {
+struct RawStatement<'a> {
     #[serde(rename = "_type")]
     _kind: Anything,
     #[serde(rename = "predicateType")]
     _predicate_type: Anything,
-    #[serde(borrow)]
+    // One is right; a second is told from none, and more are not read.
+    #[serde(borrow, deserialize_with = "json::at_most::<2, _, _>")]
     subject: Vec<RawSubject<'a>>,
-    predicate: P,
+    #[serde(borrow)]
+    predicate: RawPredicate<'a>,
+}
+
+/// The statement of version 0.2, whose subjects are the files.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawLegacyStatement<'a> {
+    #[serde(rename = "_type")]
+    _kind: Anything,
+    #[serde(rename = "predicateType")]
+    _predicate_type: Anything,
+    #[serde(borrow, deserialize_with = "json::at_most::<1_000_000, _, _>")]
+    subject: Vec<RawSubject<'a>>,
+    #[serde(rename = "predicate")]
+    _predicate: Anything,
 }
 
 /// A subject may have other fields of an in-toto resource descriptor, annotations among them.
@@ -42,7 +57,15 @@ struct RawStatement<'a, P> {
 struct RawSubject<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
-    digest: BTreeMap<String, String>,
+    #[serde(borrow)]
+    digest: RawDigestSet<'a>,
+}
+
+/// An in-toto DigestSet. Other algorithms may stand beside the one that OMS uses.
+#[derive(Deserialize)]
+struct RawDigestSet<'a> {
+    #[serde(borrow)]
+    sha256: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +95,7 @@ struct RawSerialization {
     hash_type: String,
     allow_symlinks: bool,
     shard_size: Option<serde_json::Number>,
-    #[serde(default, deserialize_with = "json::at_most::<1_000_000, _, _>")]
+    #[serde(default, deserialize_with = "json::at_most::<100_000, _, _>")]
     ignore_paths: Vec<String>,
 }
 
@@ -100,10 +123,7 @@ fn shortened(text: String) -> String {
     text.chars().take(128).collect()
 }
 
-fn parse_current(
-    raw: RawStatement<'_, RawPredicate<'_>>,
-    budget: &Budget,
-) -> Result<Statement, StatementError> {
+fn parse_current(raw: RawStatement<'_>, budget: &Budget) -> Result<Statement, StatementError> {
     let [subject] = raw.subject.as_slice() else {
         return Err(StatementError::SubjectCount(raw.subject.len()));
     };
@@ -112,8 +132,9 @@ fn parse_current(
     }
     let stated = subject
         .digest
-        .get("sha256")
-        .and_then(|text| Sha256Digest::from_hex(text))
+        .sha256
+        .as_deref()
+        .and_then(Sha256Digest::from_hex)
         .ok_or(StatementError::SubjectDigest)?;
 
     let RawPredicate { resources, serialization } = raw.predicate;
@@ -145,17 +166,15 @@ fn parse_current(
 }
 
 /// Version 0.2 put the files into `subject`, hashed them with SHA-256 and signed nothing else.
-fn parse_legacy(
-    raw: RawStatement<'_, Anything>,
-    budget: &Budget,
-) -> Result<Statement, StatementError> {
+fn parse_legacy(raw: RawLegacyStatement<'_>, budget: &Budget) -> Result<Statement, StatementError> {
     let listed = raw
         .subject
         .into_iter()
         .map(|subject| {
             let digest = subject
                 .digest
-                .get("sha256")
+                .sha256
+                .as_deref()
                 .and_then(|text| Digest::from_hex(HashAlgorithm::Sha256, text).ok())
                 .ok_or_else(|| ManifestError::Digest { name: subject.name.to_string() })?;
             Ok(Listed { name: subject.name, digest })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::VerdictError;
-use super::schema::{Detail, VerdictFile, VerdictStatement};
+use super::schema::{Detail, OfferedChain, VerdictFile, VerdictStatement};
 use super::{Mode, VERDICT_PREDICATE_TYPE};
 use crate::budget::Budget;
 use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
@@ -144,9 +144,8 @@ fn chain_with_intermediates(
         return Err(VerdictError::NoCertificate);
     };
     let mut chain = chain.clone();
-    let statement: VerdictStatement =
-        json::from_slice(bundle.alleged_payload(), budget.json_depth)?;
-    for text in &statement.predicate.detail.intermediates {
+    let offered: OfferedChain = json::from_slice(bundle.alleged_payload(), budget.json_depth)?;
+    for text in offered.intermediates() {
         if chain.len() >= budget.certificates {
             break;
         }

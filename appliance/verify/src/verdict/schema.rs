@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Sha256Digest;
+use crate::json;
 use crate::pki::Certificate;
 use crate::reason::Reason;
 use crate::statement::{ManifestFile, Pieces};
@@ -16,9 +17,35 @@ use crate::statement::{ManifestFile, Pieces};
 pub(super) struct VerdictStatement {
     #[serde(rename = "_type")]
     pub(super) kind: String,
+    #[serde(deserialize_with = "json::at_most::<1, _, _>")]
     pub(super) subject: Vec<DigestOf>,
     pub(super) predicate_type: String,
     pub(super) predicate: Predicate,
+}
+
+/// Of a verdict that nobody has verified: the intermediates that it offers, and nothing else.
+#[derive(Deserialize)]
+pub(super) struct OfferedChain {
+    predicate: OfferedPredicate,
+}
+
+#[derive(Deserialize)]
+struct OfferedPredicate {
+    #[serde(rename = "urn:oms-appliance:verdict:1")]
+    detail: OfferedDetail,
+}
+
+#[derive(Deserialize)]
+struct OfferedDetail {
+    #[serde(default, deserialize_with = "json::at_most::<16, _, _>")]
+    intermediates: Vec<String>,
+}
+
+impl OfferedChain {
+    /// Certificates in base64.
+    pub(super) fn intermediates(&self) -> &[String] {
+        &self.predicate.detail.intermediates
+    }
 }
 
 /// The Verification Summary predicate.
@@ -29,8 +56,10 @@ pub(super) struct Predicate {
     pub(super) time_verified: String,
     pub(super) resource_uri: String,
     pub(super) policy: DigestOf,
+    #[serde(deserialize_with = "json::at_most::<1024, _, _>")]
     pub(super) input_attestations: Vec<DigestOf>,
     pub(super) verification_result: String,
+    #[serde(deserialize_with = "json::at_most::<8, _, _>")]
     pub(super) verified_levels: Vec<String>,
     #[serde(rename = "urn:oms-appliance:verdict:1")]
     pub(super) detail: Detail,
@@ -88,7 +117,11 @@ pub(super) struct Detail {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) resigned: Option<ResignedDetail>,
     pub(super) protection: Protection,
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        default,
+        deserialize_with = "json::at_most::<16, _, _>"
+    )]
     pub(super) intermediates: Vec<String>,
     pub(super) clock: String,
     pub(super) sandbox: String,

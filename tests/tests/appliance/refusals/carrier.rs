@@ -67,8 +67,8 @@ fn a_symlink_in_the_place_of_the_bundle() {
     let moved = scene.path("model.sig");
     fs::rename(scene.bundle(), &moved).unwrap();
     symlink(&moved, scene.bundle()).unwrap();
-    // A link is no bundle: then there is none.
-    scene.undecided_at_ingest(1, "bundle.missing");
+    // Nothing is decided from behind a link; the carrier says so.
+    scene.undecided_at_ingest(1, "media.symlink");
     let mut verify = scene.verify();
     let refused = run::outcome(verify.arg("--bundle").arg(scene.bundle())).expect_status(1).json();
     assert_eq!(json::codes(&refused["reasons"]), ["media.symlink"]);

@@ -196,9 +196,14 @@ fn a_record_that_was_put_back_from_a_copy() {
 }
 
 #[test]
-fn an_entry_of_the_same_name_that_is_out_already() {
+fn a_number_that_is_out_already_whatever_the_model() {
     let scene = Scene::signed();
     let [first] = scene.ingested().try_into().unwrap();
+    // A new record beside the old outbound, and another model: the number would be used twice.
+    fs::remove_dir_all(&scene.station.state).unwrap();
+    files::folder(&scene.station.state);
+    oms_testkit::model::write(&scene.model, 40_000);
+    scene.sign(&scene.model, &scene.bundle(), &[]);
     // A new record beside the old outbound: the number would be used twice.
     fs::remove_dir_all(&scene.station.state).unwrap();
     files::folder(&scene.station.state);
