@@ -158,6 +158,7 @@ impl Config {
         // record changes what comes next. Outbound is shared with the sender, who may delete.
         guard.check(&self.state)?;
         guard.check(&self.spool)?;
+        guard.check_shared(&self.outbound)?;
         check_apart(&self.state, &self.outbound)?;
         check_apart(&self.state, &self.spool)?;
         check_apart(&self.spool, &self.outbound)?;

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::outbound::Published;
 
-/// How a model fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How a model fared, from the best to the gravest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Accepted.

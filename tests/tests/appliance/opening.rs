@@ -101,6 +101,20 @@ fn folders_that_others_may_write() {
 }
 
 #[test]
+fn an_outbound_on_the_carrier_or_open_to_everybody() {
+    let scene = Scene::signed();
+    fs::set_permissions(&scene.station.outbound, fs::Permissions::from_mode(0o777)).unwrap();
+    scene.undecided_at_ingest(2, "trust.location");
+    fs::set_permissions(&scene.station.outbound, fs::Permissions::from_mode(0o770)).unwrap();
+    assert_eq!(scene.ingested().len(), 1, "its group may delete what it has sent");
+
+    let inside = files::folder(scene.carrier.join("outbound"));
+    let mut ingest = scene.ingest();
+    scene.ends_undecided(ingest.arg("--outbound").arg(&inside), 2, "trust.location");
+    assert_eq!(fs::read_dir(inside).unwrap().count(), 0);
+}
+
+#[test]
 fn paths_are_relative_to_the_configuration_however_it_is_named() {
     let scene = Scene::signed();
     change(&scene, |config| {

@@ -34,12 +34,11 @@ pub(super) struct Args {
 }
 
 /// What became of the carriers so far.
-#[derive(Default)]
 struct Tally {
     recovered: Vec<String>,
     models: Vec<IngestedModel>,
-    /// Every reason, of models and of carriers: the gravest gives the exit code.
-    all: Vec<Reason>,
+    /// The gravest outcome of a model or a carrier: it gives the exit code.
+    gravest: Outcome,
     /// The reasons that are no model's.
     carriers: Vec<Reason>,
 }
@@ -48,17 +47,22 @@ impl Tally {
     /// Tells and keeps reasons that are no model's.
     fn report(&mut self, title: &str, reasons: Vec<Reason>) {
         warn(&reasons_text(title, &reasons));
-        self.all.extend(reasons.iter().cloned());
+        self.gravest = self.gravest.max(Outcome::of(&reasons));
         self.carriers.extend(reasons);
     }
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let mut tally = Tally::default();
+    let mut tally = Tally {
+        recovered: Vec::new(),
+        models: Vec::new(),
+        gravest: Outcome::Passed,
+        carriers: Vec::new(),
+    };
     if let Err(reason) = ingest(args, &mut tally) {
         tally.report("error", vec![reason]);
     }
-    let outcome = Outcome::of(&tally.all);
+    let outcome = tally.gravest;
     if args.json {
         let Tally { recovered, models, carriers, .. } = tally;
         print_json(&IngestDocument::new(outcome, recovered, models, &carriers));
@@ -107,12 +111,12 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
                     }
                     let path = shown(path);
                     tally.models.push(IngestedModel::published(path, &verdict, &published));
-                    tally.all.extend(verdict.reasons().iter().cloned());
+                    tally.gravest = tally.gravest.max(Outcome::of(verdict.reasons()));
                 }
                 Err(reason) => {
                     warn(&reasons_text("could not decide", std::slice::from_ref(&reason)));
                     tally.models.push(IngestedModel::failed(shown(&candidate.model), &reason));
-                    tally.all.push(reason);
+                    tally.gravest = tally.gravest.max(Outcome::of(&[reason]));
                     if outbound.ledger.pending().is_some() {
                         // A verdict was begun and is not out: the next one must follow it.
                         return Ok(());

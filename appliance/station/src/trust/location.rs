@@ -45,6 +45,25 @@ impl Guard {
         self.find(path).map(|_| ()).map_err(|fault| fault.into_reason(path, Code::TrustLocation))
     }
 
+    /// Checks only that `folder` is neither a model or carrier nor on one, and that not everybody
+    /// may write to it: for a folder that is shared with others by its group.
+    ///
+    /// # Errors
+    /// [`Code::TrustLocation`].
+    pub fn check_shared(&self, folder: &Path) -> Result<(), Reason> {
+        const WRITE_BY_OTHERS: u32 = 0o002;
+        let check = || -> Result<(), Fault> {
+            let canonical = folder.canonicalize()?;
+            self.check_place(&canonical)?;
+            let metadata = canonical.metadata()?;
+            match metadata.mode() & WRITE_BY_OTHERS {
+                0 => Ok(()),
+                _ => check_owner(&canonical, &metadata, Role::Target),
+            }
+        };
+        check().map_err(|fault| fault.into_reason(folder, Code::TrustLocation))
+    }
+
     /// As [`Guard::check`], for a folder whose files are trusted. `code` names what the folder
     /// holds when it cannot be looked at.
     pub(super) fn check_folder(&self, folder: &Path, code: Code) -> Result<(), Reason> {
