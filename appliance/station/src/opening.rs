@@ -14,7 +14,7 @@ use oms_verify::time::UnixTime;
 
 use crate::config::{Config, KeyConfig};
 use crate::ledger::Ledger;
-use crate::outbound::{Outbound, Parts};
+use crate::outbound::Outbound;
 use crate::pipeline::now;
 use crate::signer::{Signer, read_chain};
 
@@ -43,14 +43,7 @@ pub fn open(config: &Config) -> Result<Outbound, Reason> {
         );
         return Err(Reason::new(Code::ConfigCertificate, detail));
     }
-    Outbound::open(Parts {
-        id: config.id.clone(),
-        spool: config.spool.clone(),
-        outbound: config.outbound.clone(),
-        verdict,
-        resign,
-        ledger,
-    })
+    Outbound::open(config, ledger, verdict, resign)
 }
 
 fn signer(config: &KeyConfig, table: &str) -> Result<Signer, Reason> {

@@ -22,6 +22,7 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
 use oms_verify::verdict::{self, Resigned, StationFacts, Verdict};
 
+use crate::config::Config;
 use crate::intake::Quarantine;
 use crate::ledger::{Ledger, Pending};
 use crate::pipeline::now;
@@ -86,34 +87,22 @@ pub struct Circumstances<'a> {
     pub crls: &'a [Sha256Digest],
 }
 
-/// What a station opened, to be put together into an [`Outbound`].
-#[derive(Debug)]
-pub struct Parts {
-    /// `verifier.id`.
-    pub id: String,
-    /// Quarantine and staging.
-    pub spool: PathBuf,
-    /// What the diode empties.
-    pub outbound: PathBuf,
-    /// The key of verdicts.
-    pub verdict: Signer,
-    /// The key of re-signed bundles.
-    pub resign: Signer,
-    /// The record.
-    pub ledger: Ledger,
-}
-
 impl Outbound {
-    /// Takes the spool for this process.
+    /// Puts a station together and takes its spool for this process.
     ///
     /// # Errors
     /// When another process has it, or it cannot be opened.
-    pub fn open(parts: Parts) -> Result<Self, Reason> {
-        let Parts { id, spool, outbound, verdict, resign, ledger } = parts;
-        let resolve = |path: PathBuf| {
-            path.canonicalize().map_err(|error| failed("resolving a folder", &error, &path))
+    pub fn open(
+        config: &Config,
+        ledger: Ledger,
+        verdict: Signer,
+        resign: Signer,
+    ) -> Result<Self, Reason> {
+        let resolve = |path: &Path| {
+            path.canonicalize().map_err(|error| failed("resolving a folder", &error, path))
         };
-        let (spool, outbound) = (resolve(spool)?, resolve(outbound)?);
+        let id = config.id.clone();
+        let (spool, outbound) = (resolve(&config.spool)?, resolve(&config.outbound)?);
         let lock = Lock::try_take_folder(&spool)
             .map_err(|error| failed("locking the spool", &error, &spool))?
             .ok_or_else(|| {
