@@ -1,3 +1,6 @@
+(   # Stops at the first check that fails: nothing is shown unless every one has passed.
+set -eu
+
 # The parts of the bundle: the signed payload, the signature, and the station's certificate.
 part() { sed -n "s/.*\"$2\": *\"\([^\"]*\)\".*/\1/p" "$1"; }
 part "$VERDICT" payload | openssl base64 -d -A > payload.json
@@ -20,7 +23,12 @@ openssl x509 -in leaf.pem -noout -ext subjectAltName | tr -d ' ' | tr ',' '\n' |
 type=application/vnd.in-toto+json
 { printf 'DSSEv1 %d %s %d ' ${#type} "$type" "$(wc -c < payload.json)"; cat payload.json; } > signed
 openssl x509 -in leaf.pem -noout -pubkey > key.pem
-# P-256 signs with sha256, P-384 with sha384, P-521 with sha512.
-openssl dgst -sha256 -verify key.pem -signature signature.der signed
+case $(openssl x509 -in leaf.pem -noout -text) in
+    *P-384*) hash=sha384 ;;
+    *P-521*) hash=sha512 ;;
+    *) hash=sha256 ;;
+esac
+openssl dgst "-$hash" -verify key.pem -signature signature.der signed
 
 sed -n 's/.*"verificationResult":"\([A-Z]*\)".*/\1/p' payload.json
+)

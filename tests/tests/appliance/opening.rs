@@ -17,7 +17,7 @@ fn change(scene: &Scene, change: impl FnOnce(&mut toml::Table)) {
 }
 
 /// Gives the station another verdict key and certificate.
-fn install_verdict(scene: &Scene, leaf: &Leaf) {
+pub(crate) fn install_verdict(scene: &Scene, leaf: &Leaf) {
     let folder = scene.station.config.parent().unwrap();
     leaf.key.write_private(folder.join("verdict.key"));
     let chain = chain([&leaf.certificate, &scene.issuer.certificate]);
