@@ -18,11 +18,21 @@ use crate::failure::Failure;
 use crate::process::{cargo, run as run_command};
 use crate::setup;
 
+/// The exit code when all is well.
+const PASSED: i32 = 0;
+/// The exit code of a refusal.
+const REFUSED: i32 = 1;
+/// What a refusal of a given model means.
+const DECISION: &str = "that is a decision, not a fault of the demo.";
+/// The usual name of a bundle.
+const BUNDLE: &str = "model.sig";
 /// How long the weights are of the model that the demo makes.
 const WEIGHT_BYTES: u64 = 32 << 20;
 
-/// Shows it all; anything that comes out other than it must is a failure.
-pub(crate) fn run(model: Option<&Path>) -> Result<(), Failure> {
+/// Shows it all; anything that comes out other than it must is a failure. A model that was given
+/// may be refused: then the demo ends there.
+pub(crate) fn run(given: Option<&Path>) -> Result<(), Failure> {
+    let given = given.map(existing).transpose()?;
     setup::run()?;
     run_command(&mut cargo(&[
         "build",
@@ -36,6 +46,10 @@ pub(crate) fn run(model: Option<&Path>) -> Result<(), Failure> {
     let start = Instant::now();
 
     let dir = target().join("demo");
+    if let Some(path) = given.clone().filter(|path| path.starts_with(&dir)) {
+        let problem = "lies in the folder that the demo empties: copy it elsewhere";
+        return Err(Failure::DemoModel { path, problem });
+    }
     if dir.exists() {
         fs::remove_dir_all(&dir).map_err(|source| Failure::Write { path: dir.clone(), source })?;
     }
@@ -45,36 +59,55 @@ pub(crate) fn run(model: Option<&Path>) -> Result<(), Failure> {
     let site = Site::new(&dir);
     let appliance = Appliance { site: &site };
     println!("   station   {}", shown(&site.station.config));
-    appliance.run("hsm check", &["hsm", "check", &site.hsm.uri("oms-signing")], 0)?;
+    println!("   To repeat these commands: {}", appliance.exports());
+    appliance.run("hsm check", &["hsm", "check", &site.hsm.uri("oms-signing")], PASSED)?;
 
     step(&format!("The vendor, {VENDOR_EMAIL}, signs a model"));
-    let model = match model {
-        Some(path) => {
-            path.canonicalize().map_err(|source| Failure::Read { path: path.to_owned(), source })?
+    let model = match &given {
+        Some(path) if path.join(BUNDLE).is_file() => {
+            println!("   its {BUNDLE} is an old bundle: the demo takes a copy without it");
+            carrier::copy_unsigned(path, &dir.join("given"))?
         }
+        Some(path) => path.clone(),
         None => model::write(dir.join("demo-model"), WEIGHT_BYTES),
     };
     let bundle = dir.join("vendor/model.sig");
     let vendor = &site.vendor;
     let sign = ["sign", text(&model), "--bundle", text(&bundle), "--key", text(&vendor.key)];
     let certificate = ["--certificate", text(&vendor.certificate), "--chain", text(&vendor.chain)];
-    appliance.run("sign", &[&sign[..], &certificate[..]].concat(), 0)?;
+    let status = appliance.status("sign", &[&sign[..], &certificate[..]].concat())?;
+    if status == REFUSED && given.is_some() {
+        println!("\nYour model was refused by the signer, for the reasons above: {DECISION}");
+        return Ok(());
+    }
+    expect_status("sign", status, PASSED)?;
 
     step("It travels on a carrier, and the station ingests it");
     let carrier = Carrier::load(&dir.join("carrier"), &model, &bundle)?;
-    let passed = appliance.ingest(&carrier, 0, "passed")?;
+    let (status, passed) = appliance.ingest(&carrier)?;
+    if status == REFUSED && given.is_some() {
+        appliance.verify_verdict(&passed, REFUSED)?;
+        let policy = shown(&site.station.policy);
+        println!(
+            "\nYour model was refused by the demo's policy ({policy}), for the reasons above: \
+             {DECISION}"
+        );
+        return Ok(());
+    }
+    expect_status("ingest", status, PASSED)?;
     expect(passed.join("model").is_dir(), "the entry holds no model")?;
 
     step("Behind the diode, the receiving side checks the entry with nothing but a root");
-    appliance.verify_verdict(&passed, 0)?;
+    appliance.verify_verdict(&passed, PASSED)?;
 
     step("The same model on another carrier, with one bit of a weight flipped");
     let carrier = Carrier::load(&dir.join("carrier-2"), &model, &bundle)?;
     let (file, offset) = carrier.flip_one_bit()?;
     println!("   flipped   bit 0 of byte {offset} of {}", shown(&file));
-    let refused = appliance.ingest(&carrier, 1, "refused")?;
+    let (status, refused) = appliance.ingest(&carrier)?;
+    expect_status("ingest", status, REFUSED)?;
     expect(!refused.join("model").exists(), "a refused model is in outbound")?;
-    appliance.verify_verdict(&refused, 1)?;
+    appliance.verify_verdict(&refused, REFUSED)?;
 
     println!(
         "\nAs expected: one model passed, one was refused ({:.1} s).",
@@ -90,15 +123,18 @@ struct Appliance<'a> {
 }
 
 impl Appliance<'_> {
-    /// Ingests a carrier and gives the entry that appeared in outbound.
-    fn ingest(&self, carrier: &Carrier, status: i32, outcome: &str) -> Result<PathBuf, Failure> {
+    /// Ingests a carrier with one model; gives the exit code, which says that it passed or was
+    /// refused, and the entry that appeared in outbound.
+    fn ingest(&self, carrier: &Carrier) -> Result<(i32, PathBuf), Failure> {
         let station = &self.site.station;
         let before = station.entries();
-        self.run(
-            "ingest",
-            &["ingest", text(carrier.dir()), "--config", text(&station.config)],
-            status,
-        )?;
+        let config = text(&station.config);
+        let status = self.status("ingest", &["ingest", text(carrier.dir()), "--config", config])?;
+        let outcome = match status {
+            PASSED => "passed",
+            REFUSED => "refused",
+            _ => return Err(Failure::Demo { what: format!("`ingest` decided nothing: {status}") }),
+        };
 
         let new: Vec<String> =
             station.entries().into_iter().filter(|name| !before.contains(name)).collect();
@@ -117,7 +153,7 @@ impl Appliance<'_> {
             println!("             {file}");
         }
         expect(entry.join("verdict.sigstore.json").is_file(), "the entry holds no verdict")?;
-        Ok(entry)
+        Ok((status, entry))
     }
 
     /// Checks an entry as the receiving side does.
@@ -130,8 +166,20 @@ impl Appliance<'_> {
         )
     }
 
-    /// Runs the appliance, which speaks for itself, and expects an exit code.
+    /// Runs the appliance and expects an exit code.
     fn run(&self, what: &str, arguments: &[&str], status: i32) -> Result<(), Failure> {
+        expect_status(what, self.status(what, arguments)?, status)
+    }
+
+    /// What a shell needs to run the commands that are shown, at the top of the workspace.
+    fn exports(&self) -> String {
+        let (name, value) = self.site.hsm.env();
+        let (value, programs) = (quoted(text(value)), target().join("release"));
+        format!("export {name}={value} PATH={}:\"$PATH\"", quoted(text(&programs)))
+    }
+
+    /// Runs the appliance, which speaks for itself, and gives its exit code.
+    fn status(&self, what: &str, arguments: &[&str]) -> Result<i32, Failure> {
         let program = target().join("release/oms-appliance");
         let words = arguments.iter().map(|word| quoted(&shown(Path::new(word))));
         println!("   $ oms-appliance {}", words.collect::<Vec<_>>().join(" "));
@@ -141,11 +189,20 @@ impl Appliance<'_> {
         let ended = command
             .status()
             .map_err(|source| Failure::Spawn { command: "oms-appliance".to_owned(), source })?;
-        expect(
-            ended.code() == Some(status),
-            &format!("`{what}` ended with {ended} instead of exit code {status}"),
-        )
+        ended.code().ok_or_else(|| Failure::Demo { what: format!("`{what}` ended with {ended}") })
     }
+}
+
+/// The model that was given, if there is one: told before anything is built.
+fn existing(model: &Path) -> Result<PathBuf, Failure> {
+    model.canonicalize().map_err(|source| Failure::Read { path: model.to_owned(), source })
+}
+
+fn expect_status(what: &str, status: i32, expected: i32) -> Result<(), Failure> {
+    expect(
+        status == expected,
+        &format!("`{what}` ended with exit code {status} instead of {expected}"),
+    )
 }
 
 fn expect(fact: bool, otherwise: &str) -> Result<(), Failure> {

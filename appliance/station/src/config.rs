@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use oms_verify::reason::{Code, Reason};
 use rustix::fs::{Access, AtFlags, CWD, StatxFlags, accessat, statx};
+use rustix::io::Errno;
 use serde::Deserialize;
 
 use crate::keys::KeyRef;
@@ -175,9 +176,26 @@ fn folder_of(path: &Path) -> &Path {
 fn parse(path: &Path, guard: &Guard) -> Result<RawConfig, Reason> {
     let wrong =
         |detail: String| Reason::new(Code::ConfigSyntax, detail).about(path.display().to_string());
-    let bytes = guarded_read(path, CONFIG_LIMIT, guard, Code::ConfigPath)?;
+    let bytes =
+        guarded_read(path, CONFIG_LIMIT, guard, Code::ConfigPath).map_err(|mut reason| {
+            if !path.exists() {
+                reason.detail.push_str("; check the path of the configuration");
+            }
+            reason
+        })?;
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
-    toml::from_str(&text).map_err(|error| wrong(error.to_string()))
+    toml::from_str(&text).map_err(|error| wrong(toml_fault(&text, &error)))
+}
+
+/// What is wrong with a TOML text, and where, in one line.
+pub(crate) fn toml_fault(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', " ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return message;
+    };
+    let line = before.split('\n').count();
+    let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count());
+    format!("line {line}, column {}: {message}", column.saturating_add(1))
 }
 
 /// An absolute URI (RFC 3986) as far as it matters here: a scheme, a colon, and something that
@@ -202,10 +220,12 @@ fn check_folder(folder: &Path) -> Result<(), Reason> {
     let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
     match accessat(CWD, folder, access, AtFlags::EACCESS) {
         Ok(()) => Ok(()),
-        Err(error) => {
-            let detail = format!("the station may not write there: {error}");
-            Err(Reason::new(Code::OutboundWrite, detail).about(folder.display().to_string()))
+        // A disk that became read-only is a fault of the disk; anything else was set so.
+        Err(Errno::ROFS) => {
+            let reason = Reason::new(Code::OutboundWrite, "the file system is read-only");
+            Err(reason.about(folder.display().to_string()))
         }
+        Err(error) => wrong(format!("the station may not write there: {error}")),
     }
 }
 
@@ -236,5 +256,46 @@ fn check_one_file_system(spool: &Path, outbound: &Path) -> Result<(), Reason> {
             let detail = "it lies on another file system than outbound";
             Err(Reason::new(Code::ConfigSpool, detail).about(spool.display().to_string()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::tests::as_nobody;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_folder_that_may_not_be_written_is_a_fault_of_the_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+        let path = dir.path().to_owned();
+        let reason = as_nobody(move || check_folder(&path)).unwrap_err();
+        assert_eq!(reason.code, Code::ConfigPath);
+        assert!(reason.detail.starts_with("the station may not write there"), "{reason}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_text_is_told_in_one_line_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("station.toml");
+        let text = "[station]\nid = \"x\"\n\u{e4} = 1\n";
+        std::fs::write(&path, text).unwrap();
+        let reason = parse(&path, &Guard::default()).err().unwrap();
+        assert_eq!(reason.code, Code::ConfigSyntax);
+        assert!(reason.detail.starts_with("line 3, column 1: "), "{}", reason.detail);
+        let text = "[station]\nid = 1\n";
+        std::fs::write(&path, text).unwrap();
+        let reason = parse(&path, &Guard::default()).err().unwrap();
+        assert!(reason.detail.starts_with("line 2, column 6: "), "{}", reason.detail);
+        assert!(!reason.detail.contains('\n'));
+    }
+
+    #[test]
+    fn an_absent_configuration_is_named_as_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let reason = parse(&dir.path().join("nope.toml"), &Guard::default()).err().unwrap();
+        assert_eq!(reason.code, Code::ConfigPath);
+        assert!(reason.detail.ends_with("check the path of the configuration"), "{reason}");
     }
 }

@@ -69,6 +69,8 @@ pub struct IngestDocument {
     /// Decisions that an earlier crash had left and that were published first.
     recovered: Vec<String>,
     models: Vec<IngestedModel>,
+    /// What no bundle names at the top of a carrier.
+    unclaimed: Vec<String>,
     reasons: Vec<ReasonDetail>,
 }
 
@@ -223,12 +225,13 @@ impl IngestDocument {
         result: Outcome,
         recovered: Vec<String>,
         models: Vec<IngestedModel>,
+        unclaimed: Vec<String>,
         reasons: &[Reason],
     ) -> Self {
         let reasons = details(reasons);
         let exit_code = result.exit_code();
         let schema = "urn:oms-appliance:ingest:1";
-        IngestDocument { schema, result, exit_code, recovered, models, reasons }
+        IngestDocument { schema, result, exit_code, recovered, models, unclaimed, reasons }
     }
 }
 

@@ -2,14 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use oms_sys::beneath::{Kind, Root};
 use oms_verify::budget::Budget;
+use oms_verify::bundle::Bundle;
 use oms_verify::hash::HashAlgorithm;
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{DEFAULT_IGNORED, Manifest, ManifestFile, Method, Pieces};
 use rayon::prelude::*;
 
-use crate::intake::{Source, hash_file, is_at_or_below, refusal_or_failure, survey};
+use crate::bounded;
+use crate::intake::{
+    Source, entries_of_a_folder, hash_file, is_at_or_below, refusal_or_failure, survey,
+};
+use crate::media::SUFFIX;
 use crate::progress::Progress;
 
 /// How to make a manifest of a model.
@@ -35,7 +41,9 @@ pub struct Hashed {
     pub unlisted: Vec<String>,
 }
 
-/// Hashes every file of the model at `path` that `plan` does not leave out.
+/// Hashes every file of the model at `path` that `plan` does not leave out. The bundles at the top
+/// of the model's folder are left out too and recorded as ignored: several signers then list the
+/// same files, whoever signs first.
 ///
 /// # Errors
 /// When there is no file, or something that cannot be signed: a link, a special file, a name that
@@ -52,7 +60,13 @@ pub fn hash_model(
     })?;
     let name = root.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
     let ignored = match &source {
-        Source::Folder(_) => relative_paths(&root, &plan.ignore)?,
+        Source::Folder(folder) => {
+            let mut ignored = relative_paths(&root, &plan.ignore)?;
+            ignored.extend(bundles_at_the_top(folder, budget));
+            ignored.sort();
+            ignored.dedup();
+            ignored
+        }
         Source::File { .. } => Vec::new(),
     };
     let is_folder = matches!(source, Source::Folder(_));
@@ -87,6 +101,21 @@ pub fn hash_model(
     let manifest = Manifest::new(plan.hash, plan.method, ignore_paths, files, budget)
         .map_err(|error| one(Reason::new(error.code(), error.to_string()).about(&name)))?;
     Ok(Hashed { name, manifest, unlisted })
+}
+
+/// The names of the bundles that lie in `folder` itself. What cannot be read or parsed is none, and
+/// a file of the model like any other; that the folder cannot be listed is for the survey to say.
+fn bundles_at_the_top(folder: &Root, budget: &Budget) -> Vec<String> {
+    let entries = folder.entries(entries_of_a_folder(budget)).unwrap_or_default();
+    let names = entries.into_iter().filter(|entry| entry.kind == Kind::File);
+    let names = names.filter_map(|entry| String::from_utf8(entry.name).ok());
+    names.filter(|name| name.ends_with(SUFFIX) && is_bundle(folder, name, budget)).collect()
+}
+
+fn is_bundle(folder: &Root, name: &str, budget: &Budget) -> bool {
+    let Ok(file) = folder.file(name) else { return false };
+    bounded::read_open(file.as_file(), budget.bundle_bytes)
+        .is_ok_and(|bytes| Bundle::parse(&bytes, budget).is_ok())
 }
 
 fn one(reason: Reason) -> Vec<Reason> {

@@ -109,6 +109,17 @@ fn exit_codes_and_text_for_people() {
 }
 
 #[test]
+fn people_are_told_where_on_the_carrier_a_model_is_unless_its_name_says_so() {
+    let scene = Scene::signed();
+    let home = run::outcome(&mut for_people(scene.ingest())).expect_status(0);
+    assert!(!home.stdout.contains("  carrier  "), "{}", home.stdout);
+    let moved = files::folder(scene.carrier.join("sub")).join("demo");
+    fs::rename(&scene.model, moved).unwrap();
+    let deeper = run::outcome(&mut for_people(scene.ingest())).expect_status(0);
+    assert!(deeper.stdout.contains("\n  carrier  sub/demo\n"), "{}", deeper.stdout);
+}
+
+#[test]
 fn every_json_is_one_document_and_nothing_else() {
     let scene = Scene::signed();
     let [entry] = scene.ingested().try_into().unwrap();

@@ -224,6 +224,21 @@ fn several_models_of_which_one_is_refused() {
 }
 
 #[test]
+fn what_no_bundle_names_is_told() {
+    let scene = Scene::signed();
+    model::write(scene.carrier.join("mistral"), 20_000);
+    files::public(scene.carrier.join("loose.safetensors"), "x");
+    files::public(scene.carrier.join("MODEL.SIG"), "x");
+    let outcome = run::outcome(&mut scene.ingest()).expect_status(0);
+    let told = "not looked at, no bundle names them: MODEL.SIG, loose.safetensors, mistral\n";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    let document = json::conforming(&json::INGEST, outcome.json());
+    let expected = serde_json::json!(["MODEL.SIG", "loose.safetensors", "mistral"]);
+    assert_eq!(document["unclaimed"], expected);
+    assert_eq!(document["models"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn several_carriers() {
     let scene = Scene::signed();
     let second = scene.path("second");

@@ -16,4 +16,5 @@ mod policies;
 mod properties;
 mod receive;
 mod refusals;
+mod signing;
 mod verify;

@@ -171,7 +171,9 @@ fn another_verifier_than_expected() {
     command.args(["verdict", "verify"]).arg(&entry).args(["--verifier", other, "--json"]);
     command.arg("--roots").arg(&scene.station.roots);
     let received = run::outcome(&mut command).expect_status(1).json();
-    assert_eq!(json::codes(&received["reasons"]), ["verdict.untrusted"]);
+    assert_eq!(json::codes(&received["reasons"]), ["verdict.verifier"]);
+    let detail = received["reasons"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains(other) && detail.contains(STATION), "{detail}");
 
     // A key says nothing about its holder: there the payload decides.
     let key = scene.verdict.key.write_public(scene.path("verdict.pem"));
@@ -213,7 +215,7 @@ fn a_verdict_made_by_another_certificate_of_the_same_pki() {
     let vendor = || Profile::code_signing("Vendor").email("release@vendor.example");
     by_another_certificate(vendor(), &["verdict.untrusted"]);
     let other = "https://corp.example/stations/other";
-    by_another_certificate(vendor().uri(other), &["verdict.untrusted"]);
+    by_another_certificate(vendor().uri(other), &["verdict.verifier"]);
     by_another_certificate(vendor().dns("corp.example"), &["verdict.untrusted"]);
     // The one thing that the issuer vouches for makes the difference.
     by_another_certificate(vendor().uri(STATION), &[]);

@@ -1,7 +1,7 @@
 //! A folder that stands for a mounted carrier.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use oms_testkit::{files, model};
@@ -24,7 +24,7 @@ impl Carrier {
         let target = dir.join(name);
         if model.is_dir() {
             copy_folder(model, &target)?;
-            copy(bundle, &target.join("model.sig"))?;
+            copy(bundle, &target.join(super::BUNDLE))?;
         } else if model.is_file() {
             copy(model, &target)?;
             let name = name.to_str().ok_or_else(|| no_model("has a name that is not UTF-8"))?;
@@ -45,8 +45,9 @@ impl Carrier {
     pub(super) fn flip_one_bit(&self) -> Result<(PathBuf, u64), Failure> {
         let mut largest = (0, self.model.clone());
         walk(&self.model, &mut |path| {
-            let length = path.metadata().map_or(0, |metadata| metadata.len());
-            if length > largest.0 {
+            let length = path.symlink_metadata().map_or(0, |metadata| metadata.len());
+            let is_bundle = path.extension().is_some_and(|extension| extension == "sig");
+            if length > largest.0 && !is_bundle && !path.is_symlink() {
                 largest = (length, path.to_owned());
             }
         })?;
@@ -58,6 +59,15 @@ impl Carrier {
         model::flip_bit(&file, offset);
         Ok((file, offset))
     }
+}
+
+/// Copies a model's folder into `dir`, without the bundle at its top.
+pub(super) fn copy_unsigned(model: &Path, dir: &Path) -> Result<PathBuf, Failure> {
+    let target = files::folder(dir).join(model.file_name().unwrap_or("model".as_ref()));
+    copy_folder(model, &target)?;
+    let bundle = target.join(super::BUNDLE);
+    fs::remove_file(&bundle).map_err(|source| Failure::Write { path: bundle, source })?;
+    Ok(target)
 }
 
 /// The files below a folder with their sizes, in order.
@@ -74,7 +84,7 @@ pub(super) fn contents(dir: &Path) -> Result<Vec<String>, Failure> {
 
 /// Calls `visit` for each file at or below `path`.
 fn walk(path: &Path, visit: &mut impl FnMut(&Path)) -> Result<(), Failure> {
-    if !path.is_dir() {
+    if path.is_symlink() || !path.is_dir() {
         visit(path);
         return Ok(());
     }
@@ -100,10 +110,12 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Copies a file so that its owner may change it.
+/// Copies a file, or a link as the link that it is, so that its owner may change it.
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    let failed = |source| Failure::Write { path: to.to_owned(), source };
+    if from.is_symlink() {
+        return fs::read_link(from).and_then(|target| symlink(target, to)).map_err(failed);
+    }
     let writable = |_| fs::set_permissions(to, fs::Permissions::from_mode(0o644));
-    fs::copy(from, to)
-        .and_then(writable)
-        .map_err(|source| Failure::Write { path: to.to_owned(), source })
+    fs::copy(from, to).and_then(writable).map_err(failed)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use oms_verify::pki::LeafProfile;
-use oms_verify::reason::{Code, Reason};
+use oms_verify::reason::{Code, Printable, Reason};
 
 use super::{Done, print, print_json, warn};
 use crate::config::Config;
@@ -13,6 +13,9 @@ use crate::pipeline::{self, Ingested, Terms, now};
 use crate::present::{IngestDocument, IngestedModel, Outcome, reasons_text, verdict_text};
 use crate::progress::Progress;
 use crate::trust::{Guard, Trust};
+
+/// Most names that are shown to people at once.
+const MAX_SHOWN: usize = 50;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -41,6 +44,8 @@ struct Tally {
     gravest: Outcome,
     /// The reasons that are no model's.
     carriers: Vec<Reason>,
+    /// What no bundle names.
+    unclaimed: Vec<String>,
 }
 
 impl Tally {
@@ -50,6 +55,21 @@ impl Tally {
         self.gravest = self.gravest.max(Outcome::of(&reasons));
         self.carriers.extend(reasons);
     }
+
+    /// Tells and keeps what no bundle names. That decides nothing.
+    fn leave(&mut self, unclaimed: Vec<String>) {
+        if unclaimed.is_empty() {
+            return;
+        }
+        let shown = unclaimed.iter().take(MAX_SHOWN).map(|name| Printable(name).to_string());
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let more = match unclaimed.len().saturating_sub(MAX_SHOWN) {
+            0 => String::new(),
+            more => format!(", and {more} more: see --json"),
+        };
+        warn(&format!("not looked at, no bundle names them: {shown}{more}\n"));
+        self.unclaimed.extend(unclaimed);
+    }
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -58,14 +78,15 @@ pub(super) fn run(args: &Args) -> Done {
         models: Vec::new(),
         gravest: Outcome::Passed,
         carriers: Vec::new(),
+        unclaimed: Vec::new(),
     };
     if let Err(reason) = ingest(args, &mut tally) {
         tally.report("error", vec![reason]);
     }
     let outcome = tally.gravest;
     if args.json {
-        let Tally { recovered, models, carriers, .. } = tally;
-        print_json(&IngestDocument::new(outcome, recovered, models, &carriers));
+        let Tally { recovered, models, carriers, unclaimed, .. } = tally;
+        print_json(&IngestDocument::new(outcome, recovered, models, unclaimed, &carriers));
     }
     Ok(outcome)
 }
@@ -84,19 +105,21 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
     }
     for carrier in &args.carriers {
         // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
-        let Found { root, candidates, mut reasons } = match find(carrier, &trust.policy.budget) {
+        let found = match find(carrier, &trust.policy.budget) {
             Ok(found) => found,
             Err(reason) => {
                 tally.report("carrier", vec![reason]);
                 continue;
             }
         };
+        let Found { root, candidates, mut reasons, unclaimed } = found;
         if candidates.is_empty() && reasons.is_empty() {
             let detail = "there is no OMS bundle (*.sig) on the carrier";
             let reason = Reason::new(Code::BundleMissing, detail);
             reasons.push(reason.about(carrier.display().to_string()));
         }
         tally.report("carrier", reasons);
+        tally.leave(unclaimed);
         for candidate in candidates {
             let progress = Progress::visible(candidate.name());
             let terms =
@@ -105,11 +128,14 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
             drop(progress);
             match done {
                 Ok(Ingested { path, verdict, published }) => {
+                    let path = shown(path);
                     if !args.json {
                         print(&verdict_text(&verdict));
+                        if path != verdict.subject_name() {
+                            print(&format!("  carrier  {}\n", Printable(path)));
+                        }
                         print(&format!("  entry    {}\n", published.entry.display()));
                     }
-                    let path = shown(path);
                     tally.models.push(IngestedModel::published(path, &verdict, &published));
                     tally.gravest = tally.gravest.max(Outcome::of(verdict.reasons()));
                 }

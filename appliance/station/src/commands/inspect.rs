@@ -66,6 +66,11 @@ pub(super) fn run(args: &Args) -> Done {
         vec![reason.about(args.file.display().to_string())]
     };
     let metadata = std::fs::metadata(&args.file).map_err(unreadable)?;
+    if metadata.is_dir() {
+        let detail = "inspect takes one file: a bundle or a model file";
+        let reason = Reason::new(Code::ConfigUsage, detail);
+        return Err(vec![reason.about(args.file.display().to_string())]);
+    }
     if !metadata.is_file() {
         let reason = Reason::new(Code::MediaNotRegular, "it is not a regular file");
         return Err(vec![reason.about(args.file.display().to_string())]);

@@ -4,6 +4,7 @@ mod digest;
 mod hsm;
 mod ingest;
 mod inspect;
+mod output;
 mod policy;
 mod sign;
 mod verdict;

@@ -10,8 +10,9 @@ use oms_verify::reason::{Code, Printable, Reason};
 use oms_verify::statement::{DEFAULT_SHARD_SIZE, Method};
 use serde::Serialize;
 
-use super::{Done, print, print_json, warn};
+use super::{Done, output, print, print_json, warn};
 use crate::keys::KeyRef;
+use crate::pipeline::now;
 use crate::present::Outcome;
 use crate::progress::Progress;
 use crate::sign::{Hashed, Plan, hash_model};
@@ -55,7 +56,7 @@ pub(super) struct ManifestArgs {
         default_missing_value = "1000000000", value_parser = clap::value_parser!(u64).range(1..)
     )]
     shard_size: Option<u64>,
-    /// A path to leave out, repeatable
+    /// A path to leave out, repeatable; bundles (*.sig) at the top of the model are left out anyway
     #[arg(long, value_name = "PATH")]
     ignore: Vec<PathBuf>,
 }
@@ -101,11 +102,17 @@ struct Document {
 
 pub(super) fn run(args: &Args) -> Done {
     let one = |reason| vec![reason];
+    output::check("--bundle", &args.bundle).map_err(one)?;
     let reference =
         KeyRef::parse(&args.key, Path::new("")).map_err(|error| one(Reason::from(&error)))?;
     let chain: Vec<&Path> =
         args.certificate.iter().chain(&args.chain).map(PathBuf::as_path).collect();
     let signer = Signer::open(&reference, &chain).map_err(one)?;
+    if let Some(leaf) = signer.leaf().filter(|leaf| leaf.not_after() < now()) {
+        let (subject, end) = (leaf.subject(), leaf.not_after());
+        let subject = Printable(&subject);
+        warn(&format!("warning: the certificate of {subject} expired at {end}\n"));
+    }
     let progress = Progress::visible("signing");
     let plan = args.manifest.plan(Some(&args.bundle));
     let hashed = hash_model(&args.model, &plan, &Budget::default(), &progress)?;

@@ -9,7 +9,7 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{self, StationFacts, Verdict};
 
-use super::{Done, print, print_json};
+use super::{Done, output, print, print_json, warn};
 use crate::intake::Source;
 use crate::keys::{KeyRef, SigningKey};
 use crate::media::{Location, bundle_of};
@@ -83,6 +83,10 @@ pub(super) fn run(args: &Args) -> Done {
 
 fn decide(args: &Args) -> Result<Verdict, Reason> {
     let location = Location::from(Source::at(&args.model)?);
+    if let Some(out) = &args.verdict {
+        output::check("--verdict", out)?;
+        output::check_is_beside("--verdict", out, &args.model, &args.bundles)?;
+    }
     let guard = Guard::default().against(&args.model);
     let paths = TrustPaths {
         policy: args.policy.clone(),
@@ -161,5 +165,7 @@ fn write_verdict(
     let bundle = signer.sign(&payload, Shape::Leaf)?;
     oms_sys::durable::replace(out, &bundle, 0o644).map_err(|error| {
         Reason::new(Code::OutboundWrite, error.to_string()).about(out.display().to_string())
-    })
+    })?;
+    warn(&format!("verdict written to {}\n", out.display()));
+    Ok(())
 }

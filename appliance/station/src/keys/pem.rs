@@ -14,7 +14,8 @@ use oms_verify::key::PublicKey;
 use zeroize::Zeroizing;
 
 use super::error::KeyError;
-use super::private_file::{self, Sharing};
+use super::private_file::{self, FileFault, Sharing};
+use crate::bounded;
 
 /// The longest key file that is read, in bytes.
 const MAX_FILE: usize = 16 * 1024;
@@ -28,6 +29,9 @@ pub enum PemFault {
     /// There is no private key in it.
     #[error("it holds no private key")]
     NoKey,
+    /// It is the public half.
+    #[error("this is a public key: give the private key")]
+    PublicKey,
     /// There is more than one private key in it.
     #[error("it holds more than one private key")]
     SeveralKeys,
@@ -48,8 +52,16 @@ pub(super) struct PemKey {
 impl PemKey {
     /// Reads the file, which nobody but its owner may be able to use.
     pub(super) fn open(path: &Path) -> Result<Self, KeyError> {
-        let text = private_file::read(path, MAX_FILE, Sharing::Nobody)
-            .map_err(|fault| KeyError::File { path: path.to_owned(), fault })?;
+        let text = private_file::read(path, MAX_FILE, Sharing::Nobody).map_err(|fault| {
+            let path = path.to_owned();
+            match fault {
+                // A public key is everybody's to read, and its mode is not what is wrong.
+                FileFault::Mode(_) | FileFault::Owner(_) if is_public_key(&path) => {
+                    KeyError::Pem { path, fault: PemFault::PublicKey }
+                }
+                fault => KeyError::File { path, fault },
+            }
+        })?;
         Self::from_pem(&text, path)
     }
 
@@ -78,6 +90,12 @@ impl fmt::Debug for PemKey {
     }
 }
 
+fn is_public_key(path: &Path) -> bool {
+    let Ok(file) = bounded::open(path) else { return false };
+    private_file::read_bounded(file, MAX_FILE)
+        .is_ok_and(|text| private_key_der(&text).err() == Some(PemFault::PublicKey))
+}
+
 fn key_pair(text: &[u8]) -> Result<(EcdsaKeyPair, PublicKey), PemFault> {
     let der = private_key_der(text)?;
     // The library accepts a key for its own curve only, so one of the three fits at most. A SEC 1
@@ -100,6 +118,7 @@ fn key_pair(text: &[u8]) -> Result<(EcdsaKeyPair, PublicKey), PemFault> {
 fn private_key_der(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, PemFault> {
     let mut rest = str::from_utf8(text).map_err(|_| PemFault::NotPem)?;
     let mut found = None;
+    let mut without = PemFault::NoKey;
     while let Some(start) = rest.find("-----BEGIN ") {
         let block = rest.get(start..).ok_or(PemFault::NotPem)?;
         let label = block
@@ -126,10 +145,11 @@ fn private_key_der(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, PemFault> {
             }
             "ENCRYPTED PRIVATE KEY" => return Err(PemFault::Encrypted),
             other if other.ends_with("PRIVATE KEY") => return Err(PemFault::Unsupported),
+            "PUBLIC KEY" => without = PemFault::PublicKey,
             _ => {}
         }
     }
-    found.ok_or(PemFault::NoKey)
+    found.ok_or(without)
 }
 
 #[cfg(test)]
@@ -241,7 +261,7 @@ mod tests {
         assert_eq!(parse(b"").unwrap_err(), PemFault::NoKey);
         assert_eq!(parse(b"a letter").unwrap_err(), PemFault::NoKey);
         let public = parse(&key).unwrap().public_key().to_pem();
-        assert_eq!(parse(public.as_bytes()).unwrap_err(), PemFault::NoKey);
+        assert_eq!(parse(public.as_bytes()).unwrap_err(), PemFault::PublicKey);
         assert!(parse(&[public.as_bytes(), &key].concat()).is_ok());
     }
 
@@ -284,7 +304,13 @@ mod tests {
         assert_eq!(error.code().id(), "key.file");
         assert!(error.to_string().contains("chmod 600"), "{error}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        PemKey::open(&path).unwrap();
+        let key = PemKey::open(&path).unwrap();
+        let public = folder.path().join("public.pem");
+        fs::write(&public, key.public_key().to_pem()).unwrap();
+        fs::set_permissions(&public, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = PemKey::open(&public).unwrap_err();
+        assert_eq!(error.code().id(), "key.file");
+        assert!(error.to_string().contains("this is a public key"), "{error}");
         assert_eq!(PemKey::open(&folder.path().join("no")).unwrap_err().code().id(), "key.file");
     }
 

@@ -7,7 +7,7 @@
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use oms_sys::beneath::{BeneathError, Entry, Kind, Root};
@@ -30,6 +30,9 @@ pub struct Found {
     pub candidates: Vec<Candidate>,
     /// Why some of the carrier was not looked at.
     pub reasons: Vec<Reason>,
+    /// What lies at the top of the carrier with no bundle for it or in it, and what would be a
+    /// bundle if its suffix were in small letters: in order, at most [`limits::UNCLAIMED`].
+    pub unclaimed: Vec<String>,
 }
 
 /// Finds every candidate on the carrier.
@@ -45,7 +48,8 @@ pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
         Reason::new(code, error.to_string()).about(carrier.display().to_string())
     })?;
     let mut spots = Spots { carrier, reasons: Reasons::default() };
-    let bundles = Walk::through(&root, budget, &mut spots);
+    let (bundles, nearly) = Walk::through(&root, budget, &mut spots);
+    let mut claimed: BTreeSet<String> = bundles.iter().map(|path| top(path).to_owned()).collect();
     let mut models: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
     for bundle in bundles {
         match model_of(&root, &bundle) {
@@ -53,6 +57,13 @@ pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
             Err(reason) => spots.report(reason),
         }
     }
+    claimed.extend(models.keys().map(|(model, _)| top(model).to_owned()));
+    let is_covered = |path: &str| {
+        let is_model = |folder: &str| models.contains_key(&(folder.to_owned(), true));
+        is_model("")
+            || path.match_indices('/').any(|(end, _)| path.get(..end).is_some_and(is_model))
+    };
+    let unclaimed = unclaimed(&root, budget, &claimed, nearly, is_covered);
     let mut candidates = Vec::new();
     for ((model, is_folder), mut bundles) in models {
         bundles.sort();
@@ -71,7 +82,28 @@ pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
             Err(reason) => spots.report(reason),
         }
     }
-    Ok(Found { root, candidates, reasons: spots.reasons.into_vec() })
+    Ok(Found { root, candidates, reasons: spots.reasons.into_vec(), unclaimed })
+}
+
+/// What no model covers of the entries at the top that are not `claimed`, and of the paths that
+/// are `nearly` bundles. That the top cannot be listed was reported by the walk.
+fn unclaimed(
+    root: &Root,
+    budget: &Budget,
+    claimed: &BTreeSet<String>,
+    nearly: Vec<String>,
+    is_covered: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let entries = root.entries(entries_of_a_folder(budget)).unwrap_or_default();
+    let names = entries.iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned());
+    let tops = names.filter(|name| !claimed.contains(name) && !FURNITURE.contains(&name.as_str()));
+    let all: BTreeSet<String> = tops.chain(nearly).filter(|path| !is_covered(path)).collect();
+    all.into_iter().take(limits::UNCLAIMED).collect()
+}
+
+/// The first name of a path.
+fn top(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
 }
 
 /// The spots of a carrier that could not be looked at.
@@ -95,13 +127,20 @@ struct Walk<'a, 'b> {
     left: usize,
     waiting: Vec<String>,
     bundles: Vec<String>,
+    nearly: Vec<String>,
 }
 
 impl<'a, 'b> Walk<'a, 'b> {
-    /// Every bundle below `root`, within the limits.
-    fn through(root: &Root, budget: &'a Budget, spots: &'a mut Spots<'b>) -> Vec<String> {
-        let waiting = vec![String::new()];
-        let mut walk = Walk { budget, spots, left: limits::ENTRIES, waiting, bundles: Vec::new() };
+    /// Every bundle below `root`, within the limits; and what only its suffix in large letters
+    /// keeps from being one.
+    fn through(
+        root: &Root,
+        budget: &'a Budget,
+        spots: &'a mut Spots<'b>,
+    ) -> (Vec<String>, Vec<String>) {
+        let (left, waiting) = (limits::ENTRIES, vec![String::new()]);
+        let (bundles, nearly) = (Vec::new(), Vec::new());
+        let mut walk = Walk { budget, spots, left, waiting, bundles, nearly };
         while let Some(folder) = walk.waiting.pop() {
             walk.look_into(root, &folder);
             let exhausted = match (walk.left, walk.bundles.len()) {
@@ -115,7 +154,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             walk.spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(folder));
             break;
         }
-        walk.bundles
+        (walk.bundles, walk.nearly)
     }
 
     fn look_into(&mut self, root: &Root, folder: &str) {
@@ -137,6 +176,11 @@ impl<'a, 'b> Walk<'a, 'b> {
     fn look_at(&mut self, folder: &str, entry: &Entry) {
         let is_bundle = entry.name.ends_with(SUFFIX.as_bytes());
         if entry.kind != Kind::Directory && !is_bundle {
+            let name = String::from_utf8_lossy(&entry.name);
+            if name.to_ascii_lowercase().ends_with(SUFFIX) && self.nearly.len() < limits::UNCLAIMED
+            {
+                self.nearly.push(join(folder, &name));
+            }
             return;
         }
         let path = join(folder, &String::from_utf8_lossy(&entry.name));

@@ -44,6 +44,8 @@ pub mod limits {
     pub const WAITING: usize = 100_000;
     /// Bundles of a carrier.
     pub const FOUND: usize = 100_000;
+    /// Names of a carrier that are told because no bundle is theirs.
+    pub const UNCLAIMED: usize = 1_000;
 }
 
 /// A model that somebody says is signed.

@@ -67,7 +67,14 @@ impl Guard {
     /// As [`Guard::check`], for a folder whose files are trusted. `code` names what the folder
     /// holds when it cannot be looked at.
     pub(super) fn check_folder(&self, folder: &Path, code: Code) -> Result<(), Reason> {
-        self.find(folder).map(|_| ()).map_err(|fault| fault.into_reason(folder, code))
+        match self.find(folder) {
+            Ok(_) => Ok(()),
+            Err(Fault::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                let reason = Reason::new(code, "the folder does not exist");
+                Err(reason.about(folder.display().to_string()))
+            }
+            Err(fault) => Err(fault.into_reason(folder, code)),
+        }
     }
 
     /// Where `path` leads, if everything on the way there is allowed. Then nobody else can change

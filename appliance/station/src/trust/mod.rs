@@ -63,7 +63,17 @@ impl Trust {
     /// A reason of class configuration: nothing can be decided without trust.
     pub fn load(paths: &TrustPaths, guard: &Guard) -> Result<Trust, Reason> {
         let anchors = load_site_anchors(paths.roots.as_deref(), guard)?;
-        let policy = load_policy(&paths.policy, &anchors, guard)?;
+        let policy = load_policy(&paths.policy, &anchors, guard).map_err(|mut reason| {
+            if reason.code == Code::PolicyUnknownAnchor
+                && paths.roots.is_none()
+                && anchors.is_empty()
+            {
+                reason.detail.push_str("; no roots folder was given, and ");
+                reason.detail.push_str(ROOTS);
+                reason.detail.push_str(" holds no anchor: name the folder of the roots");
+            }
+            reason
+        })?;
         let (crls, crl_digests) = load_crls(paths.crls.as_deref(), &policy.budget, guard)?;
         Ok(Trust { policy, crls, crl_digests })
     }

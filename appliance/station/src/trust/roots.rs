@@ -8,6 +8,8 @@ use oms_verify::pki::{Anchor, Certificate, Purpose};
 use oms_verify::reason::{Code, Reason};
 use serde::Deserialize;
 
+use crate::config::toml_fault;
+
 use super::location::{Guard, guarded_read};
 
 /// The name of the manifest in a folder of anchors.
@@ -46,7 +48,8 @@ pub fn load_anchors(folder: &Path, guard: &Guard) -> Result<Vec<Anchor>, Reason>
     guard.check_folder(folder, Code::TrustAnchor)?;
     let bytes = guarded_read(&manifest, MANIFEST_LIMIT, guard, Code::TrustAnchor)?;
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
-    let raw: RawManifest = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let raw: RawManifest =
+        toml::from_str(&text).map_err(|error| wrong(toml_fault(&text, &error)))?;
     if raw.anchor.len() > MAX_ANCHORS {
         return Err(wrong(format!("it names more than {MAX_ANCHORS} anchors")));
     }

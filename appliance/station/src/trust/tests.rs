@@ -130,3 +130,40 @@ fn anchors_name_their_file_in_errors() {
         assert_eq!(reason.file, Some(folder.join(file).display().to_string()), "{reason}");
     }
 }
+
+#[test]
+fn an_absent_folder_of_roots_or_crls_is_named_as_that() {
+    let site = Site::new();
+    let absent = site.0.path().join("absent");
+    let guard = Guard::default();
+    let roots = load_anchors(&absent, &guard).unwrap_err();
+    assert_eq!(
+        (roots.code, roots.detail.as_str()),
+        (Code::TrustAnchor, "the folder does not exist")
+    );
+    let crls = load_crls(Some(&absent), &Budget::default(), &guard).unwrap_err();
+    assert_eq!((crls.code, crls.detail.as_str()), (Code::TrustCrl, "the folder does not exist"));
+}
+
+#[test]
+fn a_fault_in_roots_toml_is_told_in_one_line_with_its_place() {
+    let site = Site::new();
+    let roots = site.folder("roots", 0o755);
+    site.file("roots/roots.toml", "[[anchor]]\nname = 1\n");
+    let reason = load_anchors(&roots, &Guard::default()).unwrap_err();
+    assert!(reason.detail.starts_with("line 2, column 8: "), "{}", reason.detail);
+}
+
+#[test]
+fn an_unknown_anchor_without_any_roots_says_that_there_are_none() {
+    if Path::new(ROOTS).exists() {
+        eprintln!("skipped: this machine has anchors in {ROOTS}");
+        return;
+    }
+    let site = Site::new();
+    let policy = site.file("prod.toml", PROD);
+    let paths = TrustPaths { policy, roots: None, crls: None };
+    let reason = Trust::load(&paths, &Guard::default()).unwrap_err();
+    assert_eq!(reason.code, Code::PolicyUnknownAnchor);
+    assert!(reason.detail.contains("no roots folder was given"), "{}", reason.detail);
+}

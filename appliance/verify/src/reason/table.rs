@@ -96,8 +96,8 @@ codes! {
     TrustCrl = "trust.crl", Configuration, "A CRL cannot be used.", "Import the CRL again in PEM or DER.";
     ConfigSyntax = "config.syntax", Configuration, "The configuration is not well-formed.", "Correct the file at the line and column that are named.";
     ConfigSpool = "config.spool", Configuration, "Spool, outbound and state must lie apart, and the spool on outbound's file system.", "Move the spool to a folder beside outbound, and state elsewhere.";
-    ConfigPath = "config.path", Configuration, "A path of the configuration cannot be used.", "Create the folder and give the station access to it.";
-    ConfigCertificate = "config.certificate", Configuration, "A certificate of the configuration does not fit its key or its purpose.", "Give the chain of the key that is named, leaf first, with the station's id as SAN URI.";
+    ConfigPath = "config.path", Configuration, "A path of the configuration cannot be used.", "Correct the path, or create what it names and give the station access to it.";
+    ConfigCertificate = "config.certificate", Configuration, "A certificate of the configuration does not fit its key or its purpose.", "Give the chain of the key that is named, leaf first; --help and the README say what it must carry.";
     ConfigUsage = "config.usage", Configuration, "The command line is not valid.", "See --help.";
     ConfigStationKey = "config.station-key", Configuration, "A verdict in place must not be signed with the station's keys.", "Use another key.";
 

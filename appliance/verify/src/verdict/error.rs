@@ -1,5 +1,7 @@
 //! Why a verdict is not one to rely on.
 
+use std::fmt;
+
 use crate::bundle::BundleError;
 use crate::json::JsonError;
 use crate::pki::PathError;
@@ -22,12 +24,18 @@ pub enum VerdictError {
     #[error("the verdict's certificate: {0}")]
     Path(#[from] PathError),
     /// the certificate does not carry the verifier's URI
-    #[error("the certificate of {subject} does not carry the URI {verifier} in its subjectAltName")]
+    #[error(
+        "the certificate of {subject} does not carry the URI {verifier} in its subjectAltName, \
+         which holds {}",
+        Uris(uris)
+    )]
     NotAVerifier {
         /// The certificate's subject.
         subject: String,
         /// The URI that was expected.
         verifier: String,
+        /// The URIs that it carries. With one, it may be the certificate of another verifier.
+        uris: Vec<String>,
     },
     /// the signature does not verify
     #[error("the signature does not verify")]
@@ -63,10 +71,25 @@ impl VerdictError {
             VerdictError::Key
             | VerdictError::NoCertificate
             | VerdictError::Path(_)
-            | VerdictError::NotAVerifier { .. }
             | VerdictError::Signature => Code::VerdictUntrusted,
-            VerdictError::Verifier { .. } => Code::VerdictVerifier,
+            // Without any URI it is a certificate for something else.
+            VerdictError::NotAVerifier { uris, .. } if uris.is_empty() => Code::VerdictUntrusted,
+            VerdictError::NotAVerifier { .. } | VerdictError::Verifier { .. } => {
+                Code::VerdictVerifier
+            }
             VerdictError::InPlace => Code::VerdictMode,
+        }
+    }
+}
+
+/// The URIs of a certificate.
+struct Uris<'a>(&'a [String]);
+
+impl fmt::Display for Uris<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("no URI"),
+            uris => f.write_str(&uris.join(", ")),
         }
     }
 }

@@ -122,10 +122,12 @@ fn establish(
             })?;
             // Another code-signing certificate of the same PKI must not be able to make a
             // verdict: the issuer vouches for the verifier's URI.
-            if !path.leaf().san_uris().iter().any(|uri| uri == verifier) {
+            let uris = path.leaf().san_uris();
+            if !uris.iter().any(|uri| uri == verifier) {
                 return Err(VerdictError::NotAVerifier {
                     subject: path.leaf().subject(),
                     verifier: verifier.to_owned(),
+                    uris: uris.to_vec(),
                 });
             }
             Ok(TrustedSigner::Certificate(Box::new(path)))

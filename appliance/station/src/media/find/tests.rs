@@ -93,6 +93,44 @@ fn a_file_whose_name_is_only_the_suffix_belongs_to_its_folder() {
 }
 
 #[test]
+fn what_no_bundle_names_at_the_top_is_told() {
+    let unclaimed =
+        |dir: &tempfile::TempDir| find(dir.path(), &Budget::default()).unwrap().unclaimed;
+    let dir = tree(&[
+        "llama/weights",
+        "llama/model.sig",
+        "deep/er/weights.sig",
+        "one.gguf",
+        "one.gguf.sig",
+        "mistral/weights",
+        "loose.safetensors",
+        "lost+found/x",
+    ]);
+    symlink("llama", dir.path().join("linked")).unwrap();
+    assert_eq!(unclaimed(&dir), ["linked", "loose.safetensors", "mistral"]);
+    let dir = tree(&["model.sig", "model/weights", "mistral/weights", "MODEL.SIG"]);
+    assert!(unclaimed(&dir).is_empty(), "all of it is the carrier's own model");
+}
+
+#[test]
+fn a_bundle_with_a_suffix_in_large_letters_is_told_and_not_used() {
+    let dir = tree(&["MODEL.SIG", "a/Model.Sig", "b/MODEL.SIG", "b/model.sig", "c/b/x.SIG"]);
+    let found = find(dir.path(), &Budget::default()).unwrap();
+    assert_eq!(pairs(&found.candidates), [("b", vec!["b/model.sig"])]);
+    assert_eq!(found.unclaimed, ["MODEL.SIG", "a", "a/Model.Sig", "c", "c/b/x.SIG"]);
+}
+
+#[test]
+fn the_names_without_a_bundle_are_bounded() {
+    let dir = tree(&["good/model.sig"]);
+    for number in 0..=limits::UNCLAIMED {
+        fs::write(dir.path().join(format!("{number}")), "").unwrap();
+    }
+    let found = find(dir.path(), &Budget::default()).unwrap();
+    assert_eq!(found.unclaimed.len(), limits::UNCLAIMED);
+}
+
+#[test]
 fn a_link_or_a_special_file_in_the_place_of_a_bundle_is_reported() {
     let dir = tree(&["a/weights", "b/model.sig"]);
     symlink("weights", dir.path().join("a/model.sig")).unwrap();

@@ -198,6 +198,8 @@ fn another_verifier_or_mode_is_refused() {
     let anchors = [station.root.anchor("verdict")];
     let error = receive_from(&bytes, "https://corp.example/stations/other", &anchors).unwrap_err();
     assert!(matches!(error, VerdictError::NotAVerifier { .. }));
+    assert_eq!(error.code(), Code::VerdictVerifier);
+    assert!(error.to_string().ends_with(&format!("which holds {STATION}")), "{error}");
 
     let id = |value: &mut Value| value["predicate"]["verifier"]["id"] = json!("urn:other");
     assert_eq!(station.changed(id), Code::VerdictVerifier);
@@ -214,16 +216,19 @@ fn another_certificate_of_the_same_pki_cannot_make_a_verdict() {
     let station = Station::new();
     let payload = station.payload(&refused());
     let key = Key::p256();
-    for names in [
-        vec![],
-        vec![uri("https://corp.example/stations/diode-30")],
-        vec![uri("https://corp.example/stations/DIODE-3")],
-        vec![rcgen::SanType::DnsName("corp.example".to_owned().try_into().unwrap())],
+    for (names, code) in [
+        (vec![], Code::VerdictUntrusted),
+        (vec![uri("https://corp.example/stations/diode-30")], Code::VerdictVerifier),
+        (vec![uri("https://corp.example/stations/DIODE-3")], Code::VerdictVerifier),
+        (
+            vec![rcgen::SanType::DnsName("corp.example".to_owned().try_into().unwrap())],
+            Code::VerdictUntrusted,
+        ),
     ] {
         let leaf = station.middle.issue("Developer", names, &key);
         let error = station.receive(&signed(&payload, &key, &leaf)).unwrap_err();
         assert!(matches!(error, VerdictError::NotAVerifier { .. }), "{error}");
-        assert_eq!(error.code(), Code::VerdictUntrusted);
+        assert_eq!(error.code(), code);
     }
     // The URI under another root, and the station's own certificate with another key.
     let stranger = Authority::new("Verdict root").issue("Station", vec![uri(STATION)], &key);
