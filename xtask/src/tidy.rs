@@ -35,18 +35,17 @@ const LONGEST: usize = 600;
 /// Notes to oneself. Written in two halves, as all needles here, so that this file has none.
 const NOTES: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
-/// Hosts of package registries: a build takes its packages by the clients' own settings.
-const REGISTRIES: [&str; 6] = [
-    concat!("crates", ".io/"),
-    concat!("pypi", ".org"),
-    concat!("python", "hosted.org"),
-    concat!("deb.", "debian.org"),
-    concat!("registry.", "npmjs.org"),
-    concat!("proxy.", "golang.org"),
+/// How a file would name a package registry: a build takes its packages by the clients' own settings.
+const REGISTRIES: [&str; 4] = [
+    concat!("index", "-url"),
+    concat!("replace", "-with"),
+    concat!("[regis", "tries"),
+    concat!("--regis", "try"),
 ];
 
-/// A folder of the machine that the project happened to be written on.
-const FOREIGN_FOLDER: &str = concat!("/wo", "rk/");
+/// Folders of the machine that the project happened to be written on.
+const FOREIGN_FOLDERS: [&str; 3] =
+    [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/Us", "ers/")];
 
 /// Checks every file that is in the repository or would be added to it.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -85,22 +84,19 @@ fn any_text(name: &str, text: &str) -> Vec<Finding> {
         for note in NOTES.iter().filter(|note| has_word(line, note)) {
             findings.push(Finding::new(&place, format!("holds a {note}: do it, or file an issue")));
         }
-        for host in REGISTRIES.iter().filter(|host| line.contains(**host)) {
-            findings.push(Finding::new(&place, format!("names the host of a registry: {host}")));
+        for setting in REGISTRIES.iter().filter(|setting| line.contains(**setting)) {
+            findings.push(Finding::new(&place, format!("names a package registry: {setting}")));
         }
-        if is_absolute(line) {
-            findings.push(Finding::new(
-                &place,
-                format!("names a folder of one machine: {FOREIGN_FOLDER}"),
-            ));
+        for folder in FOREIGN_FOLDERS.iter().filter(|folder| is_absolute(line, folder)) {
+            findings.push(Finding::new(&place, format!("names a folder of one machine: {folder}")));
         }
     }
     findings
 }
 
-/// Whether the foreign folder stands in the line as an absolute path, not as the end of another.
-fn is_absolute(line: &str) -> bool {
-    line.match_indices(FOREIGN_FOLDER).any(|(at, _)| {
+/// Whether `folder` stands in the line as an absolute path, not as the end of another.
+fn is_absolute(line: &str, folder: &str) -> bool {
+    line.match_indices(folder).any(|(at, _)| {
         let before = line.get(..at).and_then(|text| text.chars().next_back());
         !before.is_some_and(|c| c.is_alphanumeric() || "._-}".contains(c))
     })
@@ -162,17 +158,15 @@ mod tests {
     fn each_rule_for_text_finds_its_breach() {
         let breaches = [
             format!("// {} later", NOTES[0]),
-            format!("see https://{}", REGISTRIES[1]),
-            format!("cd {FOREIGN_FOLDER}main"),
+            format!("pip install -{}=https://registry.example", REGISTRIES[0]),
+            format!("cd {}me", FOREIGN_FOLDERS[0]),
         ];
         for line in &breaches {
             assert_eq!(any_text("a.md", line).len(), 1, "{line}");
         }
         assert_eq!(any_text("Cargo.lock", &breaches[1]), []);
-        assert_eq!(
-            any_text("a.md", &format!("a/home{FOREIGN_FOLDER}x and ${{HOME}}{FOREIGN_FOLDER}")),
-            []
-        );
+        let [folder, ..] = FOREIGN_FOLDERS;
+        assert_eq!(any_text("a.md", &format!("a/b{folder}x and ${{HOME}}{folder}")), []);
     }
 
     #[test]
