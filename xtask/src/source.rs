@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn words_are_whole() {
-        assert!(has_word("{ unsafe {", "unsafe"));
-        assert!(!has_word("unsafe_code", "unsafe"));
+        assert!(has_word("{ word {", "word"));
+        assert!(!has_word("word_code", "word"));
     }
 }

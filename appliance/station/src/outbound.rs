@@ -80,13 +80,6 @@ pub struct Published {
     pub payload: String,
 }
 
-/// What the station states about itself besides its keys.
-#[derive(Clone, Copy, Debug)]
-pub struct Circumstances<'a> {
-    /// SHA-256 of every CRL that was at hand.
-    pub crls: &'a [Sha256Digest],
-}
-
 impl Outbound {
     /// Puts a station together and takes its spool for this process.
     ///
@@ -218,7 +211,8 @@ impl Outbound {
     }
 
     /// Signs a verdict and publishes it; with it, when it passed, the copies and the re-signed
-    /// bundle. `source` is the bundle of the admitted signer as it was found.
+    /// bundle. `source` is the bundle of the admitted signer as it was found, `crls` the SHA-256 of
+    /// every CRL that was at hand.
     ///
     /// # Errors
     /// When anything fails. Then nothing is in outbound, or the entry is complete.
@@ -227,7 +221,7 @@ impl Outbound {
         verdict: &Verdict,
         mut quarantine: Quarantine,
         source: &[u8],
-        circumstances: Circumstances<'_>,
+        crls: &[Sha256Digest],
     ) -> Result<Published, Reason> {
         let manifest = match released_manifest(verdict)? {
             Some(manifest) => Some(manifest),
@@ -266,7 +260,7 @@ impl Outbound {
                 }),
                 protection: self.verdict.protection(),
                 intermediates: self.verdict.intermediates(),
-                crls: circumstances.crls,
+                crls,
                 sandbox: "none",
                 clock: "system",
             },

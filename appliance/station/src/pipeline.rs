@@ -21,7 +21,7 @@ use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 use crate::inspection::{Findings, Place, look_inside};
 use crate::intake::{self, Quarantine, refusal_or_failure};
 use crate::media::{Candidate, Location, limits};
-use crate::outbound::{Circumstances, Outbound, Published};
+use crate::outbound::{Outbound, Published};
 use crate::progress::Progress;
 use crate::trust::Trust;
 
@@ -127,8 +127,8 @@ pub fn ingest<'a>(
     let quarantine = outbound.quarantine()?;
     let name = candidate.name();
     let (verdict, other) = conclude(name, &location, outcomes, terms, Some(&quarantine), progress)?;
-    let circumstances = Circumstances { crls: &terms.trust.crl_digests };
-    let published = outbound.publish(&verdict, quarantine, &source, circumstances)?;
+    let crls = &terms.trust.crl_digests;
+    let published = outbound.publish(&verdict, quarantine, &source, crls)?;
     Ok(Ingested { path: candidate.path(other), verdict, published })
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use oms_verify::reason::{Code, Reason};
 use serde::Deserialize;
 
+use crate::config::toml_fault;
 use crate::keys::{KeyRef, SigningKey};
 use crate::signer::read_chain;
 use crate::trust::{Guard, guarded_read};
@@ -45,7 +46,8 @@ pub(super) fn check_differs(key: &SigningKey, path: &Path) -> Result<(), Reason>
     let bytes = guarded_read(path, CONFIG_LIMIT, &Guard::default(), Code::ConfigPath)?;
     let wrong = |detail: String| Reason::new(Code::ConfigSyntax, detail).about(&shown);
     let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
-    let station: Station = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let station: Station =
+        toml::from_str(&text).map_err(|error| wrong(toml_fault(&text, &error)))?;
     let base = path.parent().unwrap_or(Path::new("/"));
     for (name, configured) in &station.keys {
         if configured.is(key, base)? {
