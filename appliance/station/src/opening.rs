@@ -7,7 +7,7 @@ use std::path::Path;
 use oms_verify::budget::Budget;
 use oms_verify::hash::Sha256Digest;
 use oms_verify::pki::{
-    self, Anchor, Certificate, LeafProfile, PathInput, Revocation, RevocationMode,
+    self, Anchor, Certificate, CrlSet, PathInput, Profile, Revocation, RevocationMode,
 };
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
@@ -88,11 +88,13 @@ fn check_chain(chain: &[Certificate], time: UnixTime) -> Result<(), String> {
     let input = PathInput {
         chain,
         anchors: &[anchor],
-        crls: &[],
+        crls: &CrlSet::default(),
         revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },
         time,
         budget: &Budget::default(),
-        leaf: LeafProfile::Strict,
+        proof: None,
+        policies: None,
+        profile: Profile::CODE_SIGNING,
     };
     pki::validate(&input).map(|_| ()).map_err(|error| error.to_string())
 }

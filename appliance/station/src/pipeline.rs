@@ -12,7 +12,7 @@ use oms_verify::appraise::{TrustContext, appraise};
 use oms_verify::budget::Budget;
 use oms_verify::bundle::{Bundle, BundleError};
 use oms_verify::hash::{HashAlgorithm, Sha256Digest};
-use oms_verify::pki::LeafProfile;
+use oms_verify::pki::Profile;
 use oms_verify::reason::{Class, Code, Reason};
 use oms_verify::statement::{Method, Pieces};
 use oms_verify::time::UnixTime;
@@ -87,7 +87,7 @@ pub struct Terms<'a> {
     /// The time of the decision.
     pub time: UnixTime,
     /// The profile of signing certificates: strict everywhere but in the conformance adapter.
-    pub leaf: LeafProfile,
+    pub profile: Profile,
     /// Paths inside the model that are ignored besides those that its signer ignores. They count
     /// as ignored, never as checked: a listed file below one must still be there and be right.
     /// None everywhere but in the conformance adapter: what to ignore is for signer and policy.
@@ -231,7 +231,8 @@ fn appraise_all(
 
 fn appraise_file(file: &BundleFile, terms: Terms<'_>) -> BundleOutcome {
     let policy = &terms.trust.policy;
-    let context = TrustContext { crls: &terms.trust.crls, time: terms.time, leaf: terms.leaf };
+    let context =
+        TrustContext { crls: &terms.trust.crls, time: terms.time, profile: terms.profile };
     let (digest, result) = match &file.content {
         Err((digest, reason)) => (*digest, Err(vec![reason.clone()])),
         Ok(bytes) => match Bundle::parse(bytes, &policy.budget) {

@@ -8,7 +8,7 @@ use oms_sys::beneath::{BeneathError, Kind, Root};
 use oms_verify::budget::Budget;
 use oms_verify::hash::Sha256Digest;
 use oms_verify::key::PublicKey;
-use oms_verify::pki::{Anchor, Crl, Purpose, Revocation, RevocationMode};
+use oms_verify::pki::{Anchor, CrlSet, Purpose, Revocation, RevocationMode};
 use oms_verify::reason::{Code, Reason, Reasons};
 use oms_verify::statement::Manifest;
 use oms_verify::time::UnixTime;
@@ -36,7 +36,7 @@ pub enum ReceiverTrust {
         /// The anchors.
         anchors: Vec<Anchor>,
         /// CRLs at hand.
-        crls: Vec<Crl>,
+        crls: CrlSet,
     },
 }
 

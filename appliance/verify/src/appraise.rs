@@ -6,7 +6,7 @@
 use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
 use crate::hash::Sha256Digest;
 use crate::key::{KeyType, PublicKey};
-use crate::pki::{self, Anchor, Certificate, Crl, LeafProfile, PathInput, VerifiedPath};
+use crate::pki::{self, Anchor, Certificate, CrlSet, PathInput, Profile, VerifiedPath};
 use crate::policy::{AcceptedIdentity, IdentityRule, Method, Policy, SignerRule};
 use crate::reason::{Code, Reason};
 use crate::statement::{Legacy, Statement};
@@ -16,11 +16,11 @@ use crate::time::UnixTime;
 #[derive(Clone, Copy, Debug)]
 pub struct TrustContext<'a> {
     /// The CRLs that the site imported.
-    pub crls: &'a [Crl],
+    pub crls: &'a CrlSet,
     /// The time of validation.
     pub time: UnixTime,
     /// The profile of signing certificates: strict everywhere but in the conformance adapter.
-    pub leaf: LeafProfile,
+    pub profile: Profile,
 }
 
 /// A bundle whose signer a rule of the policy admits, with the statement that it signed.
@@ -259,8 +259,10 @@ fn by_certificate(
         crls: context.crls,
         revocation: &policy.revocation,
         time: context.time,
+        proof: None,
         budget: &policy.budget,
-        leaf: context.leaf,
+        profile: context.profile,
+        policies: None,
     };
     let path = pki::validate(&input).map_err(|error| {
         let closeness = match error.code() {

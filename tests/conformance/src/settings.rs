@@ -9,7 +9,7 @@ use oms_station::bounded;
 use oms_station::signer::read_chain;
 use oms_station::trust::Trust;
 use oms_verify::hash::Sha256Digest;
-use oms_verify::pki::{Anchor, LeafProfile, Purpose};
+use oms_verify::pki::{Anchor, Profile, Purpose};
 use oms_verify::policy::{Inputs, PolicyError, RawPolicy, Vocabulary};
 use oms_verify::reason::{Code, Reason};
 
@@ -42,7 +42,7 @@ const IGNORE_UNSIGNED_FILES: &str = "unsigned-files = \"leave-behind\"\n";
 
 /// The leaf of the public certificate cases is also a CA. Its extended key usage and its digital
 /// signature usage are asked for, and so is every validity period, the anchor's too.
-pub(crate) const LEAF: LeafProfile = LeafProfile::ConformanceSuite;
+pub(crate) const PROFILE: Profile = Profile::CONFORMANCE_SUITE;
 
 /// The key's file as the policy calls it.
 const KEY: &str = "key.pem";
@@ -94,7 +94,7 @@ pub(crate) fn trust(signer: &Signer<'_>, ignore_unsigned: bool) -> Result<Trust,
     let policy = RawPolicy::parse(&text, &Vocabulary { formats: &[] })
         .and_then(|raw| raw.resolve(&Inputs { anchors: &anchors, keys: &keys }))
         .map_err(|error: PolicyError| Reason::new(error.code(), error.to_string()))?;
-    Ok(Trust { policy, crls: Vec::new(), crl_digests: Vec::new() })
+    Ok(Trust { policy, crls: Default::default(), crl_digests: Vec::new() })
 }
 
 /// The certificates of a PEM file as anchors; `count` anchors are there already.

@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     let ignored = ignored(args, &source)?;
     let budget = &trust.policy.budget;
     let bundle = BundleFile::at(&args.bundle, &args.model_path, budget).map_err(one)?;
-    let terms = Terms { trust: &trust, time: now(), leaf: settings::LEAF, ignored: &ignored };
+    let terms = Terms { trust: &trust, time: now(), profile: settings::PROFILE, ignored: &ignored };
     let location = Location::from(source);
     let verdict = examine("model", &location, &[bundle], terms, None, &Progress::hidden());
     verdict.map(|verdict| verdict.reasons().to_vec()).map_err(one)

@@ -21,7 +21,7 @@ use oms_testkit::roots::{self, Anchor};
 use oms_tests::scene::any_content;
 use oms_verify::budget::Budget;
 use oms_verify::hash::HashAlgorithm;
-use oms_verify::pki::LeafProfile;
+use oms_verify::pki::Profile;
 use oms_verify::statement::Method;
 use oms_verify::verdict::Verdict;
 use proptest::prelude::*;
@@ -166,7 +166,7 @@ impl Model {
         };
         let location = Source::at(&self.folder).unwrap().into();
         let trust = &admitted().trust;
-        let terms = Terms { trust, time: now(), leaf: LeafProfile::Strict, ignored: &[] };
+        let terms = Terms { trust, time: now(), profile: Profile::CODE_SIGNING, ignored: &[] };
         examine("model", &location, &[bundle], terms, None, &Progress::hidden()).unwrap()
     }
 

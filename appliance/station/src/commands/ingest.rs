@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use oms_verify::pki::LeafProfile;
+use oms_verify::pki::Profile;
 use oms_verify::reason::{Code, Printable, Reason};
 
 use super::{Done, print, print_json, warn};
@@ -123,7 +123,7 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         for candidate in candidates {
             let progress = Progress::visible(candidate.name());
             let terms =
-                Terms { trust: &trust, time: now(), leaf: LeafProfile::Strict, ignored: &[] };
+                Terms { trust: &trust, time: now(), profile: Profile::CODE_SIGNING, ignored: &[] };
             let done = pipeline::ingest(&mut outbound, &root, &candidate, terms, &progress);
             drop(progress);
             match done {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use oms_verify::budget::Budget;
 use oms_verify::key::PublicKey;
+use oms_verify::pki::CrlSet;
 use oms_verify::reason::{Code, Printable, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{ReasonDetail, ReceivedVerdict};
@@ -92,7 +93,7 @@ fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
             let anchors = load_anchors(roots, &guard)?;
             let crls = match &args.crls {
                 Some(folder) => load_crls(Some(folder), &Budget::default(), &guard)?.0,
-                None => Vec::new(),
+                None => CrlSet::default(),
             };
             ReceiverTrust::Anchors { anchors, crls }
         }

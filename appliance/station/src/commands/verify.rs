@@ -4,7 +4,7 @@ mod station_keys;
 
 use std::path::{Path, PathBuf};
 
-use oms_verify::pki::LeafProfile;
+use oms_verify::pki::Profile;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{self, StationFacts, Verdict};
@@ -99,7 +99,7 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
     let terms = Terms {
         trust: &trust,
         time: args.at.unwrap_or_else(now),
-        leaf: LeafProfile::Strict,
+        profile: Profile::CODE_SIGNING,
         ignored: &[],
     };
     let bundles = bundles(args, &trust)?;

@@ -5,7 +5,7 @@ use oms_verify::budget::Budget;
 use oms_verify::bundle::{Bundle, KeyIdentifier, Material, TrustedKey, TrustedSigner};
 use oms_verify::hash::Sha256Digest;
 use oms_verify::key::PublicKey;
-use oms_verify::pki::{self, LeafProfile, PathInput, Purpose};
+use oms_verify::pki::{self, PathInput, Profile, Purpose};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{Legacy, Manifest, Statement};
 use oms_verify::time::UnixTime;
@@ -94,8 +94,10 @@ fn word(
                 crls,
                 revocation: &REVOCATION,
                 time,
+                proof: None,
                 budget,
-                leaf: LeafProfile::Strict,
+                profile: Profile::CODE_SIGNING,
+                policies: None,
             };
             let path = pki::validate(&input).map_err(|error| error.to_string())?;
             TrustedSigner::Certificate(Box::new(path))

@@ -186,7 +186,7 @@ fn roots_cannot_check_a_bundle_without_a_certificate() {
     let (verdict, reasons) = entry.check();
     assert_eq!(reasons, []);
     let root = Root::open(&entry.path()).unwrap();
-    let trust = ReceiverTrust::Anchors { anchors: Vec::new(), crls: Vec::new() };
+    let trust = ReceiverTrust::Anchors { anchors: Vec::new(), crls: Default::default() };
     let (manifest, budget) = (manifest("content"), Budget::default());
     let reason = check_resigned(&root, &verdict, &manifest, &trust, now(), &budget).unwrap();
     assert_eq!(reason.map(|reason| reason.code), Some(Code::VerdictResigned));

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use oms_inspect::Format;
 use oms_verify::budget::Budget;
 use oms_verify::hash::Sha256Digest;
-use oms_verify::pki::{Anchor, Crl};
+use oms_verify::pki::{Anchor, Crl, CrlSet};
 use oms_verify::policy::{Inputs, Policy, PolicyError, RawPolicy, TEXT_LIMIT, Vocabulary};
 use oms_verify::reason::{Code, Reason};
 
@@ -40,7 +40,7 @@ pub struct Trust {
     /// The policy.
     pub policy: Policy,
     /// The CRLs.
-    pub crls: Vec<Crl>,
+    pub crls: CrlSet,
     /// SHA-256 of each CRL file.
     pub crl_digests: Vec<Sha256Digest>,
 }
@@ -159,11 +159,11 @@ pub fn load_crls(
     folder: Option<&Path>,
     budget: &Budget,
     guard: &Guard,
-) -> Result<(Vec<Crl>, Vec<Sha256Digest>), Reason> {
+) -> Result<(CrlSet, Vec<Sha256Digest>), Reason> {
     let folder = match folder {
         Some(folder) => folder,
         None if is_installed(Path::new(CRLS), Code::TrustCrl)? => Path::new(CRLS),
-        None => return Ok((Vec::new(), Vec::new())),
+        None => return Ok((CrlSet::default(), Vec::new())),
     };
     let shown = folder.display().to_string();
     let unreadable =
@@ -192,7 +192,7 @@ pub fn load_crls(
         crls.extend(parsed);
         digests.push(Sha256Digest::of(&bytes));
     }
-    Ok((crls, digests))
+    Ok((CrlSet::new(crls), digests))
 }
 
 #[cfg(test)]

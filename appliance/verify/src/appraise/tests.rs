@@ -10,7 +10,7 @@ use crate::bundle::tests::maker::{
     to_bytes,
 };
 use crate::dsse::{PAYLOAD_TYPE_IN_TOTO, encode, pae};
-use crate::pki::LeafProfile;
+use crate::pki::{CrlSet, Profile};
 use crate::policy::Policy;
 use crate::reason::{Code, Reason};
 use crate::time::UnixTime;
@@ -27,7 +27,12 @@ fn ask_at(
     file: &str,
     time: UnixTime,
 ) -> Result<Admitted, Vec<Reason>> {
-    appraise(policy, bundle, file, &TrustContext { crls: &[], time, leaf: LeafProfile::Strict })
+    appraise(
+        policy,
+        bundle,
+        file,
+        &TrustContext { crls: &CrlSet::default(), time, profile: Profile::CODE_SIGNING },
+    )
 }
 
 /// The codes and rules of the refusal; every reason says what it is about.

@@ -330,15 +330,17 @@ fn a_certified_signer_opens_only_the_bundle_that_holds_its_leaf() {
     let chain = [root.issue("leaf", vec![], &key)];
     let again = [root.issue("leaf again", vec![], &key)];
     let path = |chain: &[crate::pki::Certificate]| {
-        use crate::pki::{LeafProfile, PathInput, Revocation, RevocationMode, validate};
+        use crate::pki::{CrlSet, PathInput, Profile, Revocation, RevocationMode, validate};
         let path = validate(&PathInput {
             chain,
             anchors: &[root.anchor("root")],
-            crls: &[],
+            crls: &CrlSet::default(),
             revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },
             time: maker::NOW,
             budget: &Budget::default(),
-            leaf: LeafProfile::Strict,
+            proof: None,
+            policies: None,
+            profile: Profile::CODE_SIGNING,
         });
         TrustedSigner::Certificate(Box::new(path.unwrap()))
     };

@@ -4,6 +4,7 @@
 //! mebibytes and a look-up costs twenty comparisons.
 
 mod decode;
+mod set;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::hash::Sha256Digest;
 use crate::time::UnixTime;
 
 pub(super) use self::decode::Scope;
+pub use self::set::CrlSet;
 
 /// CRLs in one PEM text.
 const MOST_PEM_CRLS: usize = 64;

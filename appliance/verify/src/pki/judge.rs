@@ -21,7 +21,7 @@ pub(super) fn judge(
     for certificate in path.iter().copied().chain([&anchor.certificate]) {
         profile::check_validity(certificate, input.time)?;
     }
-    let key = profile::check_leaf(leaf, input.leaf)?;
+    let key = profile::check_leaf(leaf, input.profile)?;
     for issuer in intermediates {
         profile::check_issuer(issuer)?;
     }

@@ -28,7 +28,8 @@ mod tests;
 
 pub use anchor::{Anchor, Purpose};
 pub use certificate::{Certificate, CertificateError};
-pub use crl::{Crl, CrlError, CrlNumber, RevocationReason, RevokedEntry, Unsupported};
+pub use crl::{Crl, CrlError, CrlNumber, CrlSet, RevocationReason, RevokedEntry, Unsupported};
 pub use error::{Limit, PathError, Violation, WhyUnknown};
-pub use path::{LeafProfile, PathInput, VerifiedPath, validate};
+pub use path::{InitialPolicies, PathInput, Proof, VerifiedPath, validate};
+pub use profile::{Profile, Usage};
 pub use revocation::{Revocation, RevocationMode, RevocationStatus};

@@ -1,19 +1,37 @@
 //! The question that path validation answers, and the only way to a [`VerifiedPath`].
 
+use const_oid::ObjectIdentifier;
+
 use super::search::Search;
-use super::{Anchor, Certificate, Crl, PathError, Revocation, RevocationStatus};
+use super::{Anchor, Certificate, CrlSet, PathError, Profile, Revocation, RevocationStatus};
 use crate::budget::Budget;
 use crate::key::PublicKey;
 use crate::time::UnixTime;
 
-/// Which leaves are acceptable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LeafProfile {
-    /// The profile of the design, section 5: the leaf is not a CA.
-    #[default]
-    Strict,
-    /// The leaf may also be a CA: only the public conformance cases need it.
-    ConformanceSuite,
+/// The inputs of RFC 5280, section 6.1.1, steps c to g.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InitialPolicies {
+    /// user-initial-policy-set; any policy when empty.
+    pub acceptable: Vec<ObjectIdentifier>,
+    /// initial-explicit-policy.
+    pub require_explicit: bool,
+    /// initial-policy-mapping-inhibit.
+    pub inhibit_mapping: bool,
+    /// initial-any-policy-inhibit.
+    pub inhibit_any: bool,
+}
+
+/// A moment at which what the leaf signed is known to have existed, by the word of somebody who
+/// is trusted to tell the time, and what the policy lets it excuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The moment.
+    pub time: UnixTime,
+    /// Whether a certificate may have expired since.
+    pub excuses_expiry: bool,
+    /// Whether a certificate may have been revoked since, for a reason that does not put its key
+    /// in doubt.
+    pub excuses_revocation: bool,
 }
 
 /// Everything that path validation depends on.
@@ -24,15 +42,19 @@ pub struct PathInput<'a> {
     /// The anchors that may vouch for the leaf. The caller has chosen them by purpose.
     pub anchors: &'a [Anchor],
     /// The CRLs at hand, of any issuer.
-    pub crls: &'a [Crl],
+    pub crls: &'a CrlSet,
     /// What to do about revocation.
     pub revocation: &'a Revocation,
     /// The validation time.
     pub time: UnixTime,
+    /// A trusted time of the leaf's signature, if there is one.
+    pub proof: Option<Proof>,
     /// What the work may cost.
     pub budget: &'a Budget,
-    /// Which leaves are acceptable.
-    pub leaf: LeafProfile,
+    /// What the leaf is for.
+    pub profile: Profile,
+    /// What is asked of certificate policies; the defaults of the standard when absent.
+    pub policies: Option<&'a InitialPolicies>,
 }
 
 /// A path that validated. Only [`validate`] makes one.

@@ -23,10 +23,25 @@ codes! {
     SignatureWrongKey = "signature.wrong-key", Refusal, "The bundle names another public key than the policy.", "Check which key the vendor signs with.";
     SignatureKeyType = "signature.key-type", Refusal, "The signer's key type or size is not one that the policy admits.", "Ask the signer to use ECDSA P-256, P-384 or P-521, or extend the rule's keys.";
     SignatureUntrustedAnchor = "signature.untrusted-anchor", Refusal, "The certificate chain does not lead to an anchor that the policy names.", "Check the chain with the signer; install the root only after checking it out of band.";
+    SignatureNoPath = "signature.no-path", Refusal, "The issuer of a certificate is neither in the bundle nor an anchor.", "Ask the signer for a bundle with all intermediates of its path.";
     SignatureCertificateExpired = "signature.certificate-expired", Refusal, "A certificate of the chain has expired.", "Ask the signer to sign again with a valid certificate.";
     SignatureCertificateNotYetValid = "signature.certificate-not-yet-valid", Refusal, "A certificate of the chain is not valid yet.", "Check the station's clock and the certificate's dates.";
     SignatureCertificateInvalid = "signature.certificate-invalid", Refusal, "A certificate is malformed or breaks the certificate profile.", "Ask the signer for a certificate that RFC 5280 and the code-signing profile allow.";
     SignatureCertificatePurpose = "signature.certificate-purpose", Refusal, "The certificate is not issued for code signing.", "Ask the signer for a certificate with codeSigning and digitalSignature.";
+    SignatureCertificateKeyUsage = "signature.certificate-key-usage", Refusal, "A certificate's key usage does not allow what it was used for.", "Ask the signer for a certificate with digitalSignature; a CA needs keyCertSign.";
+    SignatureLeafIsCa = "signature.leaf-is-ca", Refusal, "The certificate that signed belongs to a CA.", "Ask the signer to sign with a certificate of its own, not with a CA's.";
+    SignatureIssuerNotCa = "signature.issuer-not-ca", Refusal, "A certificate was issued by one that is not a CA.", "Treat the chain as hostile; ask the signer for a certificate of a CA.";
+    SignaturePathLength = "signature.path-length", Refusal, "The path is longer than a CA of it allows.", "Ask the signer's CA for a certificate that its own constraints allow.";
+    SignatureNameConstraints = "signature.name-constraints", Refusal, "A name lies outside the name constraints of a CA.", "Ask the signer's CA for a certificate that its own constraints allow.";
+    SignatureCertificatePolicies = "signature.certificate-policies", Refusal, "The path is not valid for the certificate policies that are asked for.", "Check certificate-policies of the rule with the signer's CA.";
+    SignatureWeakKey = "signature.weak-key", Refusal, "A key of the path is shorter than allowed.", "Ask the signer's CA for keys of today's lengths.";
+    SignatureWeakHash = "signature.weak-hash", Refusal, "A certificate is signed with SHA-1, MD5 or another algorithm that is not accepted.", "Ask the signer's CA for a certificate that is signed with SHA-2.";
+    SignatureDuplicateExtension = "signature.duplicate-extension", Refusal, "A certificate has an extension twice.", "Treat the certificate as hostile; ask the signer for a proper one.";
+    SignatureCriticalExtension = "signature.critical-extension", Refusal, "A certificate has a critical extension that is not understood.", "Ask the signer's CA for a certificate without it.";
+    SignatureCertificateMalformed = "signature.certificate-malformed", Refusal, "A certificate is not DER as RFC 5280 asks for.", "Treat the certificate as hostile; ask the signer for a proper one.";
+    SignatureCertificateSignature = "signature.certificate-signature", Refusal, "The signature on a certificate does not verify under its issuer's key.", "Treat the chain as forged; check it with the signer.";
+    SignatureCertificateName = "signature.certificate-name", Refusal, "The certificate does not have the name that is expected.", "Check the name with the holder of the certificate.";
+    SignatureDisagreement = "signature.disagreement", Refusal, "Two implementations disagree about a signature.", "Treat the signature as hostile and report it to the maintainers.";
     SignaturePathBudget = "signature.path-budget", Refusal, "Building the certification path would take more work than the budget allows.", "Ask the signer for a bundle with only the certificates of its path.";
     SignatureIdentity = "signature.identity", Refusal, "The certificate's identity is not one that the rule admits.", "Check the identity with the signer, or correct the rule.";
     SignatureModelName = "signature.model-name", Refusal, "The signer may not sign a model of this name.", "Ask the security officer whether the rule's models should include it.";
@@ -37,6 +52,35 @@ codes! {
     RevocationRevoked = "revocation.revoked", Refusal, "A certificate of the chain is revoked.", "Do not use the model; ask the signer what happened.";
     RevocationUnknown = "revocation.unknown", Refusal, "The revocation status of a certificate could not be established.", "Import a current CRL of the issuer.";
     RevocationStale = "revocation.stale", Refusal, "The CRL of an issuer is too old.", "Import a current CRL of the issuer.";
+    RevocationCrlMissing = "revocation.crl-missing", Refusal, "There is no CRL for a certificate of the chain.", "Import a current CRL of the issuer.";
+    RevocationCrlSignature = "revocation.crl-signature", Refusal, "The signature of a CRL does not verify.", "Import the issuer's CRL again from its source.";
+    RevocationRolledBack = "revocation.rolled-back", Refusal, "The CRL is older than one of its issuer that the station has seen.", "Import the newest CRL of the issuer; find out who put back the old one.";
+    RevocationUnsupported = "revocation.unsupported", Refusal, "The issuer's CRL is of a form that is not supported.", "Ask the issuer for a complete CRL of its own, neither delta nor indirect.";
+
+    // Time stamps and the clock.
+    TimestampMissing = "timestamp.missing", Refusal, "The bundle has no trusted time stamp, and the policy needs one.", "Ask the signer for a bundle with an RFC 3161 time stamp of an authority that the policy names.";
+    TimestampMalformed = "timestamp.malformed", Refusal, "A time stamp is not an RFC 3161 token as it must be.", "Ask the signer for a bundle with a proper time stamp.";
+    TimestampUntrusted = "timestamp.untrusted", Refusal, "A time stamp does not lead to an authority that the policy names.", "Check which time stamping authority the signer uses.";
+    TimestampOtherData = "timestamp.other-data", Refusal, "A time stamp is about other data than the signature.", "Treat the bundle as manipulated; ask the signer for a new one.";
+    TimestampFuture = "timestamp.future", Refusal, "A time stamp is from after the time of validation.", "Check the station's clock.";
+    ClockRolledBack = "clock.rolled-back", Undecided, "The clock shows a time before one that the station has seen.", "Set the clock; then try again.";
+
+    // Sigstore bundles.
+    SigstoreMalformed = "sigstore.malformed", Refusal, "The Sigstore bundle is incomplete or malformed.", "Ask the sender for a bundle written by a Sigstore client.";
+    SigstoreCertificate = "sigstore.certificate", Refusal, "The certificate does not come from a certificate authority of the trusted root.", "Check which Sigstore instance the signer used.";
+    SigstoreCertificateTransparency = "sigstore.certificate-transparency", Refusal, "The certificate has no valid certificate timestamp (SCT) of a log of the trusted root.", "Treat the bundle as hostile; ask the signer for a new one.";
+    SigstoreNoInclusionProof = "sigstore.no-inclusion-proof", Refusal, "There is no valid proof that the signature is in a transparency log.", "Ask the signer for a bundle with an inclusion proof.";
+    SigstoreLogEntry = "sigstore.log-entry", Refusal, "The log entry is about another signature.", "Treat the bundle as manipulated; ask the signer for a new one.";
+    SigstoreLogKey = "sigstore.log-key", Refusal, "The log's key is unknown to the trusted root, or was not valid at the time of the entry.", "Check which Sigstore instance the signer used, and whether the trusted root is current.";
+    SigstoreTime = "sigstore.time", Refusal, "No trusted time shows that the certificate was valid when it signed.", "Ask the signer for a bundle with a time stamp or a log entry with its time.";
+    SigstoreIdentity = "sigstore.identity", Refusal, "The identity in the Sigstore certificate is not one that the rule admits.", "Check the identity with the signer, or correct the rule.";
+    SigstoreIssuer = "sigstore.issuer", Refusal, "The OIDC issuer in the Sigstore certificate is not one that the rule admits.", "Check the issuer with the signer, or correct the rule.";
+
+    // Other attestations about the model.
+    AttestationMissing = "attestation.missing", Refusal, "An attestation that the policy requires is not there, or its signer is not admitted.", "Ask the sender for the attestation and put it beside the model.";
+    AttestationInvalid = "attestation.invalid", Refusal, "An attestation cannot be read or verified.", "Ask the sender for the attestation again.";
+    AttestationSubject = "attestation.subject", Refusal, "An attestation is about something else than the model's root digest.", "Ask the sender for an attestation about this model.";
+    AttestationCondition = "attestation.condition", Refusal, "An attestation does not say what the policy requires.", "Check the attestation with the sender, or correct the condition.";
 
     // The signed statement.
     StatementJson = "statement.json", Refusal, "The signed payload is not strict JSON.", "Ask the signer for a bundle written by an OMS implementation.";
@@ -87,7 +131,8 @@ codes! {
     PolicySyntax = "policy.syntax", Configuration, "The policy is not well-formed.", "Correct the policy at the line and column that are named.";
     PolicyUnknownAnchor = "policy.unknown-anchor", Configuration, "The policy names an anchor that is not installed.", "Install the anchor in the roots folder, or correct its name.";
     PolicyDuplicateAnchor = "policy.duplicate-anchor", Configuration, "Two installed anchors have one name.", "Give each anchor of the roots folder its own name.";
-    PolicyAnchorPurpose = "policy.anchor-purpose", Configuration, "The policy names an anchor that is not installed for code signing.", "Name another anchor, or let a security officer add the purpose in roots.toml.";
+    PolicyAnchorPurpose = "policy.anchor-purpose", Configuration, "The policy names an anchor that is not installed for what it is used for.", "Name another anchor, or let a security officer add the purpose in roots.toml.";
+    PolicyTrustedRoot = "policy.trusted-root", Configuration, "The policy names a Sigstore trusted root that is not installed.", "Install the trusted root in the roots folder with purpose sigstore, or correct its name.";
     PolicyNoSigner = "policy.no-signer", Configuration, "The policy has no signer, so that nothing could ever pass.", "Add a [[signer]].";
     PolicyKey = "policy.key", Configuration, "A public key that the policy names cannot be used.", "Give a PEM file with one public key of a supported type.";
     PolicyUnreadable = "policy.unreadable", Configuration, "The policy cannot be read.", "Check the path; a bare name means /etc/oms-appliance/policies/.";

@@ -11,7 +11,7 @@ use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
 use crate::json;
 use crate::key::PublicKey;
 use crate::name::ResourcePath;
-use crate::pki::{self, Anchor, Certificate, Crl, LeafProfile, PathInput, Revocation};
+use crate::pki::{self, Anchor, Certificate, CrlSet, PathInput, Profile, Revocation};
 use crate::statement::{
     Manifest, ManifestError, ManifestFile, Method, Pieces, STATEMENT_TYPE, Shard,
 };
@@ -27,7 +27,7 @@ pub enum VerdictTrust<'a> {
         /// The anchors.
         anchors: &'a [Anchor],
         /// CRLs at hand.
-        crls: &'a [Crl],
+        crls: &'a CrlSet,
         /// How revocation is checked.
         revocation: &'a Revocation,
         /// The time of validation.
@@ -117,8 +117,10 @@ fn establish(
                 crls,
                 revocation,
                 time: *time,
+                proof: None,
                 budget,
-                leaf: LeafProfile::Strict,
+                profile: Profile::CODE_SIGNING,
+                policies: None,
             })?;
             // Another code-signing certificate of the same PKI must not be able to make a
             // verdict: the issuer vouches for the verifier's URI.

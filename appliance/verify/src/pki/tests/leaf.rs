@@ -3,7 +3,7 @@
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose as Eku, IsCa, KeyPair, KeyUsagePurpose};
 
 use super::maker::{Entity, Question, ThreeTiers, anchor, ca, leaf, same_key};
-use crate::pki::{Certificate, LeafProfile, PathError, RevocationMode, RevocationStatus};
+use crate::pki::{Certificate, PathError, Profile, RevocationMode, RevocationStatus};
 use crate::reason::Code;
 
 fn with_leaf(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Question {
@@ -40,7 +40,7 @@ fn the_leaf_is_no_ca_but_in_the_conformance_suite() {
     let mut question = with_leaf(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
     assert!(matches!(question.refusal(), PathError::LeafIsCa { .. }));
     assert_eq!(question.code(), Code::SignatureCertificateInvalid);
-    question.leaf = LeafProfile::ConformanceSuite;
+    question.profile = Profile::CONFORMANCE_SUITE;
     assert!(question.ask().is_ok());
     // Absent basicConstraints mean no CA.
     assert!(with_leaf(|params| params.is_ca = IsCa::NoCa).ask().is_ok());

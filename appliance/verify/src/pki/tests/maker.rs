@@ -16,7 +16,7 @@ use x509_cert::time::Time;
 use crate::budget::Budget;
 use crate::hash::Sha256Digest;
 use crate::pki::{
-    Anchor, Certificate, Crl, LeafProfile, PathError, PathInput, Purpose, Revocation,
+    Anchor, Certificate, Crl, CrlSet, PathError, PathInput, Profile, Purpose, Revocation,
     RevocationMode, VerifiedPath, validate,
 };
 use crate::reason::Code;
@@ -178,7 +178,7 @@ pub(super) struct Question {
     pub(super) revocation: Revocation,
     pub(super) time: UnixTime,
     pub(super) budget: Budget,
-    pub(super) leaf: LeafProfile,
+    pub(super) profile: Profile,
 }
 
 impl Question {
@@ -198,7 +198,7 @@ impl Question {
             revocation: Revocation { mode: RevocationMode::Off, max_crl_age: None },
             time: NOW,
             budget: Budget::default(),
-            leaf: LeafProfile::Strict,
+            profile: Profile::CODE_SIGNING,
         }
     }
 
@@ -206,11 +206,13 @@ impl Question {
         validate(&PathInput {
             chain: &self.chain,
             anchors: &self.anchors,
-            crls: &self.crls,
+            crls: &CrlSet::new(self.crls.clone()),
             revocation: &self.revocation,
             time: self.time,
+            proof: None,
             budget: &self.budget,
-            leaf: self.leaf,
+            profile: self.profile,
+            policies: None,
         })
     }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::maker::{Question, anchor};
-use crate::pki::{Certificate, LeafProfile};
+use crate::pki::{Certificate, Profile};
 use crate::reason::Code;
 use crate::time::UnixTime;
 
@@ -35,7 +35,7 @@ fn the_public_path_validates_in_the_suites_profile_only() {
     let mut question = Question::about(vec![leaf, middle.clone()], vec![anchor(&root)]);
     question.time = time;
     assert_eq!(question.code(), Code::SignatureCertificateInvalid);
-    question.leaf = LeafProfile::ConformanceSuite;
+    question.profile = Profile::CONFORMANCE_SUITE;
     assert_eq!(question.ask().unwrap().certificates().len(), 3);
     question.anchors = vec![anchor(&middle)];
     assert_eq!(question.ask().unwrap().certificates().len(), 2);

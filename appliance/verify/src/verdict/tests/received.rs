@@ -11,7 +11,7 @@ use crate::bundle::{Bundle, BundleError, NewMaterial, OpenError, assemble};
 use crate::dsse::{PAYLOAD_TYPE_IN_TOTO, encode, pae};
 use crate::hash::Sha256Digest;
 use crate::observe::{Observed, ObservedFile};
-use crate::pki::{Anchor, Certificate, Revocation, RevocationMode};
+use crate::pki::{Anchor, Certificate, CrlSet, Revocation, RevocationMode};
 use crate::reason::Code;
 use crate::statement::{Method, Pieces, Shard};
 use crate::time::UnixTime;
@@ -96,7 +96,12 @@ fn receive_from(
     anchors: &[Anchor],
 ) -> Result<ReceivedVerdict, VerdictError> {
     let revocation = Revocation { mode: RevocationMode::Off, max_crl_age: None };
-    let trust = VerdictTrust::Anchors { anchors, crls: &[], revocation: &revocation, time: NOW };
+    let trust = VerdictTrust::Anchors {
+        anchors,
+        crls: &CrlSet::default(),
+        revocation: &revocation,
+        time: NOW,
+    };
     receive(bytes, verifier, &trust, &Budget::default())
 }
 
