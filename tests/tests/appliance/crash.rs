@@ -66,7 +66,7 @@ fn killed_at_any_moment() {
 
 fn trust(scene: &Scene) -> ReceiverTrust {
     let anchors = load_anchors(&scene.station.roots, &Guard::default()).unwrap();
-    ReceiverTrust::Anchors { anchors, crls: Vec::new() }
+    ReceiverTrust::Anchors { anchors, crls: Default::default() }
 }
 
 /// Puts the record back to where the decision about `entry` was begun and not ended, with
