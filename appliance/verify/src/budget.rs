@@ -20,6 +20,10 @@ pub struct Budget {
     pub path_candidates: usize,
     /// Signatures on certificates and CRLs that are checked for one path search.
     pub signature_checks: usize,
+    /// RFC 3161 time stamps in a bundle.
+    pub timestamps: usize,
+    /// Bytes of one time stamp.
+    pub timestamp_bytes: usize,
     /// Entries of a manifest.
     pub resources: usize,
     /// Bytes of a resource's path.
@@ -48,6 +52,8 @@ impl Default for Budget {
             path_depth: 8,
             path_candidates: 32,
             signature_checks: 64,
+            timestamps: 8,
+            timestamp_bytes: 64 << 10,
             resources: 100_000,
             name_bytes: 1024,
             component_bytes: 255,

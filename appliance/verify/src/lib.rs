@@ -24,4 +24,5 @@ pub mod policy;
 pub mod reason;
 pub mod statement;
 pub mod time;
+pub mod timestamp;
 pub mod verdict;

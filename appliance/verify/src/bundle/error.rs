@@ -64,6 +64,25 @@ pub enum BundleError {
     /// a chain without certificates
     #[error("the chain holds no certificate")]
     NoCertificate,
+    /// more time stamps than the budget
+    #[error("the bundle holds {found} time stamps, the limit is {limit}")]
+    TooManyTimestamps {
+        /// How many.
+        found: usize,
+        /// The budget.
+        limit: usize,
+    },
+    /// a time stamp larger than the budget
+    #[error("a time stamp has {size} bytes, the limit is {limit}")]
+    TimestampTooLarge {
+        /// Bytes.
+        size: usize,
+        /// The budget.
+        limit: usize,
+    },
+    /// a time stamp that is not base64
+    #[error("the verification material holds a signedTimestamp that is not base64")]
+    TimestampBase64,
     /// a certificate that cannot be read
     #[error("certificate {index} of the bundle: {error}")]
     Certificate {
@@ -92,7 +111,10 @@ impl BundleError {
             | BundleError::HintTooLong { .. }
             | BundleError::TooManyCertificates { .. }
             | BundleError::CertificateTooLarge { .. }
-            | BundleError::NoCertificate => Code::BundleMaterial,
+            | BundleError::NoCertificate
+            | BundleError::TooManyTimestamps { .. }
+            | BundleError::TimestampTooLarge { .. }
+            | BundleError::TimestampBase64 => Code::BundleMaterial,
             BundleError::Certificate { .. } => Code::SignatureCertificateInvalid,
         }
     }

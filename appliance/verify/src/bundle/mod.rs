@@ -38,6 +38,7 @@ pub struct Bundle {
     size: u64,
     media_type: String,
     material: Material,
+    timestamps: Vec<Vec<u8>>,
     envelope: Envelope,
 }
 
@@ -143,11 +144,12 @@ impl Bundle {
         if !MEDIA_TYPES.contains(&&*raw.media_type) {
             return Err(BundleError::MediaType(raw.media_type.chars().take(128).collect()));
         }
+        let timestamps = raw.verification_material.timestamps(budget)?;
         let material = raw.verification_material.decode(budget)?;
         let envelope = raw.dsse_envelope.decode()?;
         let digest = Sha256Digest::of(bytes);
         let media_type = raw.media_type.into_owned();
-        Ok(Bundle { digest, size, media_type, material, envelope })
+        Ok(Bundle { digest, size, media_type, material, timestamps, envelope })
     }
 
     /// SHA-256 of the bundle's bytes.
@@ -168,6 +170,18 @@ impl Bundle {
     /// What the bundle says about its signer.
     pub fn material(&self) -> &Material {
         &self.material
+    }
+
+    /// The RFC 3161 time stamps as they were found: each a TimeStampResp or TimeStampToken,
+    /// unverified. What they must be over is [`Bundle::signature_bytes`]; see
+    /// [`timestamp::earliest`](crate::timestamp::earliest).
+    pub fn timestamps(&self) -> &[Vec<u8>] {
+        &self.timestamps
+    }
+
+    /// The signature of the envelope, unverified.
+    pub fn signature_bytes(&self) -> &[u8] {
+        &self.envelope.signature
     }
 
     /// Verifies the signature over the payload as it stands, and only then reads the payload.

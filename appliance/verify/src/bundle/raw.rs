@@ -36,6 +36,22 @@ pub(super) struct RawMaterial<'a> {
     /// Sigstore bundles ask for it.
     #[serde(default, serialize_with = "empty_list")]
     tlog_entries: Option<Vec<Anything>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    timestamp_verification_data: Option<RawTimestamps<'a>>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawTimestamps<'a> {
+    #[serde(borrow, default, deserialize_with = "crate::json::at_most::<1024, _, _>")]
+    rfc3161_timestamps: Vec<RawTimestamp<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawTimestamp<'a> {
+    #[serde(borrow)]
+    signed_timestamp: Cow<'a, str>,
 }
 
 fn empty_list<S: serde::Serializer>(
@@ -87,6 +103,28 @@ impl RawMaterial<'_> {
             NewMaterial::Certificate(leaf) => raw.certificate = Some(certificate(leaf)),
         }
         raw
+    }
+
+    /// The RFC 3161 tokens, for any kind of material.
+    pub(super) fn timestamps(&self, budget: &Budget) -> Result<Vec<Vec<u8>>, BundleError> {
+        let Some(RawTimestamps { rfc3161_timestamps: tokens }) = &self.timestamp_verification_data
+        else {
+            return Ok(Vec::new());
+        };
+        if tokens.len() > budget.timestamps {
+            let (found, limit) = (tokens.len(), budget.timestamps);
+            return Err(BundleError::TooManyTimestamps { found, limit });
+        }
+        let decode = |token: &RawTimestamp<'_>| {
+            let der =
+                dsse::decode_some(&token.signed_timestamp).ok_or(BundleError::TimestampBase64)?;
+            if der.len() > budget.timestamp_bytes {
+                let (size, limit) = (der.len(), budget.timestamp_bytes);
+                return Err(BundleError::TimestampTooLarge { size, limit });
+            }
+            Ok(der)
+        };
+        tokens.iter().map(decode).collect()
     }
 
     pub(super) fn decode(self, budget: &Budget) -> Result<Material, BundleError> {

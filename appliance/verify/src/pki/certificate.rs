@@ -282,6 +282,11 @@ impl Certificate {
         self.0.decoded.tbs_certificate()
     }
 
+    /// The names of subjectAltName.
+    pub(super) fn general_names(&self) -> &[GeneralName] {
+        &self.0.alternative_names
+    }
+
     fn alternative_names(&self, pick: impl Fn(&GeneralName) -> Option<String>) -> Vec<String> {
         self.0.alternative_names.iter().filter_map(pick).collect()
     }

@@ -29,7 +29,7 @@ pub(super) const LEAST_RSA_BITS: u32 = 2048;
 
 /// Why a signature was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum SignatureError {
+pub(crate) enum SignatureError {
     /// The budget of checks is used up.
     Budget,
     /// The algorithm is not accepted, or not for keys of this type.
