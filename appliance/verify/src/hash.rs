@@ -165,7 +165,7 @@ fn hex_encode(bytes: &[u8]) -> String {
 }
 
 /// Decodes lower-case hexadecimal; `None` for anything else.
-fn hex_decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn hex_decode(text: &str) -> Option<Vec<u8>> {
     let nibble = |c: u8| match c {
         b'0'..=b'9' => Some(c - b'0'),
         b'a'..=b'f' => Some(c - b'a' + 10),

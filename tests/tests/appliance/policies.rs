@@ -71,7 +71,7 @@ fn prod_refuses_without_a_crl_and_with_a_stale_one() {
     scene.station.install_crl("issuer", &issuer.crl(stale).pem);
     scene.refused_at_ingest(&["revocation.stale"]);
     fs::remove_file(scene.station.crls.join("issuer.pem")).unwrap();
-    scene.refused_at_ingest(&["revocation.unknown"]);
+    scene.refused_at_ingest(&["revocation.crl-missing"]);
 }
 
 #[test]

@@ -4,13 +4,15 @@
 //! form once, when they are read, so that a hostile chain of long names stays cheap to search.
 
 use der::asn1::{Ia5StringRef, PrintableStringRef, Utf8StringRef};
-use der::{Any, Tag, Tagged};
+use der::{Any, Encode, Tag, Tagged};
 use x509_cert::name::Name;
 
 use const_oid::ObjectIdentifier;
 
+use crate::hash::Sha256Digest;
+
 /// A distinguished name for comparing. Two are equal when RFC 5280 says that the names match.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CanonicalName(Vec<Vec<(ObjectIdentifier, Value)>>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +36,32 @@ impl CanonicalName {
             values
         });
         CanonicalName(relative_names.collect())
+    }
+
+    /// SHA-256 of the form: matching names have one digest, on every station and at any time.
+    pub(super) fn digest(&self) -> Sha256Digest {
+        let mut bytes = Vec::new();
+        let mut put = |part: &[u8]| {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        };
+        for relative_name in &self.0 {
+            put(&(relative_name.len() as u64).to_be_bytes());
+            for (oid, value) in relative_name {
+                put(oid.as_bytes());
+                match value {
+                    Value::Text(text) => {
+                        put(&[]);
+                        put(text.as_bytes());
+                    }
+                    Value::Raw(tag, raw) => {
+                        put(&tag.to_der().unwrap_or_default());
+                        put(raw);
+                    }
+                }
+            }
+        }
+        Sha256Digest::of(&bytes)
     }
 }
 

@@ -4,6 +4,7 @@
 //! mebibytes and a look-up costs twenty comparisons.
 
 mod decode;
+mod floors;
 mod set;
 
 use std::fmt;
@@ -16,14 +17,19 @@ use spki::AlgorithmIdentifierOwned;
 use self::decode::{Parsed, Serial};
 use super::canonical::CanonicalName;
 use super::pem;
-use crate::hash::Sha256Digest;
+use crate::hash::{Sha256Digest, hex_decode};
 use crate::time::UnixTime;
 
 pub(super) use self::decode::Scope;
+pub(super) use self::floors::Series;
+pub use self::floors::{CrlFloors, CrlFloorsError};
 pub use self::set::CrlSet;
 
 /// CRLs in one PEM text.
 const MOST_PEM_CRLS: usize = 64;
+
+/// Bytes of a CRLNumber (RFC 5280, section 5.2.3).
+const MOST_NUMBER_BYTES: usize = 20;
 
 /// Why bytes are not a CRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -146,6 +152,21 @@ impl CrlNumber {
     pub fn as_be_bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// Reads lower-case hexadecimal without leading zero bytes, as `Display` writes it; `None`
+    /// for anything else and for more bytes than a CRLNumber may have.
+    fn from_hex(text: &str) -> Option<Self> {
+        let bytes = hex_decode(text)?;
+        (bytes.len() <= MOST_NUMBER_BYTES && bytes.first() != Some(&0))
+            .then(|| Self::from_be_bytes(&bytes))
+    }
+}
+
+/// Lower-case hexadecimal; empty for zero.
+impl fmt::Display for CrlNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// A complete CRL whose signature has not been checked. Cheap to clone.
@@ -224,6 +245,11 @@ impl Crl {
 
     pub(super) fn scope(&self) -> &Scope {
         &self.0.scope
+    }
+
+    /// SHA-256 of issuingDistributionPoint; of nothing, when there is none.
+    fn scope_sha256(&self) -> Sha256Digest {
+        self.0.scope_sha256
     }
 
     pub(super) fn tbs_der(&self) -> &[u8] {

@@ -147,6 +147,23 @@ pub enum PathError {
         /// Until when the next one was promised.
         next_update: Option<UnixTime>,
     },
+    /// The newest CRL that covers a certificate is older than one that was verified before.
+    #[error(
+        "the CRL for {subject} of {this_update} is older than one of its series that was verified \
+         before"
+    )]
+    RevocationRolledBack {
+        /// The certificate.
+        subject: String,
+        /// When the CRL was issued.
+        this_update: UnixTime,
+    },
+    /// Two implementations do not agree about a signature on a certificate or a CRL.
+    #[error("two implementations disagree about {what}")]
+    Disagreement {
+        /// What is signed.
+        what: String,
+    },
 }
 
 impl PathError {
@@ -171,8 +188,10 @@ impl PathError {
             | PathError::Rfc5280 { .. } => Code::SignatureCertificateInvalid,
             PathError::Budget(_) => Code::SignaturePathBudget,
             PathError::Revoked { .. } => Code::RevocationRevoked,
-            PathError::RevocationUnknown { .. } => Code::RevocationUnknown,
+            PathError::RevocationUnknown { why, .. } => why.code(),
             PathError::RevocationStale { .. } => Code::RevocationStale,
+            PathError::RevocationRolledBack { .. } => Code::RevocationRolledBack,
+            PathError::Disagreement { .. } => Code::SignatureDisagreement,
         }
     }
 
@@ -195,7 +214,9 @@ impl PathError {
             PathError::Expired { .. } | PathError::NotYetValid { .. } => 5,
             PathError::RevocationUnknown { .. } => 6,
             PathError::RevocationStale { .. } => 7,
-            PathError::Revoked { .. } => 8,
+            PathError::RevocationRolledBack { .. } => 8,
+            PathError::Revoked { .. } => 9,
+            PathError::Disagreement { .. } => 10,
         }
     }
 }
@@ -273,4 +294,18 @@ pub enum WhyUnknown {
     /// The CRL needs a feature that is not supported.
     #[error("the issuer's CRL cannot be used: {0}")]
     Unsupported(Unsupported),
+}
+
+impl WhyUnknown {
+    /// The reason code, where the policy requires the status.
+    fn code(self) -> Code {
+        match self {
+            WhyUnknown::NoCrl => Code::RevocationCrlMissing,
+            WhyUnknown::BadSignature => Code::RevocationCrlSignature,
+            WhyUnknown::Unsupported(_) => Code::RevocationUnsupported,
+            WhyUnknown::Scope | WhyUnknown::NotYetValid | WhyUnknown::IssuerMayNotSignCrls => {
+                Code::RevocationUnknown
+            }
+        }
+    }
 }

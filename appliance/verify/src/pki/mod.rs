@@ -29,7 +29,10 @@ mod tests;
 
 pub use anchor::{Anchor, Purpose};
 pub use certificate::{Certificate, CertificateError};
-pub use crl::{Crl, CrlError, CrlNumber, CrlSet, RevocationReason, RevokedEntry, Unsupported};
+pub use crl::{
+    Crl, CrlError, CrlFloors, CrlFloorsError, CrlNumber, CrlSet, RevocationReason, RevokedEntry,
+    Unsupported,
+};
 pub use error::{Limit, PathError, Violation, WhyUnknown};
 pub(crate) use named::check_signature;
 pub use path::{InitialPolicies, PathInput, Proof, VerifiedPath, validate};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use x509_cert::ext::pkix::CrlDistributionPoints;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
+use super::crl::Series;
 use super::error::{Limit, PathError, WhyUnknown};
 use super::path::PathInput;
 use super::signature::{SignatureChecks, SignatureError};
@@ -133,12 +134,9 @@ fn newest_usable<'a>(
     issuer: &Certificate,
     checks: &Arc<SignatureChecks>,
 ) -> Result<Result<&'a Crl, WhyUnknown>, PathError> {
-    let mut crls: Vec<&Crl> =
-        input.crls.iter().filter(|crl| crl.issuer_name() == certificate.issuer_name()).collect();
-    crls.sort_by(|a, b| (b.this_update(), b.number()).cmp(&(a.this_update(), a.number())));
     let mut why = None;
-    for crl in crls {
-        match usable(crl, input.time, certificate, issuer, checks)? {
+    for crl in input.crls.of_issuer(certificate.issuer_name()) {
+        match usable(input, crl, certificate, issuer, checks)? {
             Ok(()) => return Ok(Ok(crl)),
             Err(problem) => why = why.or(Some(problem)),
         }
@@ -147,8 +145,8 @@ fn newest_usable<'a>(
 }
 
 fn usable(
+    input: &PathInput<'_>,
     crl: &Crl,
-    time: UnixTime,
     certificate: &Certificate,
     issuer: &Certificate,
     checks: &Arc<SignatureChecks>,
@@ -159,17 +157,25 @@ fn usable(
     if !covers(crl, certificate) {
         return Ok(Err(WhyUnknown::Scope));
     }
-    if crl.this_update() > time {
+    if crl.this_update() > input.time {
         return Ok(Err(WhyUnknown::NotYetValid));
     }
     if issuer.key_usage().is_some_and(|usage| !usage.crl_sign()) {
         return Ok(Err(WhyUnknown::IssuerMayNotSignCrls));
     }
     match checks.check_once(crl.tbs_der(), crl.signature(), crl.algorithm(), issuer.spki()) {
-        Ok(()) => Ok(Ok(())),
-        Err(SignatureError::Budget) => Err(PathError::Budget(Limit::SignatureChecks)),
-        Err(_) => Ok(Err(WhyUnknown::BadSignature)),
+        Ok(()) => {}
+        Err(SignatureError::Budget) => return Err(PathError::Budget(Limit::SignatureChecks)),
+        Err(_) => return Ok(Err(WhyUnknown::BadSignature)),
     }
+    let Ok(key) = issuer.public_key() else { return Ok(Err(WhyUnknown::BadSignature)) };
+    let series = Series::of(crl, key.fingerprint());
+    input.crls.raise(series, crl);
+    if input.crls.has_fallen_behind(&series, crl) {
+        let (subject, this_update) = (certificate.subject(), crl.this_update());
+        return Err(PathError::RevocationRolledBack { subject, this_update });
+    }
+    Ok(Ok(()))
 }
 
 fn is_fresh(crl: &Crl, max_age: Option<Span>, time: UnixTime) -> bool {

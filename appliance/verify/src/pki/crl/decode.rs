@@ -17,7 +17,7 @@ use x509_cert::ext::{Extension, Extensions};
 use x509_cert::name::Name;
 use x509_cert::time::Time;
 
-use super::{CrlError, CrlNumber, RevocationReason, RevokedEntry, Unsupported};
+use super::{CrlError, CrlNumber, MOST_NUMBER_BYTES, RevocationReason, RevokedEntry, Unsupported};
 use crate::hash::Sha256Digest;
 use crate::pki::canonical::CanonicalName;
 use crate::pki::certificate::unix_time;
@@ -38,6 +38,7 @@ pub(super) struct Parsed {
     pub(super) this_update: UnixTime,
     pub(super) next_update: Option<UnixTime>,
     pub(super) scope: Scope,
+    pub(super) scope_sha256: Sha256Digest,
     pub(super) unsupported: Option<Unsupported>,
     pub(super) entries: Vec<(Serial, RevokedEntry)>,
 }
@@ -93,6 +94,7 @@ impl Parsed {
             this_update: unix_time(&tbs.this_update),
             next_update: tbs.next_update.as_ref().map(unix_time),
             scope: known.scope,
+            scope_sha256: known.scope_sha256,
             unsupported: known.unsupported.or(entry_problem),
             entries,
         })
@@ -140,16 +142,21 @@ fn read_tbs<'a>(reader: &mut SliceReader<'a>) -> der::Result<Tbs<'a>> {
 }
 
 /// What the extensions of a CRL say.
-#[derive(Default)]
 struct KnownExtensions {
     number: Option<CrlNumber>,
     scope: Scope,
+    scope_sha256: Sha256Digest,
     unsupported: Option<Unsupported>,
 }
 
 impl KnownExtensions {
     fn read(extensions: &[Extension]) -> Result<Self, CrlError> {
-        let mut known = KnownExtensions::default();
+        let mut known = KnownExtensions {
+            number: None,
+            scope: Scope::default(),
+            scope_sha256: Sha256Digest::of(&[]),
+            unsupported: None,
+        };
         for (at, extension) in extensions.iter().enumerate() {
             let id = extension.extn_id;
             if extensions.iter().take(at).any(|earlier| earlier.extn_id == id) {
@@ -165,12 +172,16 @@ impl KnownExtensions {
         let malformed = |_| CrlError::Extension(extension.extn_id);
         match extension.extn_id {
             ID_CE_CRL_NUMBER => {
-                let number = UintRef::from_der(value).map_err(malformed)?;
-                self.number = Some(CrlNumber::from_be_bytes(number.as_bytes()));
+                let number = UintRef::from_der(value).map_err(malformed)?.as_bytes();
+                if number.len() > MOST_NUMBER_BYTES {
+                    return Err(CrlError::Extension(ID_CE_CRL_NUMBER));
+                }
+                self.number = Some(CrlNumber::from_be_bytes(number));
             }
             ID_CE_DELTA_CRL_INDICATOR => self.refuse(Unsupported::Delta),
             ID_CE_ISSUING_DISTRIBUTION_POINT => {
                 let point = IssuingDistributionPoint::from_der(value).map_err(malformed)?;
+                self.scope_sha256 = Sha256Digest::of(value);
                 self.read_scope(point);
             }
             // The key is found by trying the issuer's; the identifier is only a hint.

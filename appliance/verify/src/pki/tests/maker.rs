@@ -203,10 +203,15 @@ impl Question {
     }
 
     pub(super) fn ask(&self) -> Result<VerifiedPath, PathError> {
+        self.ask_with(&CrlSet::new(self.crls.clone()))
+    }
+
+    /// Asks with this set instead of the CRLs of the question.
+    pub(super) fn ask_with(&self, crls: &CrlSet) -> Result<VerifiedPath, PathError> {
         validate(&PathInput {
             chain: &self.chain,
             anchors: &self.anchors,
-            crls: &CrlSet::new(self.crls.clone()),
+            crls,
             revocation: &self.revocation,
             time: self.time,
             proof: None,

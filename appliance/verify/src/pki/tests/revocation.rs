@@ -4,7 +4,7 @@ use der::Encode;
 use der::asn1::Ia5String;
 use rcgen::{
     CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, CustomExtension, KeyUsagePurpose,
-    date_time_ymd,
+    SerialNumber, date_time_ymd,
 };
 use x509_cert::ext::pkix::CrlDistributionPoints;
 use x509_cert::ext::pkix::crl::dp::{DistributionPoint, Reasons};
@@ -12,7 +12,8 @@ use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
 use super::maker::{DAY, Entity, NOW, Question, ThreeTiers, ca, extension, leaf};
 use crate::pki::{
-    Crl, PathError, RevocationMode, RevocationReason, RevocationStatus, Unsupported, WhyUnknown,
+    Crl, CrlFloors, CrlSet, PathError, RevocationMode, RevocationReason, RevocationStatus,
+    Unsupported, WhyUnknown,
 };
 use crate::reason::Code;
 use crate::time::{Span, UnixTime};
@@ -83,7 +84,7 @@ fn a_missing_crl_is_unknown() {
     let only_root = vec![pki.root.crl(&[], |_| ())];
     let required = question(&pki, RevocationMode::Require, only_root.clone());
     assert_eq!(why(&required), WhyUnknown::NoCrl);
-    assert_eq!(required.code(), Code::RevocationUnknown);
+    assert_eq!(required.code(), Code::RevocationCrlMissing);
     let path = question(&pki, RevocationMode::IfAvailable, only_root).ask().unwrap();
     assert_eq!(path.revocation()[0], RevocationStatus::NotChecked(WhyUnknown::NoCrl));
     assert!(matches!(path.revocation()[1], RevocationStatus::Good { .. }));
@@ -248,7 +249,7 @@ fn an_unsupported_crl_leaves_the_status_unknown() {
     let crls = vec![pki.root.crl(&[], |_| ()), Crl::parse(&delta).unwrap().remove(0)];
     let required = question(&pki, RevocationMode::Require, crls.clone());
     assert_eq!(why(&required), WhyUnknown::Unsupported(Unsupported::Delta));
-    assert_eq!(required.code(), Code::RevocationUnknown);
+    assert_eq!(required.code(), Code::RevocationUnsupported);
     assert!(question(&pki, RevocationMode::IfAvailable, crls).ask().is_ok());
 }
 
@@ -264,4 +265,57 @@ fn crls_count_against_the_signature_budget() {
     assert!(question.ask().is_ok());
     question.budget.signature_checks = 3;
     assert_eq!(question.code(), Code::SignaturePathBudget);
+}
+
+#[test]
+fn an_older_crl_put_back_is_refused() {
+    let pki = ThreeTiers::new();
+    let root = pki.root.crl(&[], |_| ());
+    let numbered = |number: u64, day: u8| {
+        pki.middle.crl(&[], |p| {
+            p.crl_number = SerialNumber::from(number);
+            p.this_update = date_time_ymd(2029, 12, day);
+        })
+    };
+    let after = |first: &Crl| {
+        let asked = question(&pki, RevocationMode::Require, vec![root.clone(), first.clone()]);
+        let set = CrlSet::new(asked.crls.clone());
+        asked.ask_with(&set).unwrap();
+        let kept = set.raised().to_json();
+        CrlFloors::parse(&kept).unwrap()
+    };
+    let ask = |floors: &CrlFloors, crl: &Crl, mode| {
+        let asked = question(&pki, mode, vec![root.clone(), crl.clone()]);
+        asked.ask_with(&CrlSet::with_floors(asked.crls.clone(), floors.clone()))
+    };
+    let floors = after(&numbered(300, 20));
+    assert_eq!(floors.len(), 2);
+    for (number, day, good) in
+        [(299, 25, false), (300, 19, false), (300, 20, true), (300, 21, true), (301, 15, true)]
+    {
+        for mode in [RevocationMode::Require, RevocationMode::IfAvailable] {
+            let outcome = ask(&floors, &numbered(number, day), mode);
+            assert_eq!(outcome.is_ok(), good, "{number} {day}");
+            if let Err(error) = outcome {
+                assert_eq!(error.code(), Code::RevocationRolledBack);
+            }
+        }
+        assert!(ask(&floors, &numbered(number, day), RevocationMode::Off).is_ok());
+    }
+}
+
+#[test]
+fn a_crl_that_revokes_raises_its_floor_and_a_forged_one_does_not() {
+    let pki = ThreeTiers::new();
+    let crls = vec![pki.root.crl(&[], |_| ()), pki.middle.crl(&[&pki.leaf], |_| ())];
+    let asked = question(&pki, RevocationMode::Require, crls);
+    let set = CrlSet::new(asked.crls.clone());
+    assert_eq!(asked.ask_with(&set).unwrap_err().code(), Code::RevocationRevoked);
+    assert!(set.raised().len() == 1, "{:?}", set.raised());
+
+    let impostor = Entity::self_signed(ca("Middle"));
+    let asked = question(&pki, RevocationMode::Require, vec![impostor.crl(&[], |_| ())]);
+    let set = CrlSet::new(asked.crls.clone());
+    assert_eq!(asked.ask_with(&set).unwrap_err().code(), Code::RevocationCrlSignature);
+    assert!(set.raised().is_empty());
 }
