@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use oms_station::pipeline::now;
 use oms_station::progress::Progress;
 use oms_station::receive::{ReceiverTrust, check_entry};
-use oms_station::trust::{Guard, load_anchors};
+use oms_station::trust::{Anchors, Guard};
 use oms_sys::durable::Lock;
 use oms_testkit::{files, model, run};
 use oms_tests::root::{in_namespace, is_root};
@@ -65,8 +65,8 @@ fn killed_at_any_moment() {
 }
 
 fn trust(scene: &Scene) -> ReceiverTrust {
-    let anchors = load_anchors(&scene.station.roots, &Guard::default()).unwrap();
-    ReceiverTrust::Anchors { anchors, crls: Default::default() }
+    let anchors = Anchors::load(Some(&scene.station.roots), &Guard::default()).unwrap();
+    ReceiverTrust::Anchors { anchors: anchors.certificates, crls: Default::default() }
 }
 
 /// Puts the record back to where the decision about `entry` was begun and not ended, with

@@ -9,7 +9,7 @@ use oms_verify::verdict::ReasonDetail;
 
 use super::{Done, print, print_json};
 use crate::present::Outcome;
-use crate::trust::{Guard, load_policy, load_site_anchors, policy_path, read_policy};
+use crate::trust::{Anchors, Guard, load_policy, policy_path, read_policy};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -57,7 +57,7 @@ pub(super) fn run(command: &Command) -> Done {
 
 fn explained(args: &ExplainArgs) -> Result<Policy, Reason> {
     let guard = Guard::default();
-    load_policy(&args.policy, &load_site_anchors(args.roots.as_deref(), &guard)?, &guard)
+    load_policy(&args.policy, &Anchors::load(args.roots.as_deref(), &guard)?, &guard)
 }
 
 /// A policy without a fault.
@@ -89,9 +89,9 @@ fn check(args: &CheckArgs) -> Done {
 fn checked(args: &CheckArgs) -> (Vec<Good<'_>>, Vec<Reason>) {
     let guard = Guard::default();
     let anchors = if args.syntax {
-        Vec::new()
+        Anchors::default()
     } else {
-        match load_site_anchors(args.roots.as_deref(), &guard) {
+        match Anchors::load(args.roots.as_deref(), &guard) {
             Ok(anchors) => anchors,
             // Without anchors every policy would seem wrong.
             Err(reason) => return (Vec::new(), vec![reason]),

@@ -16,7 +16,7 @@ use crate::pipeline::now;
 use crate::present::{Outcome, reasons_text};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry, check_report};
-use crate::trust::{Guard, guarded_read, load_anchors, load_crls};
+use crate::trust::{Anchors, Guard, guarded_read, load_crls};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -90,7 +90,7 @@ fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
             ReceiverTrust::Key(PublicKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?)
         }
         (None, Some(roots)) => {
-            let anchors = load_anchors(roots, &guard)?;
+            let anchors = Anchors::load(Some(roots), &guard)?.certificates;
             let crls = match &args.crls {
                 Some(folder) => load_crls(Some(folder), &Budget::default(), &guard)?.0,
                 None => CrlSet::default(),

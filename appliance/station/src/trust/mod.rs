@@ -9,7 +9,7 @@ mod roots;
 mod walk;
 
 pub use location::{Guard, guarded_read};
-pub use roots::{MANIFEST as ROOTS_MANIFEST, load_anchors};
+pub use roots::{Anchors, Content, Installed, Origin, site_folder, survey};
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use oms_inspect::Format;
 use oms_verify::budget::Budget;
 use oms_verify::hash::Sha256Digest;
-use oms_verify::pki::{Anchor, Crl, CrlSet};
+use oms_verify::pki::{Crl, CrlSet};
 use oms_verify::policy::{Inputs, Policy, PolicyError, RawPolicy, TEXT_LIMIT, Vocabulary};
 use oms_verify::reason::{Code, Reason};
 
@@ -62,18 +62,8 @@ impl Trust {
     /// # Errors
     /// A reason of class configuration: nothing can be decided without trust.
     pub fn load(paths: &TrustPaths, guard: &Guard) -> Result<Trust, Reason> {
-        let anchors = load_site_anchors(paths.roots.as_deref(), guard)?;
-        let policy = load_policy(&paths.policy, &anchors, guard).map_err(|mut reason| {
-            if reason.code == Code::PolicyUnknownAnchor
-                && paths.roots.is_none()
-                && anchors.is_empty()
-            {
-                reason.detail.push_str("; no roots folder was given, and ");
-                reason.detail.push_str(ROOTS);
-                reason.detail.push_str(" holds no anchor: name the folder of the roots");
-            }
-            reason
-        })?;
+        let anchors = Anchors::load(paths.roots.as_deref(), guard)?;
+        let policy = load_policy(&paths.policy, &anchors, guard)?;
         let (crls, crl_digests) = load_crls(paths.crls.as_deref(), &policy.budget, guard)?;
         Ok(Trust { policy, crls, crl_digests })
     }
@@ -92,7 +82,7 @@ pub fn policy_path(name: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When it cannot be read, is not well-formed, or names what is not there.
-pub fn load_policy(name: &Path, anchors: &[Anchor], guard: &Guard) -> Result<Policy, Reason> {
+pub fn load_policy(name: &Path, anchors: &Anchors, guard: &Guard) -> Result<Policy, Reason> {
     let path = policy_path(name);
     let shown = path.display().to_string();
     let raw = read_policy(&path, guard)?;
@@ -101,7 +91,14 @@ pub fn load_policy(name: &Path, anchors: &[Anchor], guard: &Guard) -> Result<Pol
         let key = path.with_file_name("").join(file);
         keys.insert(file.to_owned(), guarded_read(&key, KEY_LIMIT, guard, Code::PolicyKey)?);
     }
-    raw.resolve(&Inputs { anchors, keys: &keys }).map_err(|error| describe(&error, &shown))
+    let inputs = Inputs { anchors: &anchors.certificates, keys: &keys };
+    raw.resolve(&inputs).map_err(|error| {
+        let mut reason = describe(&error, &shown);
+        if matches!(reason.code, Code::PolicyUnknownAnchor | Code::PolicyTrustedRoot) {
+            reason.detail.extend(anchors.hint());
+        }
+        reason
+    })
 }
 
 /// Reads a policy's text, without looking for the anchors and keys that it names.
@@ -123,20 +120,6 @@ fn describe(error: &PolicyError, file: &str) -> Reason {
     let detail = format!("line {}, column {}: {}", error.line, error.column, error.kind);
     let reason = Reason::new(error.code(), detail).about(file);
     if error.rule.is_empty() { reason } else { reason.by_rule(&error.rule) }
-}
-
-/// The anchors of the site.
-///
-/// # Errors
-/// When the folder or an anchor cannot be used. The default folder may be absent.
-pub fn load_site_anchors(roots: Option<&Path>, guard: &Guard) -> Result<Vec<Anchor>, Reason> {
-    match roots {
-        Some(folder) => load_anchors(folder, guard),
-        None if is_installed(&Path::new(ROOTS).join(ROOTS_MANIFEST), Code::TrustAnchor)? => {
-            load_anchors(Path::new(ROOTS), guard)
-        }
-        None => Ok(Vec::new()),
-    }
 }
 
 /// Whether there is something at a default path. Only what certainly does not exist is absent:

@@ -1,106 +1,187 @@
-//! A folder of trust anchors with its manifest, `roots.toml`.
+//! The trust anchors that are installed: those that are built in, and those of the site's folder.
+//!
+//! ```text
+//!  firmware (in the binary) ─┐
+//!                            ├─ manifest::parse ─▶ entries ─▶ each file: digest, content ─▶ Installed
+//!  the site's folder ────────┘                                                                │
+//!                                     all of them good, no name twice ─▶ Anchors ◀────────────┘
+//! ```
+//!
+//! A file that no manifest names is not an anchor, and one whose digest differs is an error.
 
+mod firmware;
+
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use oms_verify::hash::Sha256Digest;
-use oms_verify::pki::{Anchor, Certificate, Purpose};
+use oms_verify::pki::manifest::{self, Entry, FILE_NAME};
+use oms_verify::pki::{Anchor, Purpose, check_digest};
 use oms_verify::reason::{Code, Reason};
-use serde::Deserialize;
 
-use crate::config::toml_fault;
-
+use self::firmware::{FIRMWARE, Firmware};
 use super::location::{Guard, guarded_read};
-
-/// The name of the manifest in a folder of anchors.
-pub const MANIFEST: &str = "roots.toml";
+use super::{ROOTS, is_installed};
 
 const MANIFEST_LIMIT: u64 = 1 << 20;
-const ANCHOR_LIMIT: u64 = 64 << 10;
-const MAX_ANCHORS: usize = 1024;
+const FILE_LIMIT: u64 = 1 << 20;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawManifest {
-    #[serde(default)]
-    anchor: Vec<RawAnchor>,
+/// Every anchor that is installed, each name once.
+#[derive(Debug, Default)]
+pub struct Anchors {
+    /// The certificates.
+    pub certificates: Vec<Anchor>,
+    /// Whether no folder was named and the default one has no anchor.
+    without_site: bool,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAnchor {
-    name: String,
-    file: String,
-    sha256: String,
-    purpose: Vec<String>,
-    provenance: String,
+/// An entry of a manifest, and what its file is.
+#[derive(Debug)]
+pub struct Installed {
+    /// What the manifest says.
+    pub entry: Entry,
+    /// Where it is.
+    pub origin: Origin,
+    /// What the file holds, or why it cannot be used.
+    pub content: Result<Content, Reason>,
 }
 
-/// Reads the anchors that `folder/roots.toml` names. A file that the manifest does not name is
-/// not an anchor, and one whose digest differs is an error.
+/// Where an anchor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the binary.
+    BuiltIn,
+    /// In this folder.
+    Site(PathBuf),
+}
+
+/// What an anchor's file holds.
+#[derive(Debug)]
+pub enum Content {
+    /// A certificate.
+    Certificate(Anchor),
+    /// The trusted root of a Sigstore instance.
+    TrustedRoot,
+}
+
+impl Anchors {
+    /// Every anchor that is built in or in the site's folder `roots`. The default folder may be
+    /// absent.
+    ///
+    /// # Errors
+    /// [`Code::TrustAnchor`] or [`Code::TrustLocation`] when a manifest or the file of any entry
+    /// cannot be used, [`Code::PolicyDuplicateAnchor`] when two have one name.
+    pub fn load(roots: Option<&Path>, guard: &Guard) -> Result<Anchors, Reason> {
+        let installed = survey(roots, guard)?;
+        let is_site = |found: &Installed| found.origin != Origin::BuiltIn;
+        let without_site = roots.is_none() && !installed.iter().any(is_site);
+        let mut anchors = Anchors { without_site, ..Anchors::default() };
+        for found in installed {
+            match found.content? {
+                Content::Certificate(anchor) => anchors.certificates.push(anchor),
+                Content::TrustedRoot => {}
+            }
+        }
+        Ok(anchors)
+    }
+
+    /// What to say to somebody whose policy names an anchor that is not installed, if that is
+    /// because the site's folder was not found.
+    pub(super) fn hint(&self) -> Option<String> {
+        self.without_site.then(|| {
+            format!(
+                "; no roots folder was given, and {ROOTS} holds no anchor: name the folder of the \
+                 roots"
+            )
+        })
+    }
+}
+
+impl Origin {
+    /// The path of a file, as people know it.
+    pub fn path_of(&self, file: &str) -> String {
+        match self {
+            Origin::BuiltIn => firmware::shown(file),
+            Origin::Site(folder) => folder.join(file).display().to_string(),
+        }
+    }
+}
+
+/// Every entry of the built-in manifest and of the one in `roots`, or in the default folder if
+/// there is one. The file of an entry may be unusable.
 ///
 /// # Errors
-/// [`Code::TrustAnchor`] or [`Code::TrustLocation`].
-pub fn load_anchors(folder: &Path, guard: &Guard) -> Result<Vec<Anchor>, Reason> {
-    let manifest = folder.join(MANIFEST);
-    let shown = manifest.display().to_string();
-    let wrong = |detail: String| Reason::new(Code::TrustAnchor, detail).about(&shown);
-    guard.check_folder(folder, Code::TrustAnchor)?;
-    let bytes = guarded_read(&manifest, MANIFEST_LIMIT, guard, Code::TrustAnchor)?;
-    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
-    let raw: RawManifest =
-        toml::from_str(&text).map_err(|error| wrong(toml_fault(&text, &error)))?;
-    if raw.anchor.len() > MAX_ANCHORS {
-        return Err(wrong(format!("it names more than {MAX_ANCHORS} anchors")));
+/// As [`Anchors::load`], but for the files of entries.
+pub fn survey(roots: Option<&Path>, guard: &Guard) -> Result<Vec<Installed>, Reason> {
+    let mut installed = built_in(&FIRMWARE)?;
+    if let Some(folder) = site_folder(roots)? {
+        installed.extend(read_folder(folder, guard)?);
     }
     let mut names = BTreeSet::new();
-    let mut anchors = Vec::new();
-    for raw in raw.anchor {
-        if !names.insert(raw.name.clone()) {
-            return Err(wrong(format!("it names the anchor {:?} twice", raw.name)));
-        }
-        anchors.push(read_anchor(folder, raw, guard)?);
+    if let Some(twice) = installed.iter().find(|found| !names.insert(&found.entry.name)) {
+        let detail = format!(
+            "the anchor {:?} is there already: it is built in, so the site's needs another name",
+            twice.entry.name
+        );
+        let file = twice.origin.path_of(FILE_NAME);
+        return Err(Reason::new(Code::PolicyDuplicateAnchor, detail).about(file));
     }
-    Ok(anchors)
+    Ok(installed)
 }
 
-fn read_anchor(folder: &Path, raw: RawAnchor, guard: &Guard) -> Result<Anchor, Reason> {
-    let path = folder.join(&raw.file);
-    let shown = path.display().to_string();
-    let wrong = |detail: String| Reason::new(Code::TrustAnchor, detail).about(&shown);
-    if raw.file.is_empty() || raw.file.contains('/') || raw.file.starts_with('.') {
-        return Err(wrong("`file` must be the name of a file beside roots.toml".to_owned()));
+/// The site's folder, unless it is the default one and there is none.
+///
+/// # Errors
+/// When the default folder cannot be looked at.
+pub fn site_folder(roots: Option<&Path>) -> Result<Option<&Path>, Reason> {
+    let default = Path::new(ROOTS);
+    match roots {
+        Some(folder) => Ok(Some(folder)),
+        None => Ok(is_installed(&default.join(FILE_NAME), Code::TrustAnchor)?.then_some(default)),
     }
-    let bytes = guarded_read(&path, ANCHOR_LIMIT, guard, Code::TrustAnchor)?;
-    let file_sha256 = Sha256Digest::of(&bytes);
-    if file_sha256.to_hex() != raw.sha256 {
-        return Err(wrong(format!("its SHA-256 is {file_sha256}, roots.toml says {}", raw.sha256)));
-    }
-    let certificate = read_one(&bytes).map_err(wrong)?;
-    let purposes = raw
-        .purpose
-        .iter()
-        .map(|name| {
-            Purpose::from_name(name).ok_or_else(|| {
-                let known: Vec<_> = Purpose::ALL.iter().map(|purpose| purpose.name()).collect();
-                wrong(format!("the purpose {name:?} is not one of {}", known.join(", ")))
+}
+
+fn built_in(firmware: &Firmware) -> Result<Vec<Installed>, Reason> {
+    read_entries(firmware.manifest.as_bytes(), &Origin::BuiltIn, |file| firmware.read(file))
+}
+
+fn read_folder(folder: &Path, guard: &Guard) -> Result<Vec<Installed>, Reason> {
+    guard.check_folder(folder, Code::TrustAnchor)?;
+    let read = |file: &str, limit| {
+        guarded_read(&folder.join(file), limit, guard, Code::TrustAnchor).map(Cow::Owned)
+    };
+    let text = read(FILE_NAME, MANIFEST_LIMIT)?;
+    read_entries(&text, &Origin::Site(folder.to_owned()), |file| read(file, FILE_LIMIT))
+}
+
+fn read_entries(
+    manifest: &[u8],
+    origin: &Origin,
+    read: impl Fn(&str) -> Result<Cow<'static, [u8]>, Reason>,
+) -> Result<Vec<Installed>, Reason> {
+    let wrong =
+        |detail: String| Reason::new(Code::TrustAnchor, detail).about(origin.path_of(FILE_NAME));
+    let text = std::str::from_utf8(manifest).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
+    let entries = manifest::parse(text).map_err(|error| wrong(error.to_string()))?;
+    let installed = entries.into_iter().map(|entry| {
+        let content = read(&entry.file).and_then(|bytes| {
+            content(&entry, &bytes).map_err(|detail| {
+                Reason::new(Code::TrustAnchor, detail).about(origin.path_of(&entry.file))
             })
-        })
-        .collect::<Result<BTreeSet<_>, _>>()?;
-    if purposes.is_empty() {
-        return Err(wrong("the anchor has no purpose".to_owned()));
-    }
-    Ok(Anchor { name: raw.name, certificate, purposes, provenance: raw.provenance, file_sha256 })
+        });
+        Installed { entry, origin: origin.clone(), content }
+    });
+    Ok(installed.collect())
 }
 
-/// One certificate in PEM or DER.
-fn read_one(bytes: &[u8]) -> Result<Certificate, String> {
-    if !bytes.starts_with(b"-----") && !bytes.is_ascii() {
-        return Certificate::from_der(bytes).map_err(|error| error.to_string());
+/// What the file of an entry holds, or in words why it is not what it should be.
+fn content(entry: &Entry, bytes: &[u8]) -> Result<Content, String> {
+    if entry.purposes.contains(&Purpose::Sigstore) {
+        check_digest(entry, bytes).map_err(|error| error.to_string())?;
+        return Ok(Content::TrustedRoot);
     }
-    let certificates = Certificate::many_from_pem(bytes).map_err(|error| error.to_string())?;
-    match <[Certificate; 1]>::try_from(certificates) {
-        Ok([certificate]) => Ok(certificate),
-        Err(several) => Err(format!("it holds {} certificates instead of one", several.len())),
-    }
+    Anchor::read(entry, bytes).map(Content::Certificate).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,9 +51,12 @@ fn the_shipped_laboratory_policy_loads_with_its_key() {
         .unwrap();
     let key = crate::keys::SigningKey::from_pem(&made.stdout, Path::new("key")).unwrap();
     let policy = site.file("lab.toml", LAB);
-    assert_eq!(load_policy(&policy, &[], &Guard::default()).unwrap_err().code, Code::PolicyKey);
+    assert_eq!(
+        load_policy(&policy, &Anchors::default(), &Guard::default()).unwrap_err().code,
+        Code::PolicyKey
+    );
     site.file("lab.pem", &key.public_key().to_pem());
-    let loaded = load_policy(&policy, &[], &Guard::default()).unwrap();
+    let loaded = load_policy(&policy, &Anchors::default(), &Guard::default()).unwrap();
     assert_eq!((loaded.id.as_str(), loaded.revocation.mode), ("lab", RevocationMode::Off));
 }
 
@@ -75,7 +78,7 @@ fn nobody_else_may_add_anchors_or_crls() {
     for (mode, refused) in [(0o755, false), (0o1777, true), (0o1775, true)] {
         let folder = site.folder("trust", mode);
         site.file("trust/roots.toml", "");
-        let anchors = load_anchors(&folder, &guard);
+        let anchors = Anchors::load(Some(&folder), &guard);
         std::fs::remove_file(folder.join("roots.toml")).unwrap();
         let crls = load_crls(Some(&folder), &Budget::default(), &guard);
         for found in [anchors.err(), crls.err()] {
@@ -90,7 +93,7 @@ fn an_absent_folder_is_named_for_what_it_should_hold() {
     let site = Site::new();
     let absent = site.0.path().join("absent");
     let guard = Guard::default();
-    let reason = load_anchors(&absent, &guard).unwrap_err();
+    let reason = Anchors::load(Some(&absent), &guard).unwrap_err();
     assert_eq!(reason.code, Code::TrustAnchor);
     let reason = load_crls(Some(&absent), &Budget::default(), &guard).unwrap_err();
     assert_eq!(reason.code, Code::TrustCrl);
@@ -121,11 +124,12 @@ fn anchors_name_their_file_in_errors() {
     let digest = Sha256Digest::of(b"no certificate").to_hex();
     for (text, file) in [
         ("[[anchor]", "roots.toml".to_owned()),
-        (&anchor(Purpose::CodeSigning.name(), "00"), "corp.pem".to_owned()),
+        (&anchor("signing", &digest), "roots.toml".to_owned()),
+        (&anchor(Purpose::CodeSigning.name(), &"00".repeat(32)), "corp.pem".to_owned()),
         (&anchor(Purpose::CodeSigning.name(), &digest), "corp.pem".to_owned()),
     ] {
         site.file("roots/roots.toml", text);
-        let reason = load_anchors(&folder, &Guard::default()).unwrap_err();
+        let reason = Anchors::load(Some(&folder), &Guard::default()).unwrap_err();
         assert_eq!(reason.code, Code::TrustAnchor);
         assert_eq!(reason.file, Some(folder.join(file).display().to_string()), "{reason}");
     }
@@ -136,7 +140,7 @@ fn an_absent_folder_of_roots_or_crls_is_named_as_that() {
     let site = Site::new();
     let absent = site.0.path().join("absent");
     let guard = Guard::default();
-    let roots = load_anchors(&absent, &guard).unwrap_err();
+    let roots = Anchors::load(Some(&absent), &guard).unwrap_err();
     assert_eq!(
         (roots.code, roots.detail.as_str()),
         (Code::TrustAnchor, "the folder does not exist")
@@ -150,7 +154,7 @@ fn a_fault_in_roots_toml_is_told_in_one_line_with_its_place() {
     let site = Site::new();
     let roots = site.folder("roots", 0o755);
     site.file("roots/roots.toml", "[[anchor]]\nname = 1\n");
-    let reason = load_anchors(&roots, &Guard::default()).unwrap_err();
+    let reason = Anchors::load(Some(&roots), &Guard::default()).unwrap_err();
     assert!(reason.detail.starts_with("line 2, column 8: "), "{}", reason.detail);
 }
 

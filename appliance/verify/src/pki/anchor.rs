@@ -1,58 +1,10 @@
-//! Trust anchors and what each may vouch for.
+//! Trust anchors and how each is read.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use super::Certificate;
+use super::manifest::Entry;
+use super::{Certificate, CertificateError, Purpose};
 use crate::hash::Sha256Digest;
-
-/// What an anchor may vouch for, as `purpose` in `roots.toml` says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Purpose {
-    /// Signers of models.
-    CodeSigning,
-    /// Signers of verdicts.
-    Verdict,
-    /// Time stamping authorities (RFC 3161).
-    Timestamping,
-    /// Certificates of a Sigstore instance.
-    Sigstore,
-    /// Officers of the station.
-    Officer,
-}
-
-impl Purpose {
-    /// Every purpose.
-    pub const ALL: [Purpose; 5] = [
-        Purpose::CodeSigning,
-        Purpose::Verdict,
-        Purpose::Timestamping,
-        Purpose::Sigstore,
-        Purpose::Officer,
-    ];
-
-    /// The name in `roots.toml`, such as `code-signing`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Purpose::CodeSigning => "code-signing",
-            Purpose::Verdict => "verdict",
-            Purpose::Timestamping => "timestamping",
-            Purpose::Sigstore => "sigstore",
-            Purpose::Officer => "officer",
-        }
-    }
-
-    /// The purpose that `roots.toml` calls `name`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.name() == name)
-    }
-}
-
-impl fmt::Display for Purpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A certificate that was installed by an officer or built in, and is trusted as such.
 ///
@@ -72,15 +24,65 @@ pub struct Anchor {
     pub file_sha256: Sha256Digest,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Why the file of a manifest's entry is not an anchor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnchorError {
+    /// The file is not the one that the manifest pins.
+    #[error("its SHA-256 is {found}, the manifest says {expected}")]
+    Digest {
+        /// The digest of the file.
+        found: Sha256Digest,
+        /// The digest in the manifest.
+        expected: String,
+    },
+    /// The file is not a certificate.
+    #[error("{0}")]
+    Certificate(#[from] CertificateError),
+    /// The file holds several certificates: which one is meant is not said.
+    #[error("it holds {0} certificates instead of one")]
+    Several(usize),
+}
 
-    #[test]
-    fn purposes_have_the_names_of_roots_toml() {
-        let names = Purpose::ALL.map(Purpose::name);
-        assert_eq!(names, ["code-signing", "verdict", "timestamping", "sigstore", "officer"]);
-        assert_eq!(names.map(Purpose::from_name), Purpose::ALL.map(Some));
-        assert_eq!(Purpose::from_name("CodeSigning"), None);
+impl Anchor {
+    /// Reads the anchor that a manifest's `entry` names out of its file's `bytes`: one certificate
+    /// in PEM or DER.
+    ///
+    /// # Errors
+    /// When the bytes have another digest than the entry says, or are not one certificate.
+    pub fn read(entry: &Entry, bytes: &[u8]) -> Result<Anchor, AnchorError> {
+        let file_sha256 = check_digest(entry, bytes)?;
+        Ok(Anchor {
+            name: entry.name.clone(),
+            certificate: read_one(bytes)?,
+            purposes: entry.purposes.clone(),
+            provenance: entry.provenance.clone(),
+            file_sha256,
+        })
+    }
+}
+
+/// Checks that `bytes` are the file that a manifest's `entry` pins, and gives their digest.
+///
+/// # Errors
+/// [`AnchorError::Digest`].
+pub fn check_digest(entry: &Entry, bytes: &[u8]) -> Result<Sha256Digest, AnchorError> {
+    let found = Sha256Digest::of(bytes);
+    if found.to_hex() == entry.sha256 {
+        Ok(found)
+    } else {
+        Err(AnchorError::Digest { found, expected: entry.sha256.clone() })
+    }
+}
+
+/// One certificate in PEM or DER. DER begins with the tag of a SEQUENCE and a length of several
+/// bytes, which is no text.
+fn read_one(bytes: &[u8]) -> Result<Certificate, AnchorError> {
+    if matches!(bytes, [0x30, 0x80..=0xff, ..]) {
+        return Ok(Certificate::from_der(bytes)?);
+    }
+    let certificates = Certificate::many_from_pem(bytes)?;
+    match <[Certificate; 1]>::try_from(certificates) {
+        Ok([certificate]) => Ok(certificate),
+        Err(several) => Err(AnchorError::Several(several.len())),
     }
 }

@@ -16,10 +16,12 @@ mod certificate;
 mod crl;
 mod error;
 mod judge;
+pub mod manifest;
 mod named;
 mod path;
 mod pem;
 mod profile;
+mod purpose;
 mod revocation;
 mod rfc5280;
 mod search;
@@ -27,7 +29,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use anchor::{Anchor, Purpose};
+pub use anchor::{Anchor, AnchorError, check_digest};
 pub use certificate::{Certificate, CertificateError};
 pub use crl::{
     Crl, CrlError, CrlFloors, CrlFloorsError, CrlNumber, CrlSet, RevocationReason, RevokedEntry,
@@ -37,4 +39,5 @@ pub use error::{Limit, PathError, Violation, WhyUnknown};
 pub(crate) use named::check_signature;
 pub use path::{InitialPolicies, PathInput, Proof, VerifiedPath, validate};
 pub use profile::{Profile, Usage};
+pub use purpose::Purpose;
 pub use revocation::{Revocation, RevocationMode, RevocationStatus};
