@@ -92,7 +92,7 @@ pub(crate) fn trust(signer: &Signer<'_>, ignore_unsigned: bool) -> Result<Trust,
     };
     let text = format!("{POLICY}{unsigned}\n[[signer]]\n{rule}");
     let policy = RawPolicy::parse(&text, &Vocabulary { formats: &[] })
-        .and_then(|raw| raw.resolve(&Inputs { anchors: &anchors, keys: &keys }))
+        .and_then(|raw| raw.resolve(&Inputs { anchors: &anchors, keys: &keys, trusted_roots: &[] }))
         .map_err(|error: PolicyError| Reason::new(error.code(), error.to_string()))?;
     Ok(Trust { policy, crls: Default::default(), crl_digests: Vec::new() })
 }

@@ -219,10 +219,6 @@ fn a_sigstore_bundle_is_not_decided_about() {
     let bundle = parse(&to_bytes(&value));
     let reasons = refusal(&certified.policy(BY_ROOT), &bundle);
     assert_eq!(reasons, one(Code::BundleMethodUnsupported, ""));
-    let rule = "[[signer]]\nmethod = \"sigstore\"\ntrusted-root = \"r\"\nidentity = \"i\"\n\
-                issuer = \"https://i.example\"\n";
-    let reasons = refusal(&policy(rule, &[], &[]), &bundle);
-    assert_eq!(reasons, one(Code::BundleMethodUnsupported, ""));
 }
 
 #[test]

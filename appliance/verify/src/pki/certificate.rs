@@ -278,7 +278,8 @@ impl Certificate {
         extension(self.tbs())
     }
 
-    pub(super) fn tbs(&self) -> &TbsCertificate {
+    /// The certificate as it decodes.
+    pub(crate) fn tbs(&self) -> &TbsCertificate {
         self.0.decoded.tbs_certificate()
     }
 

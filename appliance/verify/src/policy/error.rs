@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::key::KeyError;
+use crate::pki::Purpose;
 use crate::reason::{Code, Printable};
 
 /// The first fault of a policy, with its place in the text.
@@ -88,13 +89,55 @@ pub enum PolicyErrorKind {
         "there is no signer, so that nothing could ever pass; expected at least one [[signer]]"
     )]
     NoSigner,
+    /// `models` in an attestation's signer.
+    #[error(
+        "the key `models` does not belong to the signer of an attestation, which names its model by digest"
+    )]
+    NotOfAttester,
+    /// A condition without a test, or with more than one.
+    #[error(
+        "a condition asks one thing, expected one of the keys: equals, one-of, present, at-least"
+    )]
+    OneTest,
+    /// Something needs a trusted timestamp, and no authority is named that could give one.
+    #[error(
+        "{cause} needs an authority whose timestamps count, expected time.timestamp-anchors as well"
+    )]
+    NoTimestampAnchors {
+        /// What needs it.
+        cause: &'static str,
+    },
+    /// More signers are required than the rules could ever admit.
+    #[error(
+        "found {require}, expected at most {most}: the rules admit no more signers who differ in key and in identity"
+    )]
+    Unreachable {
+        /// Signers required.
+        require: usize,
+        /// Signers that the rules could admit.
+        most: usize,
+    },
     /// An anchor that is not installed.
     #[error("no anchor \"{}\" is installed, expected one of: {}", Printable(.name), listed(.installed))]
     UnknownAnchor {
         /// The name that the policy gives.
         name: String,
-        /// The names of the installed anchors for code signing.
+        /// The names of the installed anchors for the purpose.
         installed: Vec<String>,
+    },
+    /// A Sigstore trusted root that is not installed.
+    #[error("no trusted root \"{}\" is installed, expected one of: {}", Printable(.name), listed(.installed))]
+    UnknownTrustedRoot {
+        /// The name that the policy gives.
+        name: String,
+        /// The names of the installed trusted roots.
+        installed: Vec<String>,
+    },
+    /// More than one installed trusted root has this name.
+    #[error("more than one installed trusted root is named \"{}\", expected one", Printable(.name))]
+    DuplicateTrustedRoot {
+        /// The name.
+        name: String,
     },
     /// More than one installed anchor has this name.
     #[error("more than one installed anchor is named \"{}\", expected one", Printable(.name))]
@@ -102,11 +145,13 @@ pub enum PolicyErrorKind {
         /// The name.
         name: String,
     },
-    /// An installed anchor that is not for signing code.
-    #[error("the anchor \"{}\" is installed for {}, expected the purpose code-signing", Printable(.name), listed(.purposes))]
+    /// An installed anchor that is not for what the policy uses it for.
+    #[error("the anchor \"{}\" is installed for {}, expected the purpose {expected}", Printable(.name), listed(.purposes))]
     AnchorPurpose {
         /// The anchor.
         name: String,
+        /// The purpose that is needed.
+        expected: Purpose,
         /// What it is installed for.
         purposes: Vec<String>,
     },
@@ -144,6 +189,11 @@ impl PolicyError {
             PolicyErrorKind::UnknownAnchor { .. } => Code::PolicyUnknownAnchor,
             PolicyErrorKind::DuplicateAnchor { .. } => Code::PolicyDuplicateAnchor,
             PolicyErrorKind::AnchorPurpose { .. } => Code::PolicyAnchorPurpose,
+            PolicyErrorKind::UnknownTrustedRoot { .. }
+            | PolicyErrorKind::DuplicateTrustedRoot { .. } => Code::PolicyTrustedRoot,
+            PolicyErrorKind::NoTimestampAnchors { .. } | PolicyErrorKind::Unreachable { .. } => {
+                Code::PolicyContradiction
+            }
             PolicyErrorKind::KeyFile { .. }
             | PolicyErrorKind::Key { .. }
             | PolicyErrorKind::KeyType { .. } => Code::PolicyKey,

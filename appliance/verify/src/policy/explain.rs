@@ -2,11 +2,11 @@
 
 use super::sizes::show_size;
 use super::{
-    ContentRules, IgnoredPaths, ManifestRules, Method, Policy, RemoteCode, ResignRules, SignerRule,
-    UnsignedFiles,
+    Afterwards, AttestationRule, ContentRules, IgnoredPaths, ManifestRules, Method, Policy,
+    RemoteCode, ResignRules, SignerRule, TimeRules, UnsignedFiles,
 };
 use crate::budget::Budget;
-use crate::pki::{Revocation, RevocationMode};
+use crate::pki::{Anchor, InitialPolicies, Revocation, RevocationMode};
 use crate::reason::Printable;
 
 /// Tells what the policy admits and refuses, one paragraph a section, for people who will not
@@ -21,6 +21,8 @@ pub fn explain(policy: &Policy) -> String {
         signers(&policy.signers),
         signatures(policy.require),
         revocation(&policy.revocation),
+        time(&policy.time),
+        attestations(&policy.attestations),
         manifest(&policy.manifest, &policy.budget),
         content(&policy.content),
         resign(&policy.resign),
@@ -34,22 +36,28 @@ fn signers(rules: &[SignerRule]) -> String {
     let mut text =
         "Signers. A signature counts only when one of these rules admits its signer:".to_owned();
     for rule in rules {
-        let sentences = [who(&rule.method), key_types(rule), models(rule), age(rule)];
-        let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+        let sentences = [signer(rule), models(rule)];
         text.push_str(&format!("\n- {}: {}", rule.name, sentences.join(" ")));
     }
     text
 }
 
-fn who(method: &Method) -> Option<String> {
-    Some(match method {
+/// Everything about a signer but what it may sign.
+fn signer(rule: &SignerRule) -> String {
+    let sentences = [
+        Some(who(&rule.method)),
+        usages(&rule.method),
+        rule.policies.as_ref().map(certificate_policies),
+        key_types(rule),
+        age(rule),
+    ];
+    sentences.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn who(method: &Method) -> String {
+    match method {
         Method::Certificate { anchors, identity } => {
-            let anchors: Vec<String> = anchors.iter().map(|a| a.name.clone()).collect();
-            let path = format!(
-                "A certificate whose path leads to {} {}.",
-                if anchors.len() == 1 { "the anchor" } else { "one of the anchors" },
-                listed(&anchors)
-            );
+            let path = format!("A certificate whose path leads to {}.", one_of_anchors(anchors));
             let asked: Vec<String> = identity
                 .lists()
                 .map(|(key, admitted)| format!("Its {key} must be {}.", alternatives(&admitted)))
@@ -69,13 +77,32 @@ fn who(method: &Method) -> Option<String> {
             key.fingerprint()
         ),
         Method::Sigstore { trusted_root, identity, issuer } => format!(
-            "A Sigstore bundle of {}, vouched for by {}, under the trusted root {}. This version \
-             recognises such bundles and refuses them.",
-            Printable(identity),
-            Printable(issuer),
-            Printable(trusted_root)
+            "A Sigstore bundle of {identity}, vouched for by {issuer}, under the trusted root {} \
+             (SHA-256 {}).",
+            Printable(&trusted_root.name),
+            trusted_root.sha256
         ),
+    }
+}
+
+fn one_of_anchors(anchors: &[Anchor]) -> String {
+    let names: Vec<String> = anchors.iter().map(|anchor| anchor.name.clone()).collect();
+    let one = if anchors.len() == 1 { "the anchor" } else { "one of the anchors" };
+    format!("{one} {}", listed(&names))
+}
+
+fn usages(method: &Method) -> Option<String> {
+    let Method::Certificate { identity, .. } = method else { return None };
+    let usages: Vec<String> =
+        identity.extended_key_usages().iter().map(ToString::to_string).collect();
+    (!usages.is_empty()).then(|| {
+        format!("Beside code signing, it must have the extended key usages {}.", listed(&usages))
     })
+}
+
+fn certificate_policies(policies: &InitialPolicies) -> String {
+    let policies: Vec<String> = policies.acceptable.iter().map(ToString::to_string).collect();
+    format!("Its whole path must be valid for the certificate policy {}.", alternatives(&policies))
 }
 
 fn key_types(rule: &SignerRule) -> Option<String> {
@@ -86,21 +113,24 @@ fn key_types(rule: &SignerRule) -> Option<String> {
     }
 }
 
-fn models(rule: &SignerRule) -> Option<String> {
+fn models(rule: &SignerRule) -> String {
     if rule.models.is_empty() {
-        return Some("It may sign any model.".to_owned());
+        return "It may sign any model.".to_owned();
     }
     let patterns: Vec<String> = rule.models.iter().map(ToString::to_string).collect();
-    Some(format!("It may sign only models named {}.", alternatives(&patterns)))
+    format!("It may sign only models named {}.", alternatives(&patterns))
 }
 
 fn age(rule: &SignerRule) -> Option<String> {
-    rule.max_signature_age.map(|age| {
-        format!(
-            "A signature older than {age} is refused, counted from a trusted time stamp, or else \
-             from the first moment of the certificate's validity."
-        )
-    })
+    let since = match rule.method {
+        Method::Certificate { .. } => {
+            "a trusted timestamp, or else from the first moment of the certificate's validity"
+        }
+        Method::Key { .. } => "a trusted timestamp, which it then needs",
+        Method::Sigstore { .. } => "its trusted time",
+    };
+    let age = rule.max_signature_age?;
+    Some(format!("A signature older than {age} is refused, counted from {since}."))
 }
 
 fn signatures(require: usize) -> String {
@@ -133,6 +163,60 @@ fn revocation(revocation: &Revocation) -> String {
         (RevocationMode::Off, _) | (_, None) => mode.to_owned(),
         (_, Some(age)) => format!("{mode} A CRL older than {age} does not count."),
     }
+}
+
+fn time(rules: &TimeRules) -> String {
+    let mut sentences = Vec::new();
+    if rules.timestamp_anchors.is_empty() {
+        sentences.push("Time. No time stamping authority counts.".to_owned());
+    } else {
+        sentences.push(format!(
+            "Time. A timestamp (RFC 3161) counts when its authority's path leads to {}.",
+            one_of_anchors(&rules.timestamp_anchors)
+        ));
+    }
+    if rules.require_timestamp {
+        sentences.push("A signature by certificate without one is refused.".to_owned());
+    }
+    sentences.push(match rules.expired_certificates {
+        Afterwards::Refuse => "A certificate that has expired is refused.".to_owned(),
+        Afterwards::WithTimestamp => {
+            "A certificate that has expired passes when a timestamp shows that it signed before, \
+             and a CRL that still knew it does not revoke it."
+                .to_owned()
+        }
+    });
+    sentences.push(match rules.revoked_certificates {
+        Afterwards::Refuse => "One that is revoked is refused, whenever it signed.".to_owned(),
+        Afterwards::WithTimestamp => {
+            "One that is revoked passes when a timestamp shows that it signed before, unless its \
+             key or its CA's may be in other hands, or no reason is given."
+                .to_owned()
+        }
+    });
+    if let Some(age) = rules.max_signature_age {
+        sentences.push(format!("Whoever signed, a signature older than {age} is refused."));
+    }
+    sentences.join(" ")
+}
+
+fn attestations(rules: &[AttestationRule]) -> String {
+    if rules.is_empty() {
+        return "Attestations. None is required.".to_owned();
+    }
+    let mut text =
+        "Attestations. Each of these must be there, about the model's root digest:".to_owned();
+    for rule in rules {
+        let conditions: Vec<String> = rule.conditions.iter().map(|c| format!(" {c}.")).collect();
+        text.push_str(&format!(
+            "\n- {}: {}, signed by this: {}{}",
+            rule.name,
+            Printable(&rule.predicate_type),
+            signer(&rule.signer),
+            conditions.concat()
+        ));
+    }
+    text
 }
 
 fn manifest(rules: &ManifestRules, budget: &Budget) -> String {

@@ -4,24 +4,25 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::slice;
 
-use der::Decode;
-use x509_cert::name::Name;
+use const_oid::ObjectIdentifier;
 
 use super::dn::DistinguishedName;
 use super::names::{DnsPattern, EmailPattern};
+use super::uri::UriPattern;
 use crate::hash::Sha256Digest;
 use crate::pki::Certificate;
 use crate::reason::Printable;
 
-/// Names and patterns that a leaf must fit: one of each list that is not empty.
+/// Names and patterns that a leaf must fit: one of each list that is not empty, and every
+/// extended key usage.
 ///
-/// A rule whose lists are all empty admits every leaf under its anchors.
+/// A rule whose lists of names are all empty admits every leaf under its anchors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentityRule {
     /// `san-email`.
     pub(super) san_email: Vec<EmailPattern>,
-    /// `san-uri`, matched exactly.
-    pub(super) san_uri: Vec<String>,
+    /// `san-uri`.
+    pub(super) san_uri: Vec<UriPattern>,
     /// `san-dns`.
     pub(super) san_dns: Vec<DnsPattern>,
     /// `subject`.
@@ -30,6 +31,10 @@ pub struct IdentityRule {
     pub(super) issuer: Vec<DistinguishedName>,
     /// `fingerprint`: SHA-256 of the certificate in DER.
     pub(super) fingerprint: Vec<Sha256Digest>,
+    /// `key-fingerprint`: SHA-256 of the SubjectPublicKeyInfo in DER.
+    pub(super) key_fingerprint: Vec<Sha256Digest>,
+    /// `extended-key-usage`: the leaf has all of them, beside codeSigning.
+    pub(super) extended_key_usage: Vec<ObjectIdentifier>,
 }
 
 /// Who a leaf is, once a rule has admitted it.
@@ -84,9 +89,32 @@ impl IdentityRule {
             ("subject", shown(&self.subject)),
             ("issuer", shown(&self.issuer)),
             ("fingerprint", shown(&self.fingerprint)),
+            ("key-fingerprint", shown(&self.key_fingerprint)),
         ]
         .into_iter()
         .filter(|(_, admitted)| !admitted.is_empty())
+    }
+
+    /// The extended key usages that a leaf must have, all of them, beside codeSigning.
+    pub fn extended_key_usages(&self) -> &[ObjectIdentifier] {
+        &self.extended_key_usage
+    }
+
+    /// How many signers, who have no name and no key in common, the rule may admit at most;
+    /// `None` when its names set no limit.
+    pub(super) fn most_signers(&self) -> Option<usize> {
+        let exact = |count: usize, wildcard: bool| (count > 0 && !wildcard).then_some(count);
+        [
+            exact(self.san_email.len(), self.san_email.iter().any(EmailPattern::has_wildcard)),
+            exact(self.san_uri.len(), self.san_uri.iter().any(UriPattern::has_wildcard)),
+            exact(self.san_dns.len(), self.san_dns.iter().any(DnsPattern::has_wildcard)),
+            exact(self.subject.len(), false),
+            exact(self.fingerprint.len(), false),
+            exact(self.key_fingerprint.len(), false),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Judges a leaf certificate. That it leads to an anchor of the rule is for
@@ -95,22 +123,24 @@ impl IdentityRule {
     /// # Errors
     /// The first list that the leaf does not fit.
     pub fn admits(&self, leaf: &Certificate) -> Result<AcceptedIdentity, IdentityMismatch> {
-        let names = subject_and_issuer(leaf);
-        let is = |name: &DistinguishedName, own: &Option<Name>| {
-            own.as_ref().is_some_and(|own| name.matches(own))
-        };
         let (emails, uris, hosts) = (leaf.san_emails(), leaf.san_uris(), leaf.san_dns());
         let (subject, issuer) = (leaf.subject(), leaf.issuer());
         let fingerprint = leaf.fingerprint().to_hex();
+        let key = leaf.public_key().map(|key| key.fingerprint().to_hex()).ok();
+        let is = |digest: &Sha256Digest, own: &str| digest.to_hex() == own;
         let mut matched: Vec<String> = [
             ask("san-email", &self.san_email, &emails, |p, name| p.matches(name))?,
-            ask("san-uri", &self.san_uri, &uris, |p, name| p == name)?,
+            ask("san-uri", &self.san_uri, &uris, |p, name| p.matches(name))?,
             ask("san-dns", &self.san_dns, &hosts, |p, name| p.matches(name))?,
-            ask("subject", &self.subject, slice::from_ref(&subject), |p, _| is(p, &names.0))?,
-            ask("issuer", &self.issuer, slice::from_ref(&issuer), |p, _| is(p, &names.1))?,
-            ask("fingerprint", &self.fingerprint, slice::from_ref(&fingerprint), |p, own| {
-                p.to_hex() == own
+            // The names as DER has them, since their text may lose a difference.
+            ask("subject", &self.subject, slice::from_ref(&subject), |p, _| {
+                p.matches(leaf.tbs().subject())
             })?,
+            ask("issuer", &self.issuer, slice::from_ref(&issuer), |p, _| {
+                p.matches(leaf.tbs().issuer())
+            })?,
+            ask("fingerprint", &self.fingerprint, slice::from_ref(&fingerprint), is)?,
+            ask("key-fingerprint", &self.key_fingerprint, key.as_slice(), is)?,
         ]
         .into_iter()
         .flatten()
@@ -118,6 +148,8 @@ impl IdentityRule {
         if matched.is_empty() {
             matched.push(format!("subject:{subject}"));
         }
+
+        matched.extend(self.ask_usages(leaf)?);
 
         let fold = |key: &str, name: &String| format!("{key}:{}", name.to_ascii_lowercase());
         let mut names: BTreeSet<String> = BTreeSet::new();
@@ -129,6 +161,18 @@ impl IdentityRule {
         }
         names.insert(format!("fingerprint:{fingerprint}"));
         Ok(AcceptedIdentity { matched, names })
+    }
+
+    /// The extended key usages that are asked for, when the leaf has all of them. One that admits
+    /// any usage does not have them.
+    fn ask_usages(&self, leaf: &Certificate) -> Result<Vec<String>, IdentityMismatch> {
+        let usages = leaf.extended_key_usages().unwrap_or_default();
+        let wanted = &self.extended_key_usage;
+        if wanted.iter().all(|usage| usages.contains(usage)) {
+            return Ok(wanted.iter().map(|usage| format!("extended-key-usage:{usage}")).collect());
+        }
+        let admitted = vec![shown(wanted).join(" with ")];
+        Err(IdentityMismatch { key: "extended-key-usage", found: shown(usages), admitted })
     }
 }
 
@@ -146,13 +190,6 @@ fn ask<P: ToString>(
         Some(name) => Ok(Some(format!("{key}:{name}"))),
         None => Err(IdentityMismatch { key, found: names.to_vec(), admitted: shown(patterns) }),
     }
-}
-
-/// The names as DER has them, since their text form may lose a difference.
-fn subject_and_issuer(leaf: &Certificate) -> (Option<Name>, Option<Name>) {
-    let decoded = x509_cert::Certificate::from_der(leaf.der()).ok();
-    let tbs = decoded.as_ref().map(x509_cert::Certificate::tbs_certificate);
-    (tbs.map(|tbs| tbs.subject().clone()), tbs.map(|tbs| tbs.issuer().clone()))
 }
 
 fn shown(list: &[impl ToString]) -> Vec<String> {

@@ -8,6 +8,8 @@
 //! an error with its line and column. Reading a file is the caller's: [`RawPolicy::key_files`]
 //! says which ones a policy needs.
 
+mod attestation;
+mod coherence;
 mod dn;
 mod error;
 mod explain;
@@ -18,27 +20,35 @@ mod pattern;
 mod raw;
 mod reader;
 mod resolve;
+mod sigstore;
 mod sizes;
+mod time;
+mod uri;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+pub use attestation::{AttestationRule, Condition, FieldPath, Scalar, Test};
 pub use dn::DistinguishedName;
 pub use error::{PolicyError, PolicyErrorKind};
 pub use explain::explain;
 pub use identity::{AcceptedIdentity, IdentityMismatch, IdentityRule};
-pub use keys::{KeySet, RSA_BITS};
+pub use keys::KeySet;
 pub use names::{DnsPattern, EmailPattern};
 pub use pattern::Pattern;
 pub use raw::{RawPolicy, TEXT_LIMIT, Vocabulary};
 pub use resolve::Inputs;
+pub use sigstore::SigstoreIdentity;
+pub use time::{Afterwards, TimeRules};
+pub use uri::UriPattern;
 
 use crate::budget::Budget;
 use crate::hash::{HashAlgorithm, Sha256Digest};
 use crate::key::PublicKey;
-use crate::pki::{Anchor, Revocation};
+use crate::pki::{Anchor, InitialPolicies, Revocation};
+use crate::sigstore::TrustedRoot;
 use crate::time::Span;
 
 /// A policy that is complete: every name in it stands for something that is there.
@@ -59,6 +69,10 @@ pub struct Policy {
     pub require: usize,
     /// How revocation of certificates is checked.
     pub revocation: Revocation,
+    /// What the times of signatures are judged by.
+    pub time: TimeRules,
+    /// The attestations that must be there, each of them.
+    pub attestations: Vec<AttestationRule>,
     /// What a manifest may hold and what may lie beside its files.
     pub manifest: ManifestRules,
     /// What may be inside the files.
@@ -67,16 +81,16 @@ pub struct Policy {
     pub resign: ResignRules,
     /// The limits on what is read.
     pub budget: Budget,
-    /// Every key and anchor that the policy drew in, each once, sorted.
+    /// Every key, anchor and trusted root that the policy drew in, each once, sorted.
     pub inputs: Vec<PolicyInput>,
 }
 
 /// A file outside the policy that the policy's meaning depends on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PolicyInput {
-    /// `anchor` or `key`.
+    /// `anchor`, `key` or `trusted-root`.
     pub kind: &'static str,
-    /// The anchor's name, or the key's file as the policy names it.
+    /// The name of the anchor or the trusted root, or the key's file as the policy names it.
     pub name: String,
     /// SHA-256 of the file.
     pub sha256: Sha256Digest,
@@ -91,10 +105,12 @@ pub struct SignerRule {
     pub method: Method,
     /// The types of keys it may use.
     pub keys: KeySet,
+    /// What is asked of the path's certificate policies, for the method `certificate`.
+    pub policies: Option<InitialPolicies>,
     /// Patterns on the names of the models it may sign; any model when empty.
     pub models: Vec<Pattern>,
-    /// How old a signature may be, by a trusted time stamp or else by the certificate's
-    /// notBefore. A signature with neither is not admitted when this is set.
+    /// How old a signature may be, by a trusted time, or else by the certificate's notBefore. A
+    /// signature with neither is not admitted when this is set.
     pub max_signature_age: Option<Span>,
 }
 
@@ -124,12 +140,12 @@ pub enum Method {
     },
     /// By a Sigstore bundle.
     Sigstore {
-        /// The name of the trusted root.
-        trusted_root: String,
-        /// The identity in the Fulcio certificate, matched exactly.
-        identity: String,
-        /// The OIDC issuer in the Fulcio certificate, matched exactly.
-        issuer: String,
+        /// The trusted root.
+        trusted_root: TrustedRoot,
+        /// The identity in the Fulcio certificate.
+        identity: SigstoreIdentity,
+        /// The OIDC issuer in the Fulcio certificate.
+        issuer: UriPattern,
     },
 }
 

@@ -40,6 +40,11 @@ impl EmailPattern {
                 Some(exact) => local == exact,
             }
     }
+
+    /// Whether more than one address fits.
+    pub(super) fn has_wildcard(&self) -> bool {
+        self.local.is_none()
+    }
 }
 
 impl fmt::Display for EmailPattern {
@@ -69,14 +74,22 @@ impl DnsPattern {
     }
 
     /// Whether a certificate's dNSName fits, without regard to case. A wildcard in the
-    /// certificate is not a name and never fits.
+    /// certificate is not a name and never fits, and no wildcard of the policy stands for an
+    /// internationalised label, which may look like another (RFC 5890, section 2.3.2.1).
     pub fn matches(&self, name: &str) -> bool {
         if !self.any_label {
             return name.eq_ignore_ascii_case(&self.domain);
         }
         name.split_once('.').is_some_and(|(label, domain)| {
-            is_label(label) && domain.eq_ignore_ascii_case(&self.domain)
+            is_label(label)
+                && !is_internationalised(label)
+                && domain.eq_ignore_ascii_case(&self.domain)
         })
+    }
+
+    /// Whether more than one name fits.
+    pub(super) fn has_wildcard(&self) -> bool {
+        self.any_label
     }
 }
 
@@ -84,16 +97,6 @@ impl fmt::Display for DnsPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.any_label { "*." } else { "" }, self.domain)
     }
-}
-
-/// Whether `text` looks like a URI: a scheme, a colon, and no spaces or wildcards.
-pub(super) fn is_uri(text: &str) -> bool {
-    let scheme = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-    };
-    text.split_once(':').is_some_and(|(name, rest)| scheme(name) && !rest.is_empty())
-        && text.bytes().all(|b| b.is_ascii_graphic() && b != b'*')
 }
 
 /// Reads a SHA-256 fingerprint in hexadecimal of either case, with colons between all bytes or
@@ -125,6 +128,11 @@ fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(fits)
 }
 
+/// Whether a label begins as A-labels do.
+fn is_internationalised(label: &str) -> bool {
+    label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +154,8 @@ mod tests {
             ("a\0b@ml.corp.example", false),
             ("*@ml.corp.example", false),
             ("build@ml.corp.example.", false),
+            ("build@ml.corp.example\0", false),
+            ("büild@ml.corp.example", false),
         ] {
             assert_eq!(any.matches(name), fits, "{name:?}");
         }
@@ -171,6 +181,12 @@ mod tests {
             (".corp.example", false),
             ("a b.corp.example", false),
             ("build.evil.example", false),
+            ("build.corp.example.", false),
+            ("build.corp.example\0", false),
+            ("bu\0ild.corp.example", false),
+            ("xn--bild-0qa.corp.example", false),
+            ("XN--bild-0qa.corp.example", false),
+            ("büild.corp.example", false),
         ] {
             assert_eq!(any.matches(name), fits, "{name:?}");
         }
@@ -199,10 +215,6 @@ mod tests {
         for bad in ["", "*", "*.", "*.*.example", "a.*.example", "b*.example", "a..b", ".a", "a."] {
             assert_eq!(DnsPattern::parse(bad), None, "{bad}");
         }
-        for bad in ["", "corp", ":x", "https:", "https://*.corp.example", "https://a b", "1a:b"] {
-            assert!(!is_uri(bad), "{bad}");
-        }
-        assert!(is_uri("spiffe://corp.example/ml/build"));
     }
 
     #[test]

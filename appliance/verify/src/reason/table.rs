@@ -133,6 +133,7 @@ codes! {
     PolicyDuplicateAnchor = "policy.duplicate-anchor", Configuration, "Two installed anchors have one name.", "Give each anchor of the roots folder its own name.";
     PolicyAnchorPurpose = "policy.anchor-purpose", Configuration, "The policy names an anchor that is not installed for what it is used for.", "Name another anchor, or let a security officer add the purpose in roots.toml.";
     PolicyTrustedRoot = "policy.trusted-root", Configuration, "The policy names a Sigstore trusted root that is not installed.", "Install the trusted root in the roots folder with purpose sigstore, or correct its name.";
+    PolicyContradiction = "policy.contradiction", Configuration, "Two rules of the policy contradict each other, or a rule can never be met.", "Correct the policy at the line and column that are named.";
     PolicyNoSigner = "policy.no-signer", Configuration, "The policy has no signer, so that nothing could ever pass.", "Add a [[signer]].";
     PolicyKey = "policy.key", Configuration, "A public key that the policy names cannot be used.", "Give a PEM file with one public key of a supported type.";
     PolicyUnreadable = "policy.unreadable", Configuration, "The policy cannot be read.", "Check the path; a bare name means /etc/oms-appliance/policies/.";

@@ -251,5 +251,5 @@ pub(crate) fn policy(tables: &str, anchors: &[Anchor], keys: &[(&str, &Key)]) ->
         .map(|(file, key)| ((*file).to_owned(), key.public().to_pem().into_bytes()))
         .collect();
     let raw = RawPolicy::parse(&text, &vocabulary).unwrap();
-    raw.resolve(&Inputs { anchors, keys: &keys }).unwrap()
+    raw.resolve(&Inputs { anchors, keys: &keys, trusted_roots: &[] }).unwrap()
 }

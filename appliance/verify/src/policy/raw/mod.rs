@@ -1,15 +1,19 @@
 //! The grammar: from text to a [`RawPolicy`], whose names are not resolved yet.
 
+mod attestation;
 mod sections;
 mod signer;
+mod time;
 
 use toml::de::DeTable;
 
+pub(super) use attestation::RawAttestation;
 pub(super) use signer::{Located, RawMethod, RawSigner};
+pub(super) use time::RawTime;
 
 use super::error::{PolicyError, PolicyErrorKind};
-use super::reader::{Table, Text};
-use super::{ContentRules, ManifestRules, ResignRules};
+use super::reader::{Table, Text, Value};
+use super::{ContentRules, ManifestRules, ResignRules, coherence};
 use crate::budget::Budget;
 use crate::hash::Sha256Digest;
 use crate::pki::Revocation;
@@ -32,8 +36,10 @@ pub struct RawPolicy {
     pub(super) version: u64,
     pub(super) digest: Sha256Digest,
     pub(super) signers: Vec<RawSigner>,
-    pub(super) require: usize,
+    pub(super) require: Located<usize>,
     pub(super) revocation: Revocation,
+    pub(super) time: RawTime,
+    pub(super) attestations: Vec<RawAttestation>,
     pub(super) manifest: ManifestRules,
     pub(super) content: ContentRules,
     pub(super) resign: ResignRules,
@@ -45,7 +51,8 @@ impl RawPolicy {
     ///
     /// # Errors
     /// The first fault, with line and column: text that is too long or not TOML, keys that are
-    /// unknown, missing or of another method, values of a wrong type or out of range, no signer.
+    /// unknown, missing or of another method, values of a wrong type or out of range, no signer,
+    /// rules that contradict each other.
     pub fn parse(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Self, PolicyError> {
         let source = Text(text);
         if text.len() > TEXT_LIMIT {
@@ -57,15 +64,22 @@ impl RawPolicy {
             let kind = PolicyErrorKind::Syntax(error.message().to_owned());
             source.place(offset, String::new()).error(kind)
         })?;
-        document_of(&Table::root(source, document.get_ref()), text, vocabulary)
+        let policy = document_of(&Table::root(source, document.get_ref()), text, vocabulary)?;
+        coherence::check_times(&policy)?;
+        Ok(policy)
     }
 
     /// The key files that the policy names, as it names them: relative to the policy's folder.
     pub fn key_files(&self) -> impl Iterator<Item = &str> {
-        self.signers.iter().filter_map(|signer| match &signer.method {
+        self.all_signers().filter_map(|signer| match &signer.method {
             RawMethod::Key { file } => Some(file.value.as_str()),
             _ => None,
         })
+    }
+
+    /// Those of the model, and those of attestations.
+    pub(super) fn all_signers(&self) -> impl Iterator<Item = &RawSigner> {
+        self.signers.iter().chain(self.attestations.iter().map(|attestation| &attestation.signer))
     }
 }
 
@@ -79,6 +93,8 @@ fn document_of(
         "signer",
         "signatures",
         "revocation",
+        "time",
+        "attestation",
         "manifest",
         "content",
         "resign",
@@ -96,6 +112,8 @@ fn document_of(
         signers: signer::signers(root)?,
         require: sections::require(root)?,
         revocation: sections::revocation(root)?,
+        time: time::time(root)?,
+        attestations: attestation::attestations(root)?,
         manifest: sections::manifest(root, &mut budget)?,
         content: sections::content(root, vocabulary)?,
         resign: sections::resign(root)?,
@@ -113,7 +131,9 @@ fn is_id(text: &str) -> bool {
 const SPAN: &str = "a span above zero such as \"400d\", \"12h\", \"30m\" or \"90s\"";
 
 /// A span of time above zero, if the key is given.
-fn span(table: &Table<'_>, key: &'static str) -> Result<Option<Span>, PolicyError> {
+fn span(table: &Table<'_>, key: &'static str) -> Result<Option<Located<Span>>, PolicyError> {
     let read = |text: &str| Span::parse(text).filter(|span| span.seconds > 0);
-    table.optional(key).map(|value| value.parsed(SPAN, read)).transpose()
+    let located =
+        |value: Value<'_>| Ok(Located { value: value.parsed(SPAN, read)?, place: value.place() });
+    table.optional(key).map(located).transpose()
 }

@@ -1,11 +1,11 @@
 //! The tables that a policy has once: `[signatures]`, `[revocation]`, `[manifest]`, `[content]`
 //! and `[resign]`.
 
-use super::{Vocabulary, span};
+use super::{Located, Vocabulary, span};
 use crate::budget::Budget;
 use crate::hash::HashAlgorithm;
 use crate::pki::{Revocation, RevocationMode};
-use crate::policy::error::{PolicyError, PolicyErrorKind};
+use crate::policy::error::{Place, PolicyError, PolicyErrorKind};
 use crate::policy::reader::{Table, Value};
 use crate::policy::sizes::{SIZE, in_range, parse_size};
 use crate::policy::{
@@ -18,11 +18,13 @@ const ANNOTATIONS_LIMIT: usize = 64;
 const ANNOTATION_KEY_LIMIT: usize = 128;
 
 /// `signatures.require`; one when absent.
-pub(super) fn require(root: &Table<'_>) -> Result<usize, PolicyError> {
-    let Some(table) = section(root, "signatures", &["require"])? else { return Ok(1) };
-    let Some(value) = table.optional("require") else { return Ok(1) };
+pub(super) fn require(root: &Table<'_>) -> Result<Located<usize>, PolicyError> {
+    let one = || Located { value: 1, place: Place::start() };
+    let Some(table) = section(root, "signatures", &["require"])? else { return Ok(one()) };
+    let Some(value) = table.optional("require") else { return Ok(one()) };
     let number = value.integer(1..=REQUIRE_LIMIT)?;
-    usize::try_from(number).map_err(|_| value.wrong("a smaller number"))
+    let number = usize::try_from(number).map_err(|_| value.wrong("a smaller number"))?;
+    Ok(Located { value: number, place: value.place() })
 }
 
 /// `[revocation]`; required when absent.
@@ -36,7 +38,7 @@ pub(super) fn revocation(root: &Table<'_>) -> Result<Revocation, PolicyError> {
                 ("off", RevocationMode::Off),
             ])?;
         }
-        revocation.max_crl_age = span(&table, "max-crl-age")?;
+        revocation.max_crl_age = span(&table, "max-crl-age")?.map(|span| span.value);
     }
     Ok(revocation)
 }
@@ -165,7 +167,7 @@ pub(super) fn resign(root: &Table<'_>) -> Result<ResignRules, PolicyError> {
 }
 
 /// The table `key` with no other keys than `expected`, if it is there.
-fn section<'a>(
+pub(super) fn section<'a>(
     root: &Table<'a>,
     key: &'static str,
     expected: &'static [&'static str],

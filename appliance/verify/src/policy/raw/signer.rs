@@ -1,13 +1,19 @@
 //! `[[signer]]`: who may sign.
 
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::{ANY_EXTENDED_KEY_USAGE, ANY_POLICY};
+
 use super::span;
+use crate::pki::InitialPolicies;
 use crate::policy::dn::DistinguishedName;
 use crate::policy::error::{Place, PolicyError, PolicyErrorKind};
 use crate::policy::identity::IdentityRule;
 use crate::policy::keys::{KeyName, KeySet};
-use crate::policy::names::{DnsPattern, EmailPattern, is_uri, parse_fingerprint};
+use crate::policy::names::{DnsPattern, EmailPattern, parse_fingerprint};
 use crate::policy::pattern::Pattern;
 use crate::policy::reader::{Table, Value};
+use crate::policy::sigstore::SigstoreIdentity;
+use crate::policy::uri::UriPattern;
 use crate::time::Span;
 
 const SIGNERS_LIMIT: usize = 64;
@@ -16,18 +22,19 @@ const SIGNERS_LIMIT: usize = 64;
 pub(in crate::policy) struct RawSigner {
     pub(in crate::policy) method: RawMethod,
     pub(in crate::policy) keys: KeySet,
+    pub(in crate::policy) policies: Option<InitialPolicies>,
     pub(in crate::policy) models: Vec<Pattern>,
-    pub(in crate::policy) max_signature_age: Option<Span>,
+    pub(in crate::policy) max_signature_age: Option<Located<Span>>,
 }
 
 #[derive(Clone, Debug)]
 pub(in crate::policy) enum RawMethod {
     Certificate { anchors: Vec<Located<String>>, identity: IdentityRule },
     Key { file: Located<String> },
-    Sigstore { trusted_root: String, identity: String, issuer: String },
+    Sigstore { trusted_root: Located<String>, identity: SigstoreIdentity, issuer: UriPattern },
 }
 
-/// A name and its place, for the errors of the second step.
+/// A value and its place, for the errors of the second step.
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct Located<T> {
     pub(in crate::policy) value: T,
@@ -44,6 +51,9 @@ const SIGNER_KEYS: &[&str] = &[
     "subject",
     "issuer",
     "fingerprint",
+    "key-fingerprint",
+    "certificate-policies",
+    "extended-key-usage",
     "key",
     "trusted-root",
     "identity",
@@ -51,6 +61,7 @@ const SIGNER_KEYS: &[&str] = &[
     "models",
     "max-signature-age",
 ];
+
 /// What a method's name in a policy stands for.
 #[derive(Clone, Copy)]
 struct Grammar {
@@ -71,6 +82,9 @@ const CERTIFICATE: Grammar = Grammar {
         "subject",
         "issuer",
         "fingerprint",
+        "key-fingerprint",
+        "certificate-policies",
+        "extended-key-usage",
         "keys",
         "models",
         "max-signature-age",
@@ -82,8 +96,7 @@ const CERTIFICATE: Grammar = Grammar {
 
 const KEY: Grammar = Grammar {
     name: "key",
-    // No age: a bare key has no date from which one could count.
-    keys: &["method", "key", "keys", "models"],
+    keys: &["method", "key", "keys", "models", "max-signature-age"],
     read: |table| Ok(RawMethod::Key { file: key_file(table)? }),
 };
 
@@ -92,9 +105,13 @@ const SIGSTORE: Grammar = Grammar {
     keys: &["method", "trusted-root", "identity", "issuer", "models", "max-signature-age"],
     read: |table| {
         Ok(RawMethod::Sigstore {
-            trusted_root: text_of(table, "trusted-root")?,
-            identity: text_of(table, "identity")?,
-            issuer: text_of(table, "issuer")?,
+            trusted_root: name_of(table, "trusted-root", "the name of a trusted root")?,
+            identity: table
+                .required("identity", SigstoreIdentity::EXPECTED)?
+                .parsed(SigstoreIdentity::EXPECTED, SigstoreIdentity::parse)?,
+            issuer: table
+                .required("issuer", UriPattern::EXPECTED)?
+                .parsed(UriPattern::EXPECTED, UriPattern::parse)?,
         })
     },
 };
@@ -116,7 +133,8 @@ pub(super) fn signers(root: &Table<'_>) -> Result<Vec<RawSigner>, PolicyError> {
     list.iter().map(|value| signer(&value.table()?)).collect()
 }
 
-fn signer(table: &Table<'_>) -> Result<RawSigner, PolicyError> {
+/// One signer, of a model or of an attestation.
+pub(super) fn signer(table: &Table<'_>) -> Result<RawSigner, PolicyError> {
     let method = table.required("method", "\"certificate\", \"key\" or \"sigstore\"");
     // An unknown key says more than the missing method that it may have meant.
     table.allow_only(SIGNER_KEYS)?;
@@ -125,14 +143,21 @@ fn signer(table: &Table<'_>) -> Result<RawSigner, PolicyError> {
     Ok(RawSigner {
         method: (grammar.read)(table)?,
         keys: key_set(table)?,
+        policies: certificate_policies(table)?,
         models: models(table)?,
         max_signature_age: span(table, "max-signature-age")?,
     })
 }
 
+const ANCHORS: &str = "a list of the names of installed anchors";
+
 fn anchors(table: &Table<'_>) -> Result<Vec<Located<String>>, PolicyError> {
-    const EXPECTED: &str = "a list of the names of installed anchors";
-    let list = table.required("anchors", EXPECTED)?.list_or_one(EXPECTED)?;
+    names_of_anchors(table.required("anchors", ANCHORS)?)
+}
+
+/// The names of anchors, each once; at least one.
+pub(super) fn names_of_anchors(value: Value<'_>) -> Result<Vec<Located<String>>, PolicyError> {
+    let list = value.list_or_one(ANCHORS)?;
     let places: Vec<Place> = list.iter().map(Value::place).collect();
     let names =
         Value::distinct(list, |value| Ok(value.string("the name of an anchor")?.to_owned()))?;
@@ -142,9 +167,7 @@ fn anchors(table: &Table<'_>) -> Result<Vec<Located<String>>, PolicyError> {
 fn identity(table: &Table<'_>) -> Result<IdentityRule, PolicyError> {
     Ok(IdentityRule {
         san_email: many(table, "san-email", EmailPattern::EXPECTED, EmailPattern::parse)?,
-        san_uri: many(table, "san-uri", "a URI, matched exactly", |text| {
-            is_uri(text).then(|| text.to_owned())
-        })?,
+        san_uri: many(table, "san-uri", UriPattern::EXPECTED, UriPattern::parse)?,
         san_dns: many(table, "san-dns", DnsPattern::EXPECTED, DnsPattern::parse)?,
         subject: many(table, "subject", DistinguishedName::EXPECTED, DistinguishedName::parse)?,
         issuer: many(table, "issuer", DistinguishedName::EXPECTED, DistinguishedName::parse)?,
@@ -154,7 +177,31 @@ fn identity(table: &Table<'_>) -> Result<IdentityRule, PolicyError> {
             "the SHA-256 of a certificate in hexadecimal",
             parse_fingerprint,
         )?,
+        key_fingerprint: many(
+            table,
+            "key-fingerprint",
+            "the SHA-256 of a SubjectPublicKeyInfo in hexadecimal",
+            parse_fingerprint,
+        )?,
+        extended_key_usage: many(table, "extended-key-usage", OID, parse_oid)?,
     })
+}
+
+/// One of the policies must be valid for the path, and no path is valid without one.
+fn certificate_policies(table: &Table<'_>) -> Result<Option<InitialPolicies>, PolicyError> {
+    let acceptable = many(table, "certificate-policies", OID, parse_oid)?;
+    let policies =
+        InitialPolicies { acceptable, require_explicit: true, ..InitialPolicies::default() };
+    Ok((!policies.acceptable.is_empty()).then_some(policies))
+}
+
+const OID: &str = "an object identifier such as \"1.3.6.1.4.1.99999.1\", and not the one for any";
+
+/// An object identifier, but for anyPolicy and anyExtendedKeyUsage (RFC 5280, sections 4.2.1.4
+/// and 4.2.1.12), which would ask for nothing.
+fn parse_oid(text: &str) -> Option<ObjectIdentifier> {
+    let any = [ANY_POLICY, ANY_EXTENDED_KEY_USAGE];
+    ObjectIdentifier::new(text).ok().filter(|oid| !any.contains(oid))
 }
 
 /// What `read` makes of a string or of each string of a list; nothing when the key is absent.
@@ -181,15 +228,18 @@ fn is_relative(path: &str) -> bool {
     path.split('/').all(component) && !path.chars().any(char::is_control)
 }
 
-fn text_of(table: &Table<'_>, key: &'static str) -> Result<String, PolicyError> {
-    const EXPECTED: &str = "a string that is not empty";
-    let fits = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-    table.required(key, EXPECTED)?.parsed(EXPECTED, |text| fits(text).then(|| text.to_owned()))
+fn name_of(
+    table: &Table<'_>,
+    key: &'static str,
+    expected: &'static str,
+) -> Result<Located<String>, PolicyError> {
+    let value = table.required(key, expected)?;
+    Ok(Located { value: value.string(expected)?.to_owned(), place: value.place() })
 }
 
 fn key_set(table: &Table<'_>) -> Result<KeySet, PolicyError> {
     let Some(value) = table.optional("keys") else { return Ok(KeySet::default()) };
-    let list = value.list_or_one("a list of P-256, P-384, P-521, Ed25519 and RSA")?;
+    let list = value.list_or_one("a list of P-256, P-384, P-521, Ed25519, RSA and RSA-2048")?;
     Value::distinct(list, |value| value.choice(&KeyName::WORDS)).map(KeySet::new)
 }
 

@@ -80,7 +80,7 @@ fn unknown_keys_are_errors_wherever_they_stand() {
     assert_eq!(
         fault("[policy]", "name = 1\n[policy]"),
         "line 1, column 1: unknown key `name`, expected one of: policy, signer, signatures, \
-         revocation, manifest, content, resign"
+         revocation, time, attestation, manifest, content, resign"
     );
     assert_eq!(
         fault("version = 1", "version = 1\n  Version = 2"),
@@ -127,7 +127,8 @@ fn keys_of_another_method_are_errors() {
         fault_in_signer("  key = \"a.pem\""),
         "line 7, column 3: signer[0].key: the key `key` does not belong to the method \
          \"certificate\", expected only: method, anchors, san-email, san-uri, san-dns, subject, \
-         issuer, fingerprint, keys, models, max-signature-age"
+         issuer, fingerprint, key-fingerprint, certificate-policies, extended-key-usage, keys, \
+         models, max-signature-age"
     );
     let key = "method = \"key\"\nkey = \"a.pem\"\n";
     for foreign in [
@@ -137,7 +138,9 @@ fn keys_of_another_method_are_errors() {
         "issuer = \"CN=a\"",
         "identity = \"x\"",
         "trusted-root = \"x\"",
-        "max-signature-age = \"1d\"",
+        "certificate-policies = \"1.2.3\"",
+        "extended-key-usage = \"1.2.3\"",
+        "key-fingerprint = \"ab\"",
     ] {
         let signer = format!("{key}{foreign}\n");
         let error = fault("method = \"certificate\"\nanchors = [\"root\"]\n", &signer);
@@ -145,7 +148,7 @@ fn keys_of_another_method_are_errors() {
         assert!(error.contains("does not belong to the method \"key\""), "{error}");
     }
     let sigstore =
-        "method = \"sigstore\"\ntrusted-root = \"r\"\nidentity = \"i\"\nissuer = \"u\"\n";
+        "method = \"sigstore\"\ntrusted-root = \"r\"\nidentity = \"i\"\nissuer = \"u:u\"\n";
     for foreign in
         ["anchors = [\"root\"]", "keys = [\"P-256\"]", "key = \"a\"", "subject = \"CN=a\""]
     {
@@ -193,8 +196,8 @@ fn missing_keys_are_named_at_the_header_of_their_table() {
         "line 8, column 1: signer[1]: the key `key` is missing",
     );
     for (given, missing) in [
-        ("identity = \"i\"\nissuer = \"u\"", "trusted-root"),
-        ("trusted-root = \"r\"\nissuer = \"u\"", "identity"),
+        ("identity = \"i\"\nissuer = \"u:u\"", "trusted-root"),
+        ("trusted-root = \"r\"\nissuer = \"u:u\"", "identity"),
         ("trusted-root = \"r\"\nidentity = \"i\"", "issuer"),
     ] {
         let signer = format!("method = \"sigstore\"\n{given}\n");
@@ -305,7 +308,14 @@ fn identities_are_read_when_the_policy_is() {
         ("san-email = []", 13),
         ("san-email = 1", 13),
         ("san-dns = [\"*.*.example\"]", 12),
-        ("san-uri = [\"https://*.example\"]", 12),
+        ("san-uri = [\"https://a.*.example\"]", 12),
+        ("key-fingerprint = \"abcd\"", 19),
+        ("certificate-policies = [\"1.3.6.1\", \"1\"]", 36),
+        ("certificate-policies = \"2.5.29.32.0\"", 24),
+        ("certificate-policies = []", 24),
+        ("extended-key-usage = [\"codeSigning\"]", 23),
+        ("extended-key-usage = \"2.5.29.37.0\"", 22),
+        ("extended-key-usage = 1", 22),
         ("subject = [\"Corp\"]", 12),
         ("subject = \"CN=a,\"", 11),
         ("issuer = [\"CN=a\", \"CN=\"]", 19),

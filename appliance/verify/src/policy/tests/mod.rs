@@ -15,6 +15,7 @@ use rcgen::{
 use super::{Inputs, Policy, PolicyError, RawPolicy, Vocabulary};
 use crate::hash::Sha256Digest;
 use crate::pki::{Anchor, Certificate, Purpose};
+use crate::sigstore::TrustedRoot;
 
 const FORMATS: Vocabulary<'static> = Vocabulary {
     formats: &["safetensors", "gguf", "json", "text", "tokenizer", "onnx", "image", "empty"],
@@ -36,9 +37,14 @@ fn parse(text: &str) -> Result<RawPolicy, PolicyError> {
     RawPolicy::parse(text, &FORMATS)
 }
 
-/// Parses and resolves with these anchors and no key files.
+/// Parses and resolves with these anchors, the trusted root `public`, and no key files.
 fn resolve(text: &str, anchors: &[Anchor]) -> Result<Policy, PolicyError> {
-    parse(text)?.resolve(&Inputs { anchors, keys: &BTreeMap::new() })
+    let trusted_roots = &[trusted_root("public")];
+    parse(text)?.resolve(&Inputs { anchors, keys: &BTreeMap::new(), trusted_roots })
+}
+
+fn trusted_root(name: &str) -> TrustedRoot {
+    TrustedRoot::parse(name, b"{}").unwrap()
 }
 
 fn anchor(name: &str, purposes: &[Purpose]) -> Anchor {

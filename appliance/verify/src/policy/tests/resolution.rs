@@ -17,7 +17,7 @@ allow = []
 
 fn resolve_key(text: &str, file: &str, bytes: &[u8]) -> Result<Policy, PolicyError> {
     let keys = BTreeMap::from([(file.to_owned(), bytes.to_vec())]);
-    parse(text)?.resolve(&Inputs { anchors: &[], keys: &keys })
+    parse(text)?.resolve(&Inputs { anchors: &[], keys: &keys, trusted_roots: &[] })
 }
 
 #[test]

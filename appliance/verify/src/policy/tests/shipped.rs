@@ -17,7 +17,7 @@ fn lab(pem: &[u8]) -> Policy {
     let raw = parse(LAB).unwrap();
     assert_eq!(raw.key_files().collect::<Vec<_>>(), ["lab.pem"]);
     let keys = BTreeMap::from([("lab.pem".to_owned(), pem.to_vec())]);
-    raw.resolve(&Inputs { anchors: &[], keys: &keys }).unwrap()
+    raw.resolve(&Inputs { anchors: &[], keys: &keys, trusted_roots: &[] }).unwrap()
 }
 
 #[track_caller]
@@ -95,8 +95,11 @@ fn prod_explains_itself() {
         &text,
         "- signer[0]: A certificate whose path leads to the anchor corp-root. Its san-email must be *@ml.corp.example.",
     );
-    says(&text, "Types of keys admitted: P-256, P-384, P-521. It may sign any model.");
-    says(&text, "A signature older than 400d is refused");
+    says(
+        &text,
+        "Types of keys admitted: P-256, P-384, P-521. A signature older than 400d is refused",
+    );
+    says(&text, "It may sign any model.");
     says(&text, "One admitted signer is enough.");
     says(&text, "without one, the signature is refused. A CRL older than 7d does not count.");
     says(&text, "Hashes admitted: sha256. A file that is not signed refuses the whole model.");
@@ -110,7 +113,7 @@ fn prod_explains_itself() {
         "safetensors, gguf, json, text, tokenizer. A model that brings code to be run is refused.",
     );
     says(&text, "The new bundle carries no annotations.");
-    assert_eq!(text.matches("\n\n").count(), 6, "one paragraph a section");
+    assert_eq!(text.matches("\n\n").count(), 8, "one paragraph a section");
     assert!(text.ends_with(".\n"));
 }
 
@@ -175,7 +178,7 @@ annotations = { \"com.example.station\" = \"diode-3\" }
     );
     says(
         &text,
-        "A Sigstore bundle of release@vendor.example, vouched for by https://accounts.vendor.example, under the trusted root public. This version recognises such bundles and refuses them.",
+        "A Sigstore bundle of release@vendor.example, vouched for by https://accounts.vendor.example, under the trusted root public (SHA-256 ",
     );
     says(
         &text,
