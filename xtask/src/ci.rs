@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::process::{cargo, run as run_command};
-use crate::{conformance, deny, doc, fmt, purity, reasons, test, tidy};
+use crate::{conformance, deny, doc, fmt, fuzz, purity, reasons, test, tidy};
 
 /// A check: its name and what it does.
 type Check = (&'static str, fn() -> Result<(), Failure>);
 
 /// All checks, the quick ones first.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     ("fmt", || fmt::run(true)),
     ("tidy", tidy::run),
     ("purity", purity::run),
@@ -19,6 +19,8 @@ const CHECKS: [Check; 9] = [
     ("clippy", clippy),
     ("doc", doc::run),
     ("conformance", || conformance::run(None)),
+    // Long enough to see that every target still takes its seeds.
+    ("fuzz", || fuzz::run(&[], 5, 2)),
     ("test", test::run),
 ];
 

@@ -29,6 +29,9 @@ pub(crate) enum Failure {
     /// There is no conformance suite.
     #[error("there is no suite with `assets` and `test-cases` in {} (set OMS_VECTORS)", path.display())]
     NoSuite { path: PathBuf },
+    /// There are no cases of x509-limbo.
+    #[error("there is no {} with the cases of x509-limbo (set OMS_VECTORS)", path.display())]
+    NoLimbo { path: PathBuf },
     /// Cargo described the packages in a way that is not understood.
     #[error("cannot understand `cargo metadata`: {0}")]
     Metadata(serde_json::Error),

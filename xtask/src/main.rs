@@ -10,6 +10,8 @@ mod deny;
 mod doc;
 mod failure;
 mod fmt;
+mod fuzz;
+mod limbo;
 mod packages;
 mod peer;
 mod process;
@@ -75,6 +77,30 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         suite: Option<PathBuf>,
     },
+    /// Run the cases of x509-limbo through `oms-appliance cert verify`
+    Limbo {
+        /// The file with the cases [default: x509-limbo/limbo.json in the test vectors]
+        #[arg(long, value_name = "FILE")]
+        cases: Option<PathBuf>,
+        /// Build with optimisation, and allow 100 ms of processor time for a case
+        #[arg(long)]
+        release: bool,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Feed the parsers with inputs that a fuzzer makes
+    Fuzz {
+        /// The targets [default: all]
+        #[arg(value_name = "TARGET", value_parser = fuzz::names())]
+        targets: Vec<String>,
+        /// How long each target runs
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u64,
+        /// How many targets run at a time
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        jobs: usize,
+    },
     /// Show the whole way of a model: sign, ingest, verify; and a refusal
     Demo {
         /// A model of your own: a folder or a file
@@ -106,6 +132,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Deny => deny::run(),
         Command::Reasons { check } => reasons::run(check),
         Command::Conformance { suite } => conformance::run(suite.as_deref()),
+        Command::Limbo { cases, release, json } => {
+            limbo::run(cases.as_deref(), limbo::Options { release, json })
+        }
+        Command::Fuzz { targets, seconds, jobs } => fuzz::run(&targets, seconds, jobs),
         Command::Demo { model } => demo::run(model.as_deref()),
     }
 }

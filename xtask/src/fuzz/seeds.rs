@@ -1,0 +1,178 @@
+//! Good inputs to begin with: from the test vectors where these are there, and from a PKI that is
+//! made anew. Nothing of this is kept in the repository.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use oms_testkit::pki::{Authority, CrlProfile, KeyType, Leaf, Profile};
+use oms_testkit::vectors::{self, workspace};
+use oms_verify::budget::Budget;
+use oms_verify::bundle::{Bundle, NewMaterial, assemble};
+use oms_verify::hash::Sha256Digest;
+use oms_verify::pki::Certificate;
+
+use super::Folders;
+use crate::failure::Failure;
+use crate::limbo;
+use crate::process::write as write_text;
+
+/// Bytes of the longest input that a target is given.
+pub(super) fn longest(name: &str) -> usize {
+    match name {
+        "bundle" | "statement" => 64 << 10,
+        _ => 16 << 10,
+    }
+}
+
+/// Writes the seeds of a target, and a dictionary where inputs are text.
+pub(super) fn write(name: &str, folders: &Folders) -> Result<(), Failure> {
+    let fault = |path: &Path, source| Failure::Write { path: path.to_owned(), source };
+    fs::create_dir_all(&folders.corpus).map_err(|source| fault(&folders.corpus, source))?;
+    let seeds = seeds(name)?;
+    for seed in &seeds {
+        let path = folders.corpus.join(Sha256Digest::of(seed).to_hex());
+        fs::write(&path, seed).map_err(|source| fault(&path, source))?;
+    }
+    let words = dictionary(&seeds);
+    if words.is_empty() { Ok(()) } else { write_text(&folders.dictionary, &words) }
+}
+
+fn seeds(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
+    match name {
+        "bundle" => bundles(),
+        "statement" => Ok(payloads(&bundles()?)),
+        "certificate" => Ok(chains(true)?),
+        "path" => Ok(chains(false)?),
+        "crl" => crls(),
+        "policy" => policies(),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The bundles of the vectors, and one of each method that the kit can make.
+fn bundles() -> Result<Vec<Vec<u8>>, Failure> {
+    let mut bundles = Vec::new();
+    for path in files_below(&vectors::location()) {
+        let name = path.to_string_lossy();
+        if name.ends_with(".sig") || (name.contains("oms-spec") && name.ends_with(".json")) {
+            bundles.push(read(&path)?);
+        }
+    }
+    let chain: Vec<_> =
+        Pki::new().chain.iter().filter_map(|der| Certificate::from_der(der).ok()).take(2).collect();
+    bundles.push(assemble(b"{}", &[0; 70], &NewMaterial::Chain(&chain)));
+    Ok(bundles)
+}
+
+fn payloads(bundles: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let budget = Budget::default();
+    let bundles = bundles.iter().filter_map(|bytes| Bundle::parse(bytes, &budget).ok());
+    bundles.map(|bundle| bundle.alleged_payload().to_vec()).collect()
+}
+
+/// Chains in pieces, leaf first; with their CRLs, if asked for.
+fn chains(with_crls: bool) -> Result<Vec<Vec<u8>>, Failure> {
+    let pki = Pki::new();
+    let mut chains = vec![oms_fuzz::join(&pki.chain)];
+    if with_crls {
+        chains.push(oms_fuzz::join([&pki.crl].into_iter().chain(&pki.chain)));
+    }
+    for case in limbo::cases_or_none()? {
+        let crls = case.crls_der().into_iter().filter(|_| with_crls);
+        let pieces: Vec<_> = crls.chain(case.chain_der()).collect();
+        chains.push(oms_fuzz::join(pieces));
+    }
+    chains.retain(|chain| chain.len() <= longest("path"));
+    Ok(chains)
+}
+
+fn crls() -> Result<Vec<Vec<u8>>, Failure> {
+    let mut crls = vec![Pki::new().crl];
+    for case in limbo::cases_or_none()? {
+        crls.extend(case.crls_der());
+    }
+    Ok(crls)
+}
+
+fn policies() -> Result<Vec<Vec<u8>>, Failure> {
+    let files = files_below(&workspace().join("policies")).into_iter();
+    files
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .map(|path| read(&path))
+        .collect()
+}
+
+/// What the kit makes: leaf, authority and root, and a CRL, all in DER.
+struct Pki {
+    chain: Vec<Vec<u8>>,
+    crl: Vec<u8>,
+}
+
+impl Pki {
+    fn new() -> Pki {
+        let root = Authority::root(Profile::ca("Root").organization("Corp"), KeyType::P384);
+        let signing = root.intermediate(Profile::ca("Signing").path_length(0), KeyType::P256);
+        let profile = Profile::code_signing("Leaf")
+            .email("release@vendor.example")
+            .dns("build.vendor.example")
+            .uri("https://vendor.example/build");
+        let leaf: Leaf = signing.issue(profile, KeyType::P256);
+        let crl = root.crl(CrlProfile::new(7).revoke(&signing.certificate)).der;
+        Pki {
+            chain: vec![leaf.certificate.der, signing.certificate.der, root.certificate.der],
+            crl,
+        }
+    }
+}
+
+/// The words of inputs that are text, as libFuzzer reads them.
+fn dictionary(seeds: &[Vec<u8>]) -> String {
+    let mut words = BTreeSet::new();
+    for text in seeds.iter().filter_map(|seed| std::str::from_utf8(seed).ok()) {
+        let separates = |c: char| !(c.is_ascii_alphanumeric() || "._:/+;=-".contains(c));
+        let sizes = 3..=48;
+        words.extend(text.split(separates).filter(|word| sizes.contains(&word.len())));
+        if words.len() > 1000 {
+            break;
+        }
+    }
+    words.into_iter().map(|word| format!("\"{word}\"\n")).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|source| Failure::Read { path: path.to_owned(), source })
+}
+
+/// Every file below a folder; none when there is no such folder.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_seeds() {
+        for name in super::super::names() {
+            assert!(!seeds(name).unwrap().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_dictionary_has_the_words_of_texts_only() {
+        let seeds = [b"[a]\nrequire = \"x-y\"".to_vec(), vec![0xff, b'a', b'b', b'c']];
+        assert_eq!(dictionary(&seeds), "\"require\"\n\"x-y\"\n");
+    }
+}
