@@ -8,23 +8,23 @@
 //! so a sequence number never stands for two payloads, and none is skipped.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use oms_sys::durable::{self, Lock};
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
+use oms_verify::time::UnixTime;
 use oms_verify::verdict::Ledger as Position;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Past;
+use crate::record::{damaged, read, write};
 use crate::storage::failed;
 
 const HEAD: &str = "head.json";
 const PENDING: &str = "pending.json";
 const LOCK: &str = "lock";
 const ARCHIVE: &str = "archive";
-/// Bytes of a record: a payload lists every file of a model.
-const RECORD_LIMIT: u64 = 1 << 30;
 
 /// The open record of a station. Only one process at a time has it.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub struct Ledger {
 struct Head {
     sequence: u64,
     payload_sha256: String,
+    /// The time of its decision, in seconds since 1970-01-01T00:00:00Z.
+    time: Option<i64>,
 }
 
 /// A decision that was begun.
@@ -55,6 +57,8 @@ pub struct Pending {
     pub verifier: String,
     /// SHA-256 of the SubjectPublicKeyInfo of the verdict key.
     pub key: String,
+    /// The time of its decision, in seconds since 1970-01-01T00:00:00Z.
+    pub time: Option<i64>,
     /// Its folder in the spool.
     pub folder: PathBuf,
     /// Its entry in outbound.
@@ -82,7 +86,7 @@ impl Ledger {
             }
             _ => {}
         }
-        let first = Head { sequence: 0, payload_sha256: Sha256Digest::ZERO.to_hex() };
+        let first = Head { sequence: 0, payload_sha256: Sha256Digest::ZERO.to_hex(), time: None };
         let head = read(&state.join(HEAD))?.unwrap_or(first);
         let pending: Option<Pending> = read(&state.join(PENDING))?;
         let mut ledger = Ledger { state: state.to_owned(), head, pending, _lock: lock };
@@ -140,6 +144,15 @@ impl Ledger {
         self.pending.as_ref()
     }
 
+    /// What the record tells about the time that has passed.
+    pub fn past(&self) -> Past {
+        match &self.pending {
+            Some(pending) => Past::Decided(pending.time.max(self.head.time).map(UnixTime)),
+            None if self.head.sequence == 0 => Past::None,
+            None => Past::Decided(self.head.time.map(UnixTime)),
+        }
+    }
+
     /// Writes a decision down before it is signed.
     ///
     /// # Errors
@@ -159,6 +172,7 @@ impl Ledger {
         let head = Head {
             sequence: pending.sequence,
             payload_sha256: Sha256Digest::of(pending.payload.as_bytes()).to_hex(),
+            time: pending.time,
         };
         write(&self.state.join(HEAD), &head)?;
         self.head = head;
@@ -198,31 +212,6 @@ impl Ledger {
     }
 }
 
-/// Reads a record that this station wrote. What somebody else put there is not followed.
-fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Reason> {
-    let metadata = match path.symlink_metadata() {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("reading a record", &error, path)),
-    };
-    let ours = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
-    if !metadata.is_file() || !ours || metadata.mode() & 0o022 != 0 {
-        return Err(damaged("the record is not a file that only the station may write", path));
-    }
-    let bytes = crate::bounded::read(path, RECORD_LIMIT)
-        .map_err(|error| failed("reading a record", &error, path))?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(&error.to_string(), path))
-}
-
-fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Reason> {
-    let bytes = serde_json::to_vec(value).map_err(|error| damaged(&error.to_string(), path))?;
-    durable::replace(path, &bytes, 0o600).map_err(|error| failed("writing a record", &error, path))
-}
-
-fn damaged(what: &str, path: &Path) -> Reason {
-    Reason::new(Code::StateDamaged, what).about(path.display().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +225,7 @@ mod tests {
             previous: previous.to_hex(),
             verifier: "urn:test".to_owned(),
             key: String::new(),
+            time: Some(1_900_000_000),
             folder: "f".into(),
             entry: format!("{sequence:012}-0-refused").into(),
             payload: format!("payload {sequence}"),
@@ -295,7 +285,7 @@ mod tests {
         drop(ledger);
         std::fs::write(dir.path().join(HEAD), "{}").unwrap();
         assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);
-        let head = Head { sequence: 7, payload_sha256: "0".repeat(64) };
+        let head = Head { sequence: 7, payload_sha256: "0".repeat(64), time: None };
         write(&dir.path().join(HEAD), &head).unwrap();
         for (sequence, previous) in [(9, "0"), (8, "1")] {
             let previous = previous.repeat(64);
@@ -309,7 +299,7 @@ mod tests {
     fn a_record_that_others_may_write_is_not_read() {
         let dir = tempfile::tempdir().unwrap();
         let head = dir.path().join(HEAD);
-        write(&head, &Head { sequence: 1, payload_sha256: "0".repeat(64) }).unwrap();
+        write(&head, &Head { sequence: 1, payload_sha256: "0".repeat(64), time: None }).unwrap();
         drop(Ledger::open(dir.path()).unwrap());
         std::fs::set_permissions(&head, std::fs::Permissions::from_mode(0o622)).unwrap();
         assert_eq!(Ledger::open(dir.path()).unwrap_err().code, Code::StateDamaged);

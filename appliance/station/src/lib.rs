@@ -10,6 +10,7 @@
 //! [`oms_verify::reason::Reason`]s: a stable code with its class, the file and what to do next.
 
 pub mod bounded;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod inspection;
@@ -23,6 +24,7 @@ pub mod pipeline;
 pub mod present;
 pub mod progress;
 pub mod receive;
+mod record;
 pub mod report;
 pub mod sign;
 pub mod signer;

@@ -12,22 +12,24 @@ use oms_verify::pki::{
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 
+use crate::clock::Clock;
 use crate::config::{Config, KeyConfig};
 use crate::ledger::Ledger;
 use crate::outbound::Outbound;
-use crate::pipeline::now;
 use crate::signer::{Signer, read_chain};
 
 /// Opens the record, the keys and the spool.
 ///
 /// # Errors
-/// When one cannot be opened, or when nobody would accept what the keys sign: another key's
+/// When one cannot be opened, when the clock was set back, or when nobody would accept what the keys sign: another key's
 /// certificate, an expired one, one that is not for code signing, a verdict certificate without
 /// the station's id, or one key for both.
 pub fn open(config: &Config) -> Result<Outbound, Reason> {
     let ledger = Ledger::open(&config.state)?;
-    let verdict = signer(&config.verdict, "keys.verdict")?;
-    let resign = signer(&config.resign, "keys.resign")?;
+    let mut clock = Clock::open(&config.state, ledger.past())?;
+    let time = clock.now()?;
+    let verdict = signer(&config.verdict, "keys.verdict", time)?;
+    let resign = signer(&config.resign, "keys.resign", time)?;
     if verdict.public_key() == resign.public_key() {
         let detail = "keys.verdict and keys.resign are one key: whoever may sign models could make \
                       verdicts";
@@ -43,10 +45,10 @@ pub fn open(config: &Config) -> Result<Outbound, Reason> {
         );
         return Err(Reason::new(Code::ConfigCertificate, detail));
     }
-    Outbound::open(config, ledger, verdict, resign)
+    Outbound::open(config, ledger, clock, verdict, resign)
 }
 
-fn signer(config: &KeyConfig, table: &str) -> Result<Signer, Reason> {
+fn signer(config: &KeyConfig, table: &str, time: UnixTime) -> Result<Signer, Reason> {
     let named = |mut reason: Reason| {
         reason.detail = format!("{table}: {}", reason.detail);
         reason
@@ -55,7 +57,7 @@ fn signer(config: &KeyConfig, table: &str) -> Result<Signer, Reason> {
     let signer = Signer::open(&config.key, &files).map_err(named)?;
     if let Some(file) = &config.certificate {
         let chain = read_chain(file).map_err(named)?;
-        check_chain(&chain, now()).map_err(|detail| {
+        check_chain(&chain, time).map_err(|detail| {
             let reason = Reason::new(Code::ConfigCertificate, detail);
             named(reason.about(file.display().to_string()))
         })?;

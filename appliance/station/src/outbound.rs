@@ -20,12 +20,12 @@ use oms_sys::durable::{self, FileSystem, Lock};
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
-use oms_verify::verdict::{self, Resigned, StationFacts, Verdict};
+use oms_verify::verdict::{self, ClockStatus, Resigned, StationFacts, Verdict};
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::intake::Quarantine;
 use crate::ledger::{Ledger, Pending};
-use crate::pipeline::now;
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry};
 use crate::report;
@@ -63,6 +63,8 @@ pub struct Outbound {
     pub resign: Signer,
     /// The record.
     pub ledger: Ledger,
+    /// The guarded clock.
+    pub clock: Clock,
     /// The file system of spool and outbound.
     file_system: FileSystem,
     /// No other station clears or fills this spool.
@@ -88,6 +90,7 @@ impl Outbound {
     pub fn open(
         config: &Config,
         ledger: Ledger,
+        clock: Clock,
         verdict: Signer,
         resign: Signer,
     ) -> Result<Self, Reason> {
@@ -104,7 +107,17 @@ impl Outbound {
             })?;
         let file_system =
             FileSystem::of(&spool).map_err(|error| failed("opening the spool", &error, &spool))?;
-        Ok(Outbound { id, spool, outbound, verdict, resign, ledger, file_system, _lock: lock })
+        Ok(Outbound {
+            id,
+            spool,
+            outbound,
+            verdict,
+            resign,
+            ledger,
+            clock,
+            file_system,
+            _lock: lock,
+        })
     }
 
     /// Ends what a crash left: publishes the decision that was begun, and removes quarantines that
@@ -262,7 +275,7 @@ impl Outbound {
                 intermediates: self.verdict.intermediates(),
                 crls,
                 sandbox: "none",
-                clock: "system",
+                clock: ClockStatus::Guarded { highest: self.clock.highest() },
             },
         );
         let payload = String::from_utf8(payload)
@@ -272,6 +285,7 @@ impl Outbound {
             previous: position.previous.to_hex(),
             verifier: self.id.clone(),
             key: self.verdict.public_key().fingerprint().to_hex(),
+            time: Some(verdict.time().0),
             folder: quarantine.folder().to_owned(),
             entry: self.outbound.join(entry_name(position.sequence, verdict)),
             payload,
@@ -297,10 +311,11 @@ impl Outbound {
     }
 
     /// What lay in the spool over a crash is looked at as the receiving side will.
-    fn check_staged(&self, pending: &Pending) -> Result<(), Reason> {
+    fn check_staged(&mut self, pending: &Pending) -> Result<(), Reason> {
         let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
         let progress = Progress::visible("checking what was begun");
-        let checked = check_entry(&pending.folder, &self.id, &trust, now(), &progress);
+        let time = self.clock.now()?;
+        let checked = check_entry(&pending.folder, &self.id, &trust, time, &progress);
         let (_, reasons) = checked.map_err(damaged)?;
         match reasons.into_iter().find(|reason| reason.code != Code::VerdictFailed) {
             Some(reason) => Err(damaged(reason)),

@@ -5,7 +5,6 @@
 //! ```
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use oms_sys::beneath::{RegularFile, Root};
 use oms_verify::appraise::{TrustContext, appraise};
@@ -92,12 +91,6 @@ pub struct Terms<'a> {
     /// as ignored, never as checked: a listed file below one must still be there and be right.
     /// None everywhere but in the conformance adapter: what to ignore is for signer and policy.
     pub ignored: &'a [String],
-}
-
-/// The station's clock.
-pub fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// A model that was decided about and whose verdict is out.

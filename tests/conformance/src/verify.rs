@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use oms_station::clock::system_time;
 use oms_station::intake::Source;
 use oms_station::media::Location;
-use oms_station::pipeline::{BundleFile, Terms, examine, now};
+use oms_station::pipeline::{BundleFile, Terms, examine};
 use oms_station::progress::Progress;
 use oms_station::sign::relative_paths;
 use oms_verify::reason::{Code, Reason};
@@ -59,7 +60,8 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     let ignored = ignored(args, &source)?;
     let budget = &trust.policy.budget;
     let bundle = BundleFile::at(&args.bundle, &args.model_path, budget).map_err(one)?;
-    let terms = Terms { trust: &trust, time: now(), profile: settings::PROFILE, ignored: &ignored };
+    let terms =
+        Terms { trust: &trust, time: system_time(), profile: settings::PROFILE, ignored: &ignored };
     let location = Location::from(source);
     let verdict = examine("model", &location, &[bundle], terms, None, &Progress::hidden());
     verdict.map(|verdict| verdict.reasons().to_vec()).map_err(one)

@@ -8,9 +8,10 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use oms_station::clock::system_time;
 use oms_station::intake::Source;
 use oms_station::keys::SigningKey;
-use oms_station::pipeline::{BundleFile, Terms, examine, now};
+use oms_station::pipeline::{BundleFile, Terms, examine};
 use oms_station::progress::Progress;
 use oms_station::sign::{Plan, hash_model};
 use oms_station::signer::Signer;
@@ -166,7 +167,8 @@ impl Model {
         };
         let location = Source::at(&self.folder).unwrap().into();
         let trust = &admitted().trust;
-        let terms = Terms { trust, time: now(), profile: Profile::CODE_SIGNING, ignored: &[] };
+        let terms =
+            Terms { trust, time: system_time(), profile: Profile::CODE_SIGNING, ignored: &[] };
         examine("model", &location, &[bundle], terms, None, &Progress::hidden()).unwrap()
     }
 

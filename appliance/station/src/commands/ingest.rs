@@ -9,7 +9,7 @@ use super::{Done, print, print_json, warn};
 use crate::config::Config;
 use crate::media::{Found, find};
 use crate::opening;
-use crate::pipeline::{self, Ingested, Terms, now};
+use crate::pipeline::{self, Ingested, Terms};
 use crate::present::{IngestDocument, IngestedModel, Outcome, reasons_text, verdict_text};
 use crate::progress::Progress;
 use crate::trust::{Guard, Trust};
@@ -122,8 +122,8 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         tally.leave(unclaimed);
         for candidate in candidates {
             let progress = Progress::visible(candidate.name());
-            let terms =
-                Terms { trust: &trust, time: now(), profile: Profile::CODE_SIGNING, ignored: &[] };
+            let time = outbound.clock.now()?;
+            let terms = Terms { trust: &trust, time, profile: Profile::CODE_SIGNING, ignored: &[] };
             let done = pipeline::ingest(&mut outbound, &root, &candidate, terms, &progress);
             drop(progress);
             match done {

@@ -11,8 +11,8 @@ use oms_verify::statement::{DEFAULT_SHARD_SIZE, Method};
 use serde::Serialize;
 
 use super::{Done, output, print, print_json, warn};
+use crate::clock::system_time;
 use crate::keys::KeyRef;
-use crate::pipeline::now;
 use crate::present::Outcome;
 use crate::progress::Progress;
 use crate::sign::{Hashed, Plan, hash_model};
@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Done {
     let chain: Vec<&Path> =
         args.certificate.iter().chain(&args.chain).map(PathBuf::as_path).collect();
     let signer = Signer::open(&reference, &chain).map_err(one)?;
-    if let Some(leaf) = signer.leaf().filter(|leaf| leaf.not_after() < now()) {
+    if let Some(leaf) = signer.leaf().filter(|leaf| leaf.not_after() < system_time()) {
         let (subject, end) = (leaf.subject(), leaf.not_after());
         let subject = Printable(&subject);
         warn(&format!("warning: the certificate of {subject} expired at {end}\n"));

@@ -12,7 +12,7 @@ use oms_verify::verdict::{ReasonDetail, ReceivedVerdict};
 
 use super::verify::parse_time;
 use super::{Done, print, print_json};
-use crate::pipeline::now;
+use crate::clock::system_time;
 use crate::present::{Outcome, reasons_text};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry, check_report};
@@ -102,7 +102,7 @@ fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
         }
     };
     let progress = Progress::visible("checking");
-    check_entry(&args.path, &args.verifier, &trust, args.at.unwrap_or_else(now), &progress)
+    check_entry(&args.path, &args.verifier, &trust, args.at.unwrap_or_else(system_time), &progress)
 }
 
 fn document(

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use oms_verify::pki::Profile;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
-use oms_verify::verdict::{self, StationFacts, Verdict};
+use oms_verify::verdict::{self, ClockStatus, StationFacts, Verdict};
 
 use super::{Done, output, print, print_json, warn};
+use crate::clock::system_time;
 use crate::intake::Source;
 use crate::keys::{KeyRef, SigningKey};
 use crate::media::{Location, bundle_of};
 use crate::outbound::VERSION;
-use crate::pipeline::{BundleFile, Terms, examine, now};
+use crate::pipeline::{BundleFile, Terms, examine};
 use crate::present::{Outcome, VerifyDocument, verdict_text};
 use crate::progress::Progress;
 use crate::signer::{Shape, Signer};
@@ -98,7 +99,7 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
         args.signer.as_deref().map(|key| verdict_signer(key, Path::new(STATION))).transpose()?;
     let terms = Terms {
         trust: &trust,
-        time: args.at.unwrap_or_else(now),
+        time: args.at.unwrap_or_else(system_time),
         profile: Profile::CODE_SIGNING,
         ignored: &[],
     };
@@ -108,7 +109,8 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
     let verdict = examine(&name, &location, &bundles, terms, None, &progress)?;
     drop(progress);
     if let (Some(out), Some(signer)) = (&args.verdict, signer) {
-        write_verdict(out, &signer, &verdict, &trust)?;
+        let clock = if args.at.is_some() { ClockStatus::Given } else { ClockStatus::System };
+        write_verdict(out, &signer, &verdict, &trust, clock)?;
     }
     Ok(verdict)
 }
@@ -147,6 +149,7 @@ fn write_verdict(
     signer: &Signer,
     verdict: &Verdict,
     trust: &Trust,
+    clock: ClockStatus,
 ) -> Result<(), Reason> {
     let payload = verdict::compose(
         verdict,
@@ -159,7 +162,7 @@ fn write_verdict(
             intermediates: &[],
             crls: &trust.crl_digests,
             sandbox: "none",
-            clock: "system",
+            clock,
         },
     );
     let bundle = signer.sign(&payload, Shape::Leaf)?;

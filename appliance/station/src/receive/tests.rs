@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::clock::system_time;
 use crate::keys::SigningKey;
-use crate::pipeline::now;
 use crate::signer::{Shape, Signer};
 
 const STATION: &str = "https://corp.example/stations/diode-3";
@@ -94,7 +94,7 @@ impl Entry {
 
     fn check(&self) -> (ReceivedVerdict, Vec<Reason>) {
         let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
-        check_entry(&self.path(), STATION, &trust, now(), &Progress::hidden()).unwrap()
+        check_entry(&self.path(), STATION, &trust, system_time(), &Progress::hidden()).unwrap()
     }
 
     /// What is wrong with the re-signed bundle, and that nothing else is.
@@ -188,7 +188,8 @@ fn roots_cannot_check_a_bundle_without_a_certificate() {
     let root = Root::open(&entry.path()).unwrap();
     let trust = ReceiverTrust::Anchors { anchors: Vec::new(), crls: Default::default() };
     let (manifest, budget) = (manifest("content"), Budget::default());
-    let reason = check_resigned(&root, &verdict, &manifest, &trust, now(), &budget).unwrap();
+    let reason =
+        check_resigned(&root, &verdict, &manifest, &trust, system_time(), &budget).unwrap();
     assert_eq!(reason.map(|reason| reason.code), Some(Code::VerdictResigned));
 }
 

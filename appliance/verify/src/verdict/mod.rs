@@ -14,7 +14,7 @@ mod schema;
 pub use decide::{BundleOutcome, Case, Mode, Verdict, decide};
 pub use error::VerdictError;
 pub use payload::{
-    Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, compose,
+    ClockStatus, Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, compose,
 };
 pub use receive::{ReceivedVerdict, VerdictTrust, receive};
 pub use schema::{CertificateDetail, Protection, ReasonDetail, SignerDetail, VerdictFile};

@@ -13,6 +13,7 @@ use crate::hash::Sha256Digest;
 use crate::key::PublicKey;
 use crate::pki::Certificate;
 use crate::statement::{Manifest, Method, STATEMENT_TYPE};
+use crate::time::UnixTime;
 
 /// `predicateType` of a verdict: the Verification Summary Attestation of SLSA v1.
 pub const VERDICT_PREDICATE_TYPE: &str = "https://slsa.dev/verification_summary/v1";
@@ -63,7 +64,40 @@ pub struct StationFacts<'a> {
     /// Whether the process was sandboxed: `none` until the station separates its processes.
     pub sandbox: &'a str,
     /// Where the time comes from.
-    pub clock: &'a str,
+    pub clock: ClockStatus,
+}
+
+/// Where the time of a decision comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockStatus {
+    /// The system's clock as it stands.
+    System,
+    /// Whoever asked for the decision.
+    Given,
+    /// The system's clock, which was not behind the highest time that the station has seen.
+    Guarded {
+        /// The highest time.
+        highest: UnixTime,
+    },
+}
+
+impl ClockStatus {
+    /// The word in a verdict.
+    fn name(self) -> &'static str {
+        match self {
+            ClockStatus::System => "system",
+            ClockStatus::Given => "given",
+            ClockStatus::Guarded { .. } => "guarded",
+        }
+    }
+
+    /// The highest time, where there is a guard.
+    fn highest(self) -> Option<UnixTime> {
+        match self {
+            ClockStatus::System | ClockStatus::Given => None,
+            ClockStatus::Guarded { highest } => Some(highest),
+        }
+    }
 }
 
 /// The payload to be signed as a verdict. The same input gives the same bytes.
@@ -182,7 +216,8 @@ fn detail(verdict: &Verdict, facts: &StationFacts<'_>) -> Detail {
             .iter()
             .map(|certificate| crate::dsse::encode(certificate.der()))
             .collect(),
-        clock: facts.clock.to_owned(),
+        clock: facts.clock.name().to_owned(),
+        clock_highest: facts.clock.highest().map(|time| time.to_string()),
         sandbox: facts.sandbox.to_owned(),
     }
 }

@@ -123,7 +123,11 @@ pub(super) struct Detail {
         deserialize_with = "json::at_most::<16, _, _>"
     )]
     pub(super) intermediates: Vec<String>,
+    /// `system`, `given` or `guarded`.
     pub(super) clock: String,
+    /// The highest time that the station has seen, where a guard holds the clock to it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) clock_highest: Option<String>,
     pub(super) sandbox: String,
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use oms_station::clock::system_time;
 use oms_testkit::softhsm::{Curve, SoftHsm};
 use oms_testkit::{files, run};
 use oms_tests::json;
@@ -213,4 +214,30 @@ fn a_number_that_is_out_already_whatever_the_model() {
     assert_eq!(json::codes(&document["models"][0]["reasons"]), ["outbound.conflict"]);
     assert_eq!(scene.station.entries().len(), 1);
     assert_eq!(oms_tests::entry::files(&first), before);
+}
+
+#[test]
+fn a_clock_that_was_set_back() {
+    let scene = Scene::signed();
+    let [_] = scene.ingested().try_into().unwrap();
+    let clock = scene.station.state.join("clock.json");
+    let ahead = system_time().0 + 3600;
+    files::secret(&clock, format!("{{\"highest\":{ahead}}}"));
+    scene.undecided_at_ingest(3, "clock.rolled-back");
+    // Without the file the record still knows that the station has decided.
+    fs::remove_file(&clock).unwrap();
+    scene.undecided_at_ingest(3, "state.damaged");
+    files::secret(&clock, "{\"highest\":0}");
+    assert_eq!(scene.ingested().len(), 1, "with both, it goes on");
+}
+
+#[test]
+fn a_clock_that_is_behind_the_last_verdict() {
+    let scene = Scene::signed();
+    let [_] = scene.ingested().try_into().unwrap();
+    let head = scene.station.state.join("head.json");
+    let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&head).unwrap()).unwrap();
+    record["time"] = (system_time().0 + 3600).into();
+    files::secret(&head, record.to_string());
+    scene.undecided_at_ingest(3, "clock.rolled-back");
 }

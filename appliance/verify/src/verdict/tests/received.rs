@@ -16,8 +16,8 @@ use crate::reason::Code;
 use crate::statement::{Method, Pieces, Shard};
 use crate::time::UnixTime;
 use crate::verdict::{
-    Ledger, Mode, Protection, ReceivedVerdict, Resigned, StationFacts, Verdict, VerdictError,
-    VerdictTrust, compose, receive,
+    ClockStatus, Ledger, Mode, Protection, ReceivedVerdict, Resigned, StationFacts, Verdict,
+    VerdictError, VerdictTrust, compose, receive,
 };
 
 const STATION: &str = "https://corp.example/stations/diode-3";
@@ -60,7 +60,7 @@ impl Station {
                 intermediates: std::slice::from_ref(&self.middle.certificate),
                 crls: &[Sha256Digest::of(b"crl")],
                 sandbox: "none",
-                clock: "system",
+                clock: ClockStatus::System,
             },
         )
     }

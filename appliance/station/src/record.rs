@@ -1,0 +1,48 @@
+//! Small files of the station's state: read with suspicion, written so that a crash leaves the old
+//! one or the new one.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use oms_sys::durable;
+use oms_verify::reason::{Code, Reason};
+use serde::{Deserialize, Serialize};
+
+use crate::storage::failed;
+
+/// Bytes of a record: a payload lists every file of a model.
+const RECORD_LIMIT: u64 = 1 << 30;
+
+/// Reads a record that this station wrote; `None` when there is none. What somebody else put there
+/// is not followed.
+///
+/// # Errors
+/// When it cannot be read, is damaged, or others may have written it.
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Reason> {
+    let metadata = match path.symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("reading a record", &error, path)),
+    };
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
+    if !metadata.is_file() || !ours || metadata.mode() & 0o022 != 0 {
+        return Err(damaged("the record is not a file that only the station may write", path));
+    }
+    let bytes = crate::bounded::read(path, RECORD_LIMIT)
+        .map_err(|error| failed("reading a record", &error, path))?;
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(&error.to_string(), path))
+}
+
+/// Writes a record so that it survives a power cut.
+///
+/// # Errors
+/// When it cannot be made durable.
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Reason> {
+    let bytes = serde_json::to_vec(value).map_err(|error| damaged(&error.to_string(), path))?;
+    durable::replace(path, &bytes, 0o600).map_err(|error| failed("writing a record", &error, path))
+}
+
+/// The reason for a record that cannot be right.
+pub(crate) fn damaged(what: &str, path: &Path) -> Reason {
+    Reason::new(Code::StateDamaged, what).about(path.display().to_string())
+}
