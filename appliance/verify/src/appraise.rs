@@ -40,7 +40,7 @@ pub struct Admitted {
 pub struct Signer {
     /// The rule, such as `signer[0]`.
     pub rule: String,
-    /// The method: `key` or `certificate`.
+    /// The method: `key`, `certificate` or `sigstore`.
     pub method: &'static str,
     /// Who signed, in the words that the rule matched, such as `san-email:build@ml.corp.example`.
     pub identity: String,
@@ -206,6 +206,7 @@ impl Established {
         let (method, path) = match self.trusted {
             TrustedSigner::Key(_) => ("key", None),
             TrustedSigner::Certificate(path) => ("certificate", Some(path)),
+            TrustedSigner::Sigstore(_) => ("sigstore", None),
         };
         let Established { identity, names, .. } = self;
         Signer { rule: rule.name.clone(), method, identity, key, path, names }
@@ -307,6 +308,13 @@ fn check_signature_age(rule: &SignerRule, signer: &TrustedSigner, now: UnixTime)
                 return None;
             }
             refuse(format!("the certificate is valid since {since}, more than {limit} ago"))
+        }
+        TrustedSigner::Sigstore(signer) => {
+            let since = signer.signed_at();
+            if now.since(since) <= limit.seconds {
+                return None;
+            }
+            refuse(format!("the signature is of {since}, more than {limit} ago"))
         }
     }
 }

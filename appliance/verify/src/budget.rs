@@ -14,6 +14,8 @@ pub struct Budget {
     pub certificates: usize,
     /// Bytes of one certificate in DER.
     pub certificate_bytes: usize,
+    /// Entries of transparency logs in a bundle.
+    pub log_entries: usize,
     /// Certificates of one path, leaf and anchor included.
     pub path_depth: usize,
     /// Candidate paths that are tried.
@@ -49,6 +51,7 @@ impl Default for Budget {
             json_depth: 32,
             certificates: 16,
             certificate_bytes: 64 << 10,
+            log_entries: 8,
             path_depth: 8,
             path_candidates: 32,
             signature_checks: 64,

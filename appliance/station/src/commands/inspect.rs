@@ -138,7 +138,7 @@ fn show_bundle(bundle: &Bundle, json: bool) {
     let (hint, certificates): (_, &[Certificate]) = match bundle.material() {
         Material::PublicKey(identifier) => (identifier.hint().map(str::to_owned), &[]),
         Material::Certificates(chain) => (None, chain),
-        Material::Sigstore(leaf) => (None, std::slice::from_ref(leaf.as_ref())),
+        Material::Sigstore(evidence) => (None, evidence.certificates()),
     };
     let statement = serde_json::from_slice(bundle.alleged_payload()).unwrap_or(Value::Null);
     let document = BundleDocument {

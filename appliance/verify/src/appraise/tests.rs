@@ -13,6 +13,7 @@ use crate::dsse::{PAYLOAD_TYPE_IN_TOTO, encode, pae};
 use crate::pki::{CrlSet, Profile};
 use crate::policy::Policy;
 use crate::reason::{Code, Reason};
+use crate::sigstore::tests::hollow_entry;
 use crate::time::UnixTime;
 
 const DAY: i64 = 86_400;
@@ -215,7 +216,7 @@ fn a_sigstore_bundle_is_not_decided_about() {
     let signature = encode(&key.sign(&pae(PAYLOAD_TYPE_IN_TOTO, &payload)));
     value["dsseEnvelope"]["signatures"][0]["sig"] = json!(signature);
     value["verificationMaterial"] =
-        json!({"certificate": {"rawBytes": encode(leaf.der())}, "tlogEntries": [{}]});
+        json!({"certificate": {"rawBytes": encode(leaf.der())}, "tlogEntries": [hollow_entry()]});
     let bundle = parse(&to_bytes(&value));
     let reasons = refusal(&certified.policy(BY_ROOT), &bundle);
     assert_eq!(reasons, one(Code::BundleMethodUnsupported, ""));

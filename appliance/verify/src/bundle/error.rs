@@ -4,6 +4,7 @@ use crate::dsse::EnvelopeError;
 use crate::json::JsonError;
 use crate::pki::CertificateError;
 use crate::reason::{Code, Reason};
+use crate::sigstore::EvidenceError;
 use crate::statement::StatementError;
 
 /// Why bytes are not a [`Bundle`](super::Bundle).
@@ -83,6 +84,9 @@ pub enum BundleError {
     /// a time stamp that is not base64
     #[error("the verification material holds a signedTimestamp that is not base64")]
     TimestampBase64,
+    /// log entries that cannot be judged
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     /// a certificate that cannot be read
     #[error("certificate {index} of the bundle: {error}")]
     Certificate {
@@ -115,6 +119,7 @@ impl BundleError {
             | BundleError::TooManyTimestamps { .. }
             | BundleError::TimestampTooLarge { .. }
             | BundleError::TimestampBase64 => Code::BundleMaterial,
+            BundleError::Evidence(_) => Code::SigstoreMalformed,
             BundleError::Certificate { .. } => Code::SignatureCertificateInvalid,
         }
     }

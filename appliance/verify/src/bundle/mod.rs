@@ -17,6 +17,7 @@ use crate::hash::Sha256Digest;
 use crate::json;
 use crate::key::PublicKey;
 use crate::pki::{Certificate, VerifiedPath};
+use crate::sigstore::{Evidence, SigstoreSigner};
 use crate::statement::{Legacy, Statement};
 use crate::verdict::ReceivedVerdict;
 
@@ -49,8 +50,8 @@ pub enum Material {
     PublicKey(KeyIdentifier),
     /// The method `certificate`: leaf first, the rest in any order. Never empty.
     Certificates(Vec<Certificate>),
-    /// The method `sigstore`, with the leaf that Fulcio issued.
-    Sigstore(Box<Certificate>),
+    /// The method `sigstore`: the leaf that Fulcio issued, and the entries of transparency logs.
+    Sigstore(Box<Evidence>),
 }
 
 impl Material {
@@ -115,6 +116,8 @@ pub enum TrustedSigner {
     Key(TrustedKey),
     /// The leaf of a path to an anchor.
     Certificate(Box<VerifiedPath>),
+    /// Whoever a Sigstore instance vouches for, as the signer of this one bundle.
+    Sigstore(Box<SigstoreSigner>),
 }
 
 impl TrustedSigner {
@@ -123,6 +126,7 @@ impl TrustedSigner {
         match self {
             TrustedSigner::Key(TrustedKey(key)) => key,
             TrustedSigner::Certificate(path) => path.key(),
+            TrustedSigner::Sigstore(signer) => signer.key(),
         }
     }
 }
@@ -145,7 +149,9 @@ impl Bundle {
             return Err(BundleError::MediaType(raw.media_type.chars().take(128).collect()));
         }
         let timestamps = raw.verification_material.timestamps(budget)?;
-        let material = raw.verification_material.decode(budget)?;
+        // Before version 0.3 Sigstore had no single certificate; since then it has no chain.
+        let chain_may_be_sigstore = MEDIA_TYPES.iter().take(2).any(|old| *old == raw.media_type);
+        let material = raw.verification_material.decode(chain_may_be_sigstore, budget)?;
         let envelope = raw.dsse_envelope.decode()?;
         let digest = Sha256Digest::of(bytes);
         let media_type = raw.media_type.into_owned();
@@ -182,6 +188,16 @@ impl Bundle {
     /// The signature of the envelope, unverified.
     pub fn signature_bytes(&self) -> &[u8] {
         &self.envelope.signature
+    }
+
+    /// What the signature is over.
+    pub(crate) fn signed_message(&self) -> &[u8] {
+        self.envelope.message()
+    }
+
+    /// The type of the payload, as alleged.
+    pub(crate) fn payload_type(&self) -> &str {
+        &self.envelope.payload_type
     }
 
     /// Verifies the signature over the payload as it stands, and only then reads the payload.
@@ -231,14 +247,8 @@ impl Bundle {
         signer: &TrustedSigner,
         legacy: Legacy,
     ) -> Result<(&[u8], Encoding), OpenError> {
-        if let TrustedSigner::Certificate(path) = signer {
-            let leaf = match &self.material {
-                Material::Certificates(chain) => chain.first(),
-                Material::Sigstore(_) | Material::PublicKey(_) => None,
-            };
-            if leaf.map(Certificate::fingerprint) != Some(path.leaf().fingerprint()) {
-                return Err(OpenError::OtherSigner);
-            }
+        if !self.names(signer) {
+            return Err(OpenError::OtherSigner);
         }
         let (key, payload) = (signer.key(), self.envelope.payload());
         let signature = &self.envelope.signature;
@@ -251,6 +261,21 @@ impl Bundle {
         };
         self.check_payload_type()?;
         Ok((payload, encoding))
+    }
+
+    /// Whether the bundle names `signer`. A key has been compared when it became a trusted one.
+    fn names(&self, signer: &TrustedSigner) -> bool {
+        match (signer, &self.material) {
+            (TrustedSigner::Key(_), _) => true,
+            (TrustedSigner::Certificate(path), Material::Certificates(chain)) => {
+                let leaf = chain.first().map(Certificate::fingerprint);
+                leaf == Some(path.leaf().fingerprint())
+            }
+            (TrustedSigner::Sigstore(signer), Material::Sigstore(_)) => {
+                signer.bundle() == self.digest
+            }
+            (TrustedSigner::Certificate(_) | TrustedSigner::Sigstore(_), _) => false,
+        }
     }
 
     fn check_payload_type(&self) -> Result<(), OpenError> {

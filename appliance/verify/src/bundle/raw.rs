@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{BundleError, KeyIdentifier, Material, NewMaterial};
 use crate::budget::Budget;
 use crate::dsse::{self, RawEnvelope};
-use crate::json::Anything;
 use crate::pki::Certificate;
+use crate::sigstore::{Evidence, RawLogEntry};
 
 /// The bundle in JSON. The schema allows no other field.
 #[derive(Serialize, Deserialize)]
@@ -34,8 +34,8 @@ pub(super) struct RawMaterial<'a> {
     certificate: Option<RawBytes<'a>>,
     /// Absent and empty are one (OMS v1.0, section 11.1); always written, since old readers of
     /// Sigstore bundles ask for it.
-    #[serde(default, serialize_with = "empty_list")]
-    tlog_entries: Option<Vec<Anything>>,
+    #[serde(borrow, default, serialize_with = "empty_list")]
+    tlog_entries: Option<RawLogEntries<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     timestamp_verification_data: Option<RawTimestamps<'a>>,
 }
@@ -54,8 +54,15 @@ struct RawTimestamp<'a> {
     signed_timestamp: Cow<'a, str>,
 }
 
+/// As many as a hostile list may make us read before they are counted.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+struct RawLogEntries<'a>(
+    #[serde(borrow, deserialize_with = "crate::json::at_most::<1024, _, _>")] Vec<RawLogEntry<'a>>,
+);
+
 fn empty_list<S: serde::Serializer>(
-    _: &Option<Vec<Anything>>,
+    _: &Option<RawLogEntries<'_>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let none: [(); 0] = [];
@@ -127,20 +134,26 @@ impl RawMaterial<'_> {
         tokens.iter().map(decode).collect()
     }
 
-    pub(super) fn decode(self, budget: &Budget) -> Result<Material, BundleError> {
-        let logged = self.tlog_entries.is_some_and(|entries| !entries.is_empty());
+    pub(super) fn decode(
+        self,
+        chain_may_be_sigstore: bool,
+        budget: &Budget,
+    ) -> Result<Material, BundleError> {
+        let entries = self.tlog_entries.unwrap_or_default().0;
+        let logged = |chain| {
+            let evidence = Evidence::new(chain, &entries, budget)?;
+            Ok(Material::Sigstore(Box::new(evidence)))
+        };
         match (self.public_key, self.x509_certificate_chain, self.certificate) {
             (Some(key), None, None) => key.decode().map(Material::PublicKey),
             (None, Some(chain), None) => {
-                certificates(&chain.certificates, budget).map(Material::Certificates)
+                let chain = certificates(&chain.certificates, budget)?;
+                let is_sigstore = chain_may_be_sigstore && !entries.is_empty();
+                if is_sigstore { logged(chain) } else { Ok(Material::Certificates(chain)) }
             }
             (None, None, Some(leaf)) => {
-                let mut leaf = certificates(std::slice::from_ref(&leaf), budget)?;
-                match leaf.pop() {
-                    Some(leaf) if logged => Ok(Material::Sigstore(Box::new(leaf))),
-                    Some(leaf) => Ok(Material::Certificates(vec![leaf])),
-                    None => Err(BundleError::NoCertificate),
-                }
+                let leaf = certificates(std::slice::from_ref(&leaf), budget)?;
+                if entries.is_empty() { Ok(Material::Certificates(leaf)) } else { logged(leaf) }
             }
             (key, chain, leaf) => Err(BundleError::MaterialCount(
                 usize::from(key.is_some())

@@ -11,6 +11,7 @@ use super::{NewMaterial, TrustedSigner, assemble};
 use crate::budget::Budget;
 use crate::dsse::{encode, pae};
 use crate::reason::{Code, Reason};
+use crate::sigstore::tests::hollow_entry;
 use crate::statement::Legacy;
 use maker::{Authority, FILES, KEY, Key, bundle, bundle_json, statement, to_bytes};
 
@@ -240,7 +241,10 @@ fn a_single_certificate_is_sigstore_only_with_log_entries() {
     assert_eq!(method(json!({"certificate": leaf})), "certificate");
     assert_eq!(method(json!({"certificate": leaf, "tlogEntries": []})), "certificate");
     assert_eq!(method(json!({"certificate": leaf, "tlogEntries": null})), "certificate");
-    assert_eq!(method(json!({"certificate": leaf, "tlogEntries": [{}]})), "sigstore");
+    let entries = [hollow_entry()];
+    assert_eq!(method(json!({"certificate": leaf, "tlogEntries": entries})), "sigstore");
+    let error = material_of(json!({"certificate": leaf, "tlogEntries": [{}]})).unwrap_err();
+    assert_eq!(error.code(), Code::SigstoreMalformed);
     let chain = json!({"x509CertificateChain": {"certificates": [leaf]}, "tlogEntries": [{}]});
     assert_eq!(method(chain), "certificate");
 }

@@ -208,6 +208,17 @@ impl Certificate {
         })
     }
 
+    /// How many names of any kind subjectAltName has.
+    pub(crate) fn san_count(&self) -> usize {
+        self.0.alternative_names.len()
+    }
+
+    /// The value of the extension `oid`, as it stands.
+    pub(crate) fn extension_value(&self, oid: ObjectIdentifier) -> Option<&[u8]> {
+        let mut extensions = self.tbs().extensions().into_iter().flatten();
+        extensions.find(|found| found.extn_id == oid).map(|found| found.extn_value.as_bytes())
+    }
+
     /// Whether subject and issuer have the same name (RFC 5280, section 3.2).
     pub fn is_self_issued(&self) -> bool {
         self.subject_name() == self.issuer_name()

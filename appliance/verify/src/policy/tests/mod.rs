@@ -16,6 +16,7 @@ use super::{Inputs, Policy, PolicyError, RawPolicy, Vocabulary};
 use crate::hash::Sha256Digest;
 use crate::pki::{Anchor, Certificate, Purpose};
 use crate::sigstore::TrustedRoot;
+use crate::sigstore::tests::public_good;
 
 const FORMATS: Vocabulary<'static> = Vocabulary {
     formats: &["safetensors", "gguf", "json", "text", "tokenizer", "onnx", "image", "empty"],
@@ -44,7 +45,7 @@ fn resolve(text: &str, anchors: &[Anchor]) -> Result<Policy, PolicyError> {
 }
 
 fn trusted_root(name: &str) -> TrustedRoot {
-    TrustedRoot::parse(name, b"{}").unwrap()
+    public_good(name)
 }
 
 fn anchor(name: &str, purposes: &[Purpose]) -> Anchor {

@@ -1,0 +1,77 @@
+//! The public bundles of the method `sigstore`, against the trusted root that is shipped.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use super::public_good;
+use crate::budget::Budget;
+use crate::bundle::{Bundle, TrustedSigner};
+use crate::reason::Code;
+use crate::sigstore::{Identity, SigstoreError, SigstoreSigner, TimeSource, verify};
+use crate::statement::Legacy;
+use crate::time::UnixTime;
+
+/// 2026-01-01T00:00:00Z, after all of them.
+const LATER: UnixTime = UnixTime(1_767_225_600);
+
+const HISTORICAL: [&str; 4] = ["v0.3.1", "v1.0.0", "v1.0.1", "v1.1.0"];
+
+/// The bundle of a historical case, unless there are no vectors.
+fn historical(version: &str) -> Option<Vec<u8>> {
+    let root = std::env::var_os("OMS_VECTORS").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
+        PathBuf::from,
+    );
+    let case =
+        format!("oms-conformance/test-cases/verify/historical/historical-{version}-sigstore");
+    let path = root.join(case).join("bundle.sig");
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            let required = std::env::var_os("OMS_REQUIRE_VECTORS").is_some_and(|v| v == "1");
+            assert!(!required, "{}: {error}", path.display());
+            // Written past the capture of the test harness, so that it is seen.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: no vectors: {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+fn judge(bytes: &[u8], time: UnixTime) -> Result<(Bundle, SigstoreSigner), SigstoreError> {
+    let budget = Budget::default();
+    let bundle = Bundle::parse(bytes, &budget).unwrap();
+    let signer = verify(&bundle, &public_good("public"), time, &budget)?;
+    Ok((bundle, signer))
+}
+
+#[test]
+fn the_historical_bundles_verify() {
+    for version in HISTORICAL {
+        let Some(bytes) = historical(version) else { return };
+        let (bundle, signer) = judge(&bytes, LATER).unwrap();
+        assert_eq!(signer.identity(), &Identity::Email("stefanb@us.ibm.com".to_owned()));
+        assert_eq!(signer.issuer(), "https://sigstore.verify.ibm.com/oauth2");
+        assert!(signer.times().iter().any(|trusted| trusted.source == TimeSource::Log));
+        let trusted = TrustedSigner::Sigstore(Box::new(signer));
+        bundle.open(&trusted, Legacy::Refuse, &Budget::default()).unwrap();
+    }
+}
+
+#[test]
+fn a_time_of_validation_before_the_signature_refuses() {
+    let Some(bytes) = historical("v1.0.1") else { return };
+    let (_, signer) = judge(&bytes, LATER).unwrap();
+    let signed_at = signer.signed_at();
+    assert!(judge(&bytes, signed_at).is_ok());
+    let error = judge(&bytes, UnixTime(signed_at.0 - 1)).unwrap_err();
+    assert_eq!(error.code(), Code::SigstoreTime);
+}
+
+#[test]
+fn a_signer_of_one_bundle_does_not_open_another_one() {
+    let (Some(one), Some(other)) = (historical("v1.0.0"), historical("v1.0.1")) else { return };
+    let (_, signer) = judge(&one, LATER).unwrap();
+    let (bundle, _) = judge(&other, LATER).unwrap();
+    let trusted = TrustedSigner::Sigstore(Box::new(signer));
+    assert!(bundle.open(&trusted, Legacy::Refuse, &Budget::default()).is_err());
+}
