@@ -16,7 +16,7 @@ pub fn bundle(data: &[u8]) {
     let Ok(bundle) = Bundle::parse(data, &budget) else { return };
     let chain = match bundle.material() {
         Material::Certificates(chain) => chain.as_slice(),
-        Material::Sigstore(leaf) => std::slice::from_ref(leaf.as_ref()),
+        Material::Sigstore(evidence) => evidence.certificates(),
         Material::PublicKey(identifier) => {
             assert!(identifier.hint().is_none_or(|hint| hint.len() <= data.len()));
             &[]
