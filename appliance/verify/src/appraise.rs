@@ -7,8 +7,11 @@ use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
 use crate::hash::Sha256Digest;
 use crate::key::{KeyType, PublicKey};
 use crate::pki::{self, Anchor, Certificate, CrlSet, PathInput, Profile, VerifiedPath};
-use crate::policy::{AcceptedIdentity, IdentityRule, Method, Policy, SignerRule};
-use crate::reason::{Code, Reason};
+use crate::policy::{
+    AcceptedIdentity, IdentityRule, Method, Policy, SignerRule, SigstoreIdentity, UriPattern,
+};
+use crate::reason::{Code, Printable, Reason};
+use crate::sigstore::{self, TrustedRoot};
 use crate::statement::{Legacy, Statement};
 use crate::time::UnixTime;
 
@@ -234,10 +237,8 @@ fn establish(
         (Method::Certificate { anchors, identity }, Material::Certificates(chain)) => {
             by_certificate(policy, rule, (anchors, identity), chain, context)
         }
-        (_, Material::Sigstore(_)) => {
-            let detail = "the bundle was signed by the method `sigstore`";
-            let reason = Reason::new(Code::BundleMethodUnsupported, detail);
-            Err(Refusal::one(Closeness::Trusted, reason))
+        (Method::Sigstore { trusted_root, identity, issuer }, Material::Sigstore(_)) => {
+            by_sigstore(policy, rule, trusted_root, (identity, issuer), bundle, context)
         }
         (method, _) => {
             let detail = format!("the rule admits the method `{}`", method.name());
@@ -279,6 +280,38 @@ fn by_certificate(
         Refusal::one(Closeness::Trusted, reason)
     })?;
     let trusted = TrustedSigner::Certificate(Box::new(path));
+    Ok(Established { trusted, identity: names.to_string(), names: Some(names) })
+}
+
+fn by_sigstore(
+    policy: &Policy,
+    rule: &SignerRule,
+    trusted_root: &TrustedRoot,
+    (identity, issuer): (&SigstoreIdentity, &UriPattern),
+    bundle: &Bundle,
+    context: &TrustContext<'_>,
+) -> Result<Established, Refusal> {
+    let refuse = |closeness, code, detail: String, key: &str| {
+        let rule = format!("{}.{key}", rule.name);
+        Refusal::one(closeness, Reason::new(code, detail).by_rule(rule))
+    };
+    let signer = sigstore::verify(bundle, trusted_root, context.time, &policy.budget)
+        .map_err(|e| refuse(Closeness::OtherSigner, e.code(), e.to_string(), "trusted-root"))?;
+    check_key_type(rule, signer.key().key_type())?;
+    let (found, vouched) = (signer.identity(), signer.issuer());
+    let (shown, shown_issuer) = (Printable(found.as_str()), Printable(vouched));
+    if !identity.matches(found) {
+        let detail = format!("the certificate is for {shown}, the policy admits {identity}");
+        return Err(refuse(Closeness::Trusted, Code::SigstoreIdentity, detail, "identity"));
+    }
+    if !issuer.matches(vouched) {
+        let detail =
+            format!("the certificate's issuer is {shown_issuer}, the policy admits {issuer}");
+        return Err(refuse(Closeness::Trusted, Code::SigstoreIssuer, detail, "issuer"));
+    }
+    let matched = vec![format!("identity:{found}"), format!("issuer:{vouched}")];
+    let names = AcceptedIdentity::new(signer.leaf(), matched);
+    let trusted = TrustedSigner::Sigstore(Box::new(signer));
     Ok(Established { trusted, identity: names.to_string(), names: Some(names) })
 }
 

@@ -207,7 +207,7 @@ fn a_bundle_of_a_method_that_no_rule_has_is_refused() {
 }
 
 #[test]
-fn a_sigstore_bundle_is_not_decided_about() {
+fn a_sigstore_bundle_needs_a_rule_of_its_method() {
     let certified = Certified::new();
     let key = Key::p256();
     let leaf = certified.root.issue("Signer", vec![], &key);
@@ -219,7 +219,11 @@ fn a_sigstore_bundle_is_not_decided_about() {
         json!({"certificate": {"rawBytes": encode(leaf.der())}, "tlogEntries": [hollow_entry()]});
     let bundle = parse(&to_bytes(&value));
     let reasons = refusal(&certified.policy(BY_ROOT), &bundle);
-    assert_eq!(reasons, one(Code::BundleMethodUnsupported, ""));
+    assert_eq!(reasons, one(Code::SignatureNoRule, "signer"));
+    let rule = "[[signer]]\nmethod = \"sigstore\"\ntrusted-root = \"public-good\"\n\
+                identity = \"a@i.example\"\nissuer = \"https://i.example\"\n";
+    let reasons = refusal(&policy(rule, &[], &[]), &bundle);
+    assert_eq!(reasons, one(Code::SigstoreIdentity, "signer[0].trusted-root"));
 }
 
 #[test]

@@ -48,6 +48,21 @@ pub struct AcceptedIdentity {
 }
 
 impl AcceptedIdentity {
+    /// The holder of `leaf`, in whom `matched` fitted a rule.
+    pub(crate) fn new(leaf: &Certificate, matched: Vec<String>) -> Self {
+        let fold = |key: &str, name: &String| format!("{key}:{}", name.to_ascii_lowercase());
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        names.extend(leaf.san_emails().iter().map(|name| fold("email", name)));
+        names.extend(leaf.san_uris().iter().map(|name| fold("uri", name)));
+        names.extend(leaf.san_dns().iter().map(|name| fold("dns", name)));
+        let subject = leaf.subject();
+        if !subject.is_empty() {
+            names.insert(fold("subject", &subject));
+        }
+        names.insert(format!("fingerprint:{}", leaf.fingerprint().to_hex()));
+        AcceptedIdentity { matched, names }
+    }
+
     /// Whether both bear a common name, so that they may be one signer. `signatures.require`
     /// counts only signers that share none.
     pub fn may_be_same(&self, other: &AcceptedIdentity) -> bool {
@@ -151,16 +166,7 @@ impl IdentityRule {
 
         matched.extend(self.ask_usages(leaf)?);
 
-        let fold = |key: &str, name: &String| format!("{key}:{}", name.to_ascii_lowercase());
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        names.extend(emails.iter().map(|name| fold("email", name)));
-        names.extend(uris.iter().map(|name| fold("uri", name)));
-        names.extend(hosts.iter().map(|name| fold("dns", name)));
-        if !subject.is_empty() {
-            names.insert(fold("subject", &subject));
-        }
-        names.insert(format!("fingerprint:{fingerprint}"));
-        Ok(AcceptedIdentity { matched, names })
+        Ok(AcceptedIdentity::new(leaf, matched))
     }
 
     /// The extended key usages that are asked for, when the leaf has all of them. One that admits

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::names::{DnsPattern, EmailPattern};
 use super::uri::{UriPattern, is_uri};
+use crate::sigstore::Identity;
 
 /// A pattern on the identity in a Fulcio certificate, which is one of three kinds. Its form tells
 /// the kind, and an identity of another kind never fits.
@@ -30,6 +31,16 @@ impl SigstoreIdentity {
             EmailPattern::parse(text).map(SigstoreIdentity::Email)
         } else {
             DnsPattern::parse(text).map(SigstoreIdentity::Dns)
+        }
+    }
+
+    /// Whether an identity fits: one of this kind, and of this pattern.
+    pub fn matches(&self, identity: &Identity) -> bool {
+        match (self, identity) {
+            (SigstoreIdentity::Email(pattern), Identity::Email(name)) => pattern.matches(name),
+            (SigstoreIdentity::Uri(pattern), Identity::Uri(name)) => pattern.matches(name),
+            (SigstoreIdentity::Dns(pattern), Identity::Dns(name)) => pattern.matches(name),
+            _ => false,
         }
     }
 
@@ -81,5 +92,19 @@ mod tests {
         for bad in ["", "*", "a b", "*@*", "https://*", "a@b@c", "x*@vendor.example"] {
             assert_eq!(SigstoreIdentity::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_identity_of_another_kind_never_fits() {
+        let email = SigstoreIdentity::parse("*@vendor.example").unwrap();
+        assert!(email.matches(&Identity::Email("a@vendor.example".to_owned())));
+        assert!(!email.matches(&Identity::Email("a@vendor.example.evil.example".to_owned())));
+        assert!(!email.matches(&Identity::Uri("a@vendor.example".to_owned())));
+        let uri = SigstoreIdentity::parse("https://ci.vendor.example/build").unwrap();
+        assert!(uri.matches(&Identity::Uri("https://ci.vendor.example/build".to_owned())));
+        assert!(!uri.matches(&Identity::Dns("https://ci.vendor.example/build".to_owned())));
+        let dns = SigstoreIdentity::parse("*.vendor.example").unwrap();
+        assert!(dns.matches(&Identity::Dns("ci.vendor.example".to_owned())));
+        assert!(!dns.matches(&Identity::Email("ci.vendor.example".to_owned())));
     }
 }

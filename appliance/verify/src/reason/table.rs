@@ -14,7 +14,6 @@ codes! {
     BundleMediaType = "bundle.media-type", Refusal, "The bundle's mediaType is not one that OMS uses.", "Ask the sender for a Sigstore bundle of version 0.1 to 0.3.";
     BundleSignatureCount = "bundle.signature-count", Refusal, "The envelope does not hold exactly one signature.", "Ask the sender for one bundle for each signature.";
     BundleMaterial = "bundle.material", Refusal, "The verification material is missing, malformed or over the budget.", "Ask the sender for a bundle signed with a key or a certificate.";
-    BundleMethodUnsupported = "bundle.method-unsupported", Refusal, "This version does not decide about bundles of the sigstore method.", "Ask the sender for a bundle signed with a key or a certificate.";
     BundlePayloadType = "bundle.payload-type", Refusal, "The envelope's payloadType is not application/vnd.in-toto+json.", "Ask the sender for an OMS bundle; this one signs something else.";
 
     // The signature and its signer.

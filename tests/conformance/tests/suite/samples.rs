@@ -43,7 +43,7 @@ fn valid_samples_are_accepted_under_their_method() {
         match sample.file_name().and_then(|name| name.to_str()).unwrap() {
             "key.bundle.json" => drop(by("key").expect_status(0)),
             "certificate.bundle.json" => drop(by("certificate").expect_status(0)),
-            _ => assert_refused(by("key"), "bundle.method-unsupported"),
+            _ => assert_refused(by("key"), "signature.no-rule"),
         }
     }
 }
