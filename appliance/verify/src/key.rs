@@ -243,7 +243,8 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-fn key_type(spki: &SubjectPublicKeyInfoOwned) -> Result<KeyType, KeyError> {
+/// The type that a key says it is of, before its own bytes are looked at.
+pub(crate) fn key_type(spki: &SubjectPublicKeyInfoOwned) -> Result<KeyType, KeyError> {
     match spki.algorithm.oid {
         ID_EC_PUBLIC_KEY => {
             // Named curves only (RFC 5480, section 2.1.1): explicit parameters could name a

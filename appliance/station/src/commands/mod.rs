@@ -6,6 +6,7 @@ mod ingest;
 mod inspect;
 mod output;
 mod policy;
+mod roots;
 mod sign;
 mod verdict;
 mod verify;
@@ -51,6 +52,9 @@ enum Command {
     /// Check a verdict on the receiving side
     #[command(subcommand)]
     Verdict(verdict::Command),
+    /// List and check trust anchors
+    #[command(subcommand)]
+    Roots(roots::Command),
     /// List and check PKCS#11 tokens and keys
     #[command(subcommand)]
     Hsm(hsm::Command),
@@ -64,6 +68,7 @@ impl Command {
             Command::Sign(args) => args.json,
             Command::Digest(args) => args.json,
             Command::Inspect(args) => args.json,
+            Command::Roots(command) => command.wants_json(),
             Command::Hsm(command) => command.wants_json(),
             Command::Verify(_) | Command::Ingest(_) | Command::Policy(_) | Command::Verdict(_) => {
                 false
@@ -94,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Policy(command) => policy::run(&command),
         Command::Verdict(command) => verdict::run(&command),
+        Command::Roots(command) => roots::run(&command),
         Command::Hsm(command) => hsm::run(&command),
     };
     let outcome = done.unwrap_or_else(|reasons| {

@@ -9,7 +9,7 @@ mod roots;
 mod walk;
 
 pub use location::{Guard, guarded_read};
-pub use roots::{Anchors, Content, Installed, Origin, site_folder, survey};
+pub use roots::{Anchors, Content, FileFault, Installed, Origin, site_folder, survey, unpinned};
 
 use std::collections::BTreeMap;
 use std::io;

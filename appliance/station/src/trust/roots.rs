@@ -10,14 +10,17 @@
 //! A file that no manifest names is not an anchor, and one whose digest differs is an error.
 
 mod firmware;
+mod unpinned;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use oms_verify::pki::manifest::{self, Entry, FILE_NAME};
-use oms_verify::pki::{Anchor, Purpose, check_digest};
+use oms_verify::pki::{Anchor, AnchorError, Purpose, check_digest};
 use oms_verify::reason::{Code, Reason};
+
+pub use self::unpinned::unpinned;
 
 use self::firmware::{FIRMWARE, Firmware};
 use super::location::{Guard, guarded_read};
@@ -43,7 +46,7 @@ pub struct Installed {
     /// Where it is.
     pub origin: Origin,
     /// What the file holds, or why it cannot be used.
-    pub content: Result<Content, Reason>,
+    pub content: Result<Content, FileFault>,
 }
 
 /// Where an anchor is.
@@ -53,6 +56,17 @@ pub enum Origin {
     BuiltIn,
     /// In this folder.
     Site(PathBuf),
+}
+
+/// Why the file of an entry cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FileFault {
+    /// It cannot be read, or not from there.
+    #[error("{}", .0.detail)]
+    Unreadable(Reason),
+    /// It is not the file that is pinned, or no certificate.
+    #[error("{0}")]
+    Anchor(#[from] AnchorError),
 }
 
 /// What an anchor's file holds.
@@ -77,7 +91,8 @@ impl Anchors {
         let without_site = roots.is_none() && !installed.iter().any(is_site);
         let mut anchors = Anchors { without_site, ..Anchors::default() };
         for found in installed {
-            match found.content? {
+            let path = found.origin.path_of(&found.entry.file);
+            match found.content.map_err(|fault| fault.into_reason(path))? {
                 Content::Certificate(anchor) => anchors.certificates.push(anchor),
                 Content::TrustedRoot => {}
             }
@@ -94,6 +109,16 @@ impl Anchors {
                  roots"
             )
         })
+    }
+}
+
+impl FileFault {
+    /// The reason with the file that it is about.
+    pub fn into_reason(self, path: String) -> Reason {
+        match self {
+            FileFault::Unreadable(reason) => reason,
+            fault => Reason::new(Code::TrustAnchor, fault.to_string()).about(path),
+        }
     }
 }
 
@@ -164,23 +189,20 @@ fn read_entries(
     let text = std::str::from_utf8(manifest).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
     let entries = manifest::parse(text).map_err(|error| wrong(error.to_string()))?;
     let installed = entries.into_iter().map(|entry| {
-        let content = read(&entry.file).and_then(|bytes| {
-            content(&entry, &bytes).map_err(|detail| {
-                Reason::new(Code::TrustAnchor, detail).about(origin.path_of(&entry.file))
-            })
-        });
+        let bytes = read(&entry.file).map_err(FileFault::Unreadable);
+        let content = bytes.and_then(|bytes| content(&entry, &bytes));
         Installed { entry, origin: origin.clone(), content }
     });
     Ok(installed.collect())
 }
 
-/// What the file of an entry holds, or in words why it is not what it should be.
-fn content(entry: &Entry, bytes: &[u8]) -> Result<Content, String> {
+/// What the file of an entry holds.
+fn content(entry: &Entry, bytes: &[u8]) -> Result<Content, FileFault> {
     if entry.purposes.contains(&Purpose::Sigstore) {
-        check_digest(entry, bytes).map_err(|error| error.to_string())?;
+        check_digest(entry, bytes)?;
         return Ok(Content::TrustedRoot);
     }
-    Anchor::read(entry, bytes).map(Content::Certificate).map_err(|error| error.to_string())
+    Ok(Content::Certificate(Anchor::read(entry, bytes)?))
 }
 
 #[cfg(test)]

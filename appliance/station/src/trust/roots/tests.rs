@@ -34,7 +34,13 @@ fn firmware(manifest: String, files: Vec<(&'static str, &'static [u8])>) -> Firm
 
 fn fault(firmware: &Firmware) -> Reason {
     match built_in(firmware) {
-        Ok(installed) => installed.into_iter().find_map(|found| found.content.err()).unwrap(),
+        Ok(installed) => {
+            let fault = |found: Installed| {
+                let path = found.origin.path_of(&found.entry.file);
+                found.content.err().map(|fault| fault.into_reason(path))
+            };
+            installed.into_iter().find_map(fault).unwrap()
+        }
         Err(reason) => reason,
     }
 }

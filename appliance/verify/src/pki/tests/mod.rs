@@ -5,6 +5,7 @@ mod leaf;
 mod maker;
 mod parse;
 mod paths;
+mod review;
 mod revocation;
 mod signatures;
 mod vectors;
