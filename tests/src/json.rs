@@ -11,6 +11,10 @@ use serde_json::Value;
 pub static VERIFY: LazyLock<Validator> = LazyLock::new(|| validator("verify"));
 /// The schema of `ingest --json`.
 pub static INGEST: LazyLock<Validator> = LazyLock::new(|| validator("ingest"));
+/// The schema of `roots list --json`.
+pub static ROOTS_LIST: LazyLock<Validator> = LazyLock::new(|| validator("roots-list"));
+/// The schema of `roots check --json`.
+pub static ROOTS_CHECK: LazyLock<Validator> = LazyLock::new(|| validator("roots-check"));
 
 /// Where the schema of a command's document is.
 pub fn schema_path(command: &str) -> PathBuf {

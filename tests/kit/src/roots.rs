@@ -32,6 +32,20 @@ impl Anchor {
         }
     }
 
+    /// The same in another file, which may be in a folder below.
+    #[must_use]
+    pub fn in_file(mut self, file: &str) -> Anchor {
+        self.file = file.to_owned();
+        self
+    }
+
+    /// The same with this provenance.
+    #[must_use]
+    pub fn with_provenance(mut self, provenance: &str) -> Anchor {
+        self.provenance = provenance.to_owned();
+        self
+    }
+
     /// The same with another digest in `roots.toml`, to try a file that was changed.
     #[must_use]
     pub fn with_sha256(mut self, digest: &str) -> Anchor {
@@ -52,7 +66,9 @@ pub fn write(dir: impl AsRef<Path>, anchors: &[Anchor]) -> PathBuf {
 
     let dir = files::folder(dir.as_ref());
     for anchor in anchors {
-        files::public(dir.join(&anchor.file), &anchor.content);
+        let file = dir.join(&anchor.file);
+        file.parent().map(files::folder);
+        files::public(file, &anchor.content);
     }
     let text = toml::to_string(&Roots { anchor: anchors }).expect("anchors as TOML");
     files::public(dir.join("roots.toml"), text);

@@ -29,6 +29,8 @@ fn every_command_has_a_help_text() {
         ("policy check", "<POLICIES>... --roots"),
         ("policy explain", "<POLICY> --roots"),
         ("verdict verify", "<PATH> --roots --key --verifier --json"),
+        ("roots list", "--roots --json"),
+        ("roots check", "--roots --policy --at --warn-before --json"),
         ("hsm list", "--module --json"),
         ("hsm check", "<KEY> --json"),
     ] {

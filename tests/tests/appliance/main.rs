@@ -16,5 +16,6 @@ mod policies;
 mod properties;
 mod receive;
 mod refusals;
+mod roots;
 mod signing;
 mod verify;

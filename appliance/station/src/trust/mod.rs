@@ -91,7 +91,8 @@ pub fn load_policy(name: &Path, anchors: &Anchors, guard: &Guard) -> Result<Poli
         let key = path.with_file_name("").join(file);
         keys.insert(file.to_owned(), guarded_read(&key, KEY_LIMIT, guard, Code::PolicyKey)?);
     }
-    let inputs = Inputs { anchors: &anchors.certificates, keys: &keys, trusted_roots: &[] };
+    let Anchors { certificates, trusted_roots, .. } = anchors;
+    let inputs = Inputs { anchors: certificates, keys: &keys, trusted_roots };
     raw.resolve(&inputs).map_err(|error| {
         let mut reason = describe(&error, &shown);
         if matches!(reason.code, Code::PolicyUnknownAnchor | Code::PolicyTrustedRoot) {

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use oms_verify::pki::manifest::{self, Entry, FILE_NAME};
 use oms_verify::pki::{Anchor, AnchorError, Purpose, check_digest};
 use oms_verify::reason::{Code, Reason};
+use oms_verify::sigstore::{TrustedRoot, TrustedRootError};
 
 pub use self::unpinned::unpinned;
 
@@ -34,6 +35,8 @@ const FILE_LIMIT: u64 = 1 << 20;
 pub struct Anchors {
     /// The certificates.
     pub certificates: Vec<Anchor>,
+    /// The trusted roots of Sigstore instances.
+    pub trusted_roots: Vec<TrustedRoot>,
     /// Whether no folder was named and the default one has no anchor.
     without_site: bool,
 }
@@ -67,6 +70,9 @@ pub enum FileFault {
     /// It is not the file that is pinned, or no certificate.
     #[error("{0}")]
     Anchor(#[from] AnchorError),
+    /// It is the file that is pinned, and no trusted root.
+    #[error("{0}")]
+    TrustedRoot(#[from] TrustedRootError),
 }
 
 /// What an anchor's file holds.
@@ -75,7 +81,7 @@ pub enum Content {
     /// A certificate.
     Certificate(Anchor),
     /// The trusted root of a Sigstore instance.
-    TrustedRoot,
+    TrustedRoot(TrustedRoot),
 }
 
 impl Anchors {
@@ -94,7 +100,7 @@ impl Anchors {
             let path = found.origin.path_of(&found.entry.file);
             match found.content.map_err(|fault| fault.into_reason(path))? {
                 Content::Certificate(anchor) => anchors.certificates.push(anchor),
-                Content::TrustedRoot => {}
+                Content::TrustedRoot(root) => anchors.trusted_roots.push(root),
             }
         }
         Ok(anchors)
@@ -200,7 +206,7 @@ fn read_entries(
 fn content(entry: &Entry, bytes: &[u8]) -> Result<Content, FileFault> {
     if entry.purposes.contains(&Purpose::Sigstore) {
         check_digest(entry, bytes)?;
-        return Ok(Content::TrustedRoot);
+        return Ok(Content::TrustedRoot(TrustedRoot::parse(&entry.name, bytes)?));
     }
     Ok(Content::Certificate(Anchor::read(entry, bytes)?))
 }

@@ -9,9 +9,9 @@ use oms_verify::reason::{Code, Printable, Reason};
 use oms_verify::time::{Span, UnixTime};
 use serde::Serialize;
 
+use crate::clock::system_time;
 use crate::commands::verify::parse_time;
 use crate::commands::{Done, print, print_json};
-use crate::pipeline::now;
 use crate::present::Outcome;
 use crate::trust::{
     Anchors, Content, FileFault, Guard, Installed, Origin, load_policy, site_folder, survey,
@@ -70,7 +70,7 @@ fn as_word<S: serde::Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S:
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let time = args.at.unwrap_or_else(now);
+    let time = args.at.unwrap_or_else(system_time);
     let (anchors, findings) = look(args, time).map_err(|reason| vec![reason])?;
     let is_wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
     let result = if is_wrong { Outcome::Refused } else { Outcome::Passed };
@@ -107,7 +107,7 @@ fn look(args: &Args, time: UnixTime) -> Result<(usize, Vec<Finding>), Reason> {
                     Finding::about(found, remark.severity(), remark.name(), remark.to_string())
                 }));
             }
-            Ok(Content::TrustedRoot) => {}
+            Ok(Content::TrustedRoot(_)) => {}
             Err(FileFault::Unreadable(reason)) if reason.code == Code::TrustLocation => {
                 return Err(reason.clone());
             }
@@ -153,6 +153,7 @@ fn name_of(fault: &FileFault) -> &'static str {
         FileFault::Unreadable(_) => "unreadable",
         FileFault::Anchor(AnchorError::Digest { .. }) => "wrong-digest",
         FileFault::Anchor(_) => "not-one-certificate",
+        FileFault::TrustedRoot(_) => "not-a-trusted-root",
     }
 }
 

@@ -91,7 +91,7 @@ impl AnchorShown {
         let file = origin.path_of(&entry.file);
         let certificate = match content.map_err(|fault| fault.into_reason(file.clone()))? {
             Content::Certificate(anchor) => Some(CertificateShown::from(&anchor.certificate)),
-            Content::TrustedRoot => None,
+            Content::TrustedRoot(_) => None,
         };
         Ok(AnchorShown {
             name: entry.name,
