@@ -3,15 +3,19 @@
 //! Nothing here needs the model's files, so a bad signature is refused before the first weight
 //! is read.
 
-use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
+mod establish;
+mod times;
+
+pub use times::SignatureTime;
+
+use self::establish::establish;
+use self::times::Timestamps;
+use crate::bundle::Bundle;
 use crate::hash::Sha256Digest;
-use crate::key::{KeyType, PublicKey};
-use crate::pki::{self, Anchor, Certificate, CrlSet, PathInput, Profile, VerifiedPath};
-use crate::policy::{
-    AcceptedIdentity, IdentityRule, Method, Policy, SignerRule, SigstoreIdentity, UriPattern,
-};
-use crate::reason::{Code, Printable, Reason};
-use crate::sigstore::{self, TrustedRoot};
+use crate::key::PublicKey;
+use crate::pki::{CrlSet, Profile, VerifiedPath};
+use crate::policy::{BorneNames, Policy, SignerRule};
+use crate::reason::{Code, Reason};
 use crate::statement::{Legacy, Statement};
 use crate::time::UnixTime;
 
@@ -51,18 +55,21 @@ pub struct Signer {
     pub key: PublicKey,
     /// The certification path, for the method `certificate`.
     pub path: Option<Box<VerifiedPath>>,
-    /// The names of its certificate, for the method `certificate`.
-    names: Option<AcceptedIdentity>,
+    /// When the signature existed, by the earliest word that the policy trusts.
+    pub time: Option<SignatureTime>,
+    /// The names of its certificate; none for the method `key`.
+    names: BorneNames,
 }
 
 impl Signer {
     /// Whether both have a key or a name in common, so that they may be one signer.
     pub fn may_be_same(&self, other: &Signer) -> bool {
-        self.key == other.key
-            || match (&self.names, &other.names) {
-                (Some(names), Some(others)) => names.may_be_same(others),
-                _ => self.identity == other.identity,
-            }
+        self.key == other.key || self.names.may_be_same(&other.names)
+    }
+
+    /// Whether the other one has this key and these names, and so tells nothing new.
+    pub(crate) fn repeats(&self, other: &Signer) -> bool {
+        self.key == other.key && self.names == other.names
     }
 }
 
@@ -106,9 +113,10 @@ pub fn appraise(
     context: &TrustContext<'_>,
 ) -> Result<Admitted, Vec<Reason>> {
     let legacy = if policy.manifest.legacy { Legacy::Allow } else { Legacy::Refuse };
+    let timestamps = Timestamps::of(policy, bundle, context);
     let mut refusals = Vec::new();
     for rule in &policy.signers {
-        let signer = match establish(policy, rule, bundle, context) {
+        let signer = match establish(policy, rule, bundle, &timestamps, context) {
             Ok(signer) => signer,
             Err(refusal) => {
                 refusals.push(refusal);
@@ -123,7 +131,8 @@ pub fn appraise(
                 continue;
             }
         };
-        let reasons = check_signature_age(rule, &signer.trusted, context.time)
+        let reasons = signer
+            .check_age(policy, rule, &timestamps, context)
             .into_iter()
             .chain(check_model_name(rule, &statement))
             .collect::<Vec<_>>();
@@ -194,161 +203,6 @@ impl Reason {
     fn by_default_about(mut self, file: &str) -> Self {
         self.file.get_or_insert_with(|| file.to_owned());
         self
-    }
-}
-
-struct Established {
-    trusted: TrustedSigner,
-    identity: String,
-    names: Option<AcceptedIdentity>,
-}
-
-impl Established {
-    fn describe(self, rule: &SignerRule) -> Signer {
-        let key = self.trusted.key().clone();
-        let (method, path) = match self.trusted {
-            TrustedSigner::Key(_) => ("key", None),
-            TrustedSigner::Certificate(path) => ("certificate", Some(path)),
-            TrustedSigner::Sigstore(_) => ("sigstore", None),
-        };
-        let Established { identity, names, .. } = self;
-        Signer { rule: rule.name.clone(), method, identity, key, path, names }
-    }
-}
-
-/// Establishes trust in the bundle's signer by one rule.
-fn establish(
-    policy: &Policy,
-    rule: &SignerRule,
-    bundle: &Bundle,
-    context: &TrustContext<'_>,
-) -> Result<Established, Refusal> {
-    match (&rule.method, bundle.material()) {
-        (Method::Key { file, key }, Material::PublicKey(identifier)) => {
-            check_key_type(rule, key.key_type())?;
-            let key = TrustedKey::new(key.clone(), identifier).map_err(|error| {
-                let detail = format!("{error} than {file}");
-                let reason = Reason::new(Code::SignatureWrongKey, detail).by_rule(&rule.name);
-                Refusal::one(Closeness::OtherSigner, reason)
-            })?;
-            let trusted = TrustedSigner::Key(key);
-            Ok(Established { trusted, identity: format!("key:{file}"), names: None })
-        }
-        (Method::Certificate { anchors, identity }, Material::Certificates(chain)) => {
-            by_certificate(policy, rule, (anchors, identity), chain, context)
-        }
-        (Method::Sigstore { trusted_root, identity, issuer }, Material::Sigstore(_)) => {
-            by_sigstore(policy, rule, trusted_root, (identity, issuer), bundle, context)
-        }
-        (method, _) => {
-            let detail = format!("the rule admits the method `{}`", method.name());
-            let reason = Reason::new(Code::SignatureNoRule, detail).by_rule(&rule.name);
-            Err(Refusal::one(Closeness::OtherMethod, reason))
-        }
-    }
-}
-
-fn by_certificate(
-    policy: &Policy,
-    rule: &SignerRule,
-    (anchors, identity): (&[Anchor], &IdentityRule),
-    chain: &[Certificate],
-    context: &TrustContext<'_>,
-) -> Result<Established, Refusal> {
-    let input = PathInput {
-        chain,
-        anchors,
-        crls: context.crls,
-        revocation: &policy.revocation,
-        time: context.time,
-        proof: None,
-        budget: &policy.budget,
-        profile: context.profile,
-        policies: None,
-    };
-    let path = pki::validate(&input).map_err(|error| {
-        let closeness = match error.code() {
-            Code::SignatureUntrustedAnchor => Closeness::OtherSigner,
-            _ => Closeness::Trusted,
-        };
-        let reason = Reason::new(error.code(), error.to_string()).by_rule(&rule.name);
-        Refusal::one(closeness, reason)
-    })?;
-    check_key_type(rule, path.key().key_type())?;
-    let names = identity.admits(path.leaf()).map_err(|mismatch| {
-        let reason = Reason::new(Code::SignatureIdentity, mismatch.to_string()).by_rule(&rule.name);
-        Refusal::one(Closeness::Trusted, reason)
-    })?;
-    let trusted = TrustedSigner::Certificate(Box::new(path));
-    Ok(Established { trusted, identity: names.to_string(), names: Some(names) })
-}
-
-fn by_sigstore(
-    policy: &Policy,
-    rule: &SignerRule,
-    trusted_root: &TrustedRoot,
-    (identity, issuer): (&SigstoreIdentity, &UriPattern),
-    bundle: &Bundle,
-    context: &TrustContext<'_>,
-) -> Result<Established, Refusal> {
-    let refuse = |closeness, code, detail: String, key: &str| {
-        let rule = format!("{}.{key}", rule.name);
-        Refusal::one(closeness, Reason::new(code, detail).by_rule(rule))
-    };
-    let signer = sigstore::verify(bundle, trusted_root, context.time, &policy.budget)
-        .map_err(|e| refuse(Closeness::OtherSigner, e.code(), e.to_string(), "trusted-root"))?;
-    check_key_type(rule, signer.key().key_type())?;
-    let (found, vouched) = (signer.identity(), signer.issuer());
-    let (shown, shown_issuer) = (Printable(found.as_str()), Printable(vouched));
-    if !identity.matches(found) {
-        let detail = format!("the certificate is for {shown}, the policy admits {identity}");
-        return Err(refuse(Closeness::Trusted, Code::SigstoreIdentity, detail, "identity"));
-    }
-    if !issuer.matches(vouched) {
-        let detail =
-            format!("the certificate's issuer is {shown_issuer}, the policy admits {issuer}");
-        return Err(refuse(Closeness::Trusted, Code::SigstoreIssuer, detail, "issuer"));
-    }
-    let matched = vec![format!("identity:{found}"), format!("issuer:{vouched}")];
-    let names = AcceptedIdentity::new(signer.leaf(), matched);
-    let trusted = TrustedSigner::Sigstore(Box::new(signer));
-    Ok(Established { trusted, identity: names.to_string(), names: Some(names) })
-}
-
-fn check_key_type(rule: &SignerRule, key_type: KeyType) -> Result<(), Refusal> {
-    if rule.keys.admits(key_type) {
-        return Ok(());
-    }
-    let detail = format!("the signer's key is {key_type}");
-    let reason = Reason::new(Code::SignatureKeyType, detail).by_rule(format!("{}.keys", rule.name));
-    Err(Refusal::one(Closeness::Trusted, reason))
-}
-
-/// Without a trusted timestamp, a signature is at most as old as its certificate.
-fn check_signature_age(rule: &SignerRule, signer: &TrustedSigner, now: UnixTime) -> Option<Reason> {
-    let limit = rule.max_signature_age?;
-    let refuse = |detail: String| {
-        let rule = format!("{}.max-signature-age", rule.name);
-        Some(Reason::new(Code::SignatureTooOld, detail).by_rule(rule))
-    };
-    match signer {
-        TrustedSigner::Key(_) => {
-            refuse("a bundle of the method `key` does not tell its age".into())
-        }
-        TrustedSigner::Certificate(path) => {
-            let since = path.leaf().not_before();
-            if now.since(since) <= limit.seconds {
-                return None;
-            }
-            refuse(format!("the certificate is valid since {since}, more than {limit} ago"))
-        }
-        TrustedSigner::Sigstore(signer) => {
-            let since = signer.signed_at();
-            if now.since(since) <= limit.seconds {
-                return None;
-            }
-            refuse(format!("the signature is of {since}, more than {limit} ago"))
-        }
     }
 }
 

@@ -295,7 +295,7 @@ impl Certificate {
     }
 
     /// The names of subjectAltName.
-    pub(super) fn general_names(&self) -> &[GeneralName] {
+    pub(crate) fn general_names(&self) -> &[GeneralName] {
         &self.0.alternative_names
     }
 

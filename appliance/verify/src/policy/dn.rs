@@ -23,8 +23,10 @@ const ATTRIBUTE_TYPES: [(&str, ObjectIdentifier); 13] = [
     ("serialNumber", ObjectIdentifier::new_unwrap("2.5.4.5")),
     ("title", ObjectIdentifier::new_unwrap("2.5.4.12")),
     ("organizationIdentifier", ObjectIdentifier::new_unwrap("2.5.4.97")),
-    ("emailAddress", ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1")),
+    ("emailAddress", EMAIL_ADDRESS),
 ];
+
+const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 
 /// A whole distinguished name that a policy gives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +91,32 @@ impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// A name's text for telling persons apart: names that match under RFC 5280, section 7.1, have one
+/// text. Different names may have one as well.
+pub(super) fn folded(name: &Name) -> String {
+    let rdns = name.iter_rdn().map(|rdn| {
+        let attributes = rdn.iter().map(|attribute| {
+            let value = match string_of(&attribute.value) {
+                Some(text) => normalised(text).to_lowercase(),
+                None => format!("#{:x?}", attribute.value.value()),
+            };
+            format!("{}={value}", attribute.oid)
+        });
+        let mut attributes: Vec<String> = attributes.collect();
+        attributes.sort();
+        attributes.join("+")
+    });
+    rdns.collect::<Vec<_>>().join(",")
+}
+
+/// The e-mail addresses that a name has as attributes (RFC 5280, section 4.1.2.6).
+pub(super) fn email_addresses(name: &Name) -> impl Iterator<Item = &str> {
+    let attributes = name.iter_rdn().flat_map(|rdn| rdn.iter());
+    attributes
+        .filter(|attribute| attribute.oid == EMAIL_ADDRESS)
+        .filter_map(|attribute| string_of(&attribute.value))
 }
 
 fn attribute_type(text: &str) -> Option<ObjectIdentifier> {

@@ -107,9 +107,11 @@ fn certificate_policies(policies: &InitialPolicies) -> String {
 
 fn key_types(rule: &SignerRule) -> Option<String> {
     match rule.method {
-        Method::Certificate { .. } => Some(format!("Types of keys admitted: {}.", rule.keys)),
-        // The one key is named already; Sigstore makes a new one for each signature.
-        Method::Key { .. } | Method::Sigstore { .. } => None,
+        Method::Certificate { .. } | Method::Sigstore { .. } => {
+            Some(format!("Types of keys admitted: {}.", rule.keys))
+        }
+        // The one key is named already.
+        Method::Key { .. } => None,
     }
 }
 

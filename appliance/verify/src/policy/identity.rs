@@ -5,8 +5,10 @@ use std::fmt;
 use std::slice;
 
 use const_oid::ObjectIdentifier;
+use der::Encode;
+use x509_cert::ext::pkix::name::GeneralName;
 
-use super::dn::DistinguishedName;
+use super::dn::{self, DistinguishedName};
 use super::names::{DnsPattern, EmailPattern};
 use super::uri::UriPattern;
 use crate::hash::Sha256Digest;
@@ -44,29 +46,44 @@ pub struct AcceptedIdentity {
     /// For a rule without lists, the subject as `subject:...`.
     pub matched: Vec<String>,
     /// Every name that the leaf bears, whether the rule asked for it or not.
-    names: BTreeSet<String>,
+    pub names: BorneNames,
 }
 
-impl AcceptedIdentity {
-    /// The holder of `leaf`, in whom `matched` fitted a rule.
-    pub(crate) fn new(leaf: &Certificate, matched: Vec<String>) -> Self {
-        let fold = |key: &str, name: &String| format!("{key}:{}", name.to_ascii_lowercase());
-        let mut names: BTreeSet<String> = BTreeSet::new();
-        names.extend(leaf.san_emails().iter().map(|name| fold("email", name)));
-        names.extend(leaf.san_uris().iter().map(|name| fold("uri", name)));
-        names.extend(leaf.san_dns().iter().map(|name| fold("dns", name)));
-        let subject = leaf.subject();
+/// The names that a signer bears, brought into a form in which one name has one text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BorneNames(BTreeSet<String>);
+
+impl BorneNames {
+    /// The subject, the e-mail addresses in it, and every alternative name of a certificate.
+    pub fn of(leaf: &Certificate) -> Self {
+        let mut names = BorneNames::default();
+        let subject = leaf.tbs().subject();
+        dn::email_addresses(subject).for_each(|name| names.bear("email", name));
+        leaf.san_emails().iter().for_each(|name| names.bear("email", name));
+        leaf.san_uris().iter().for_each(|name| names.bear("uri", name));
+        leaf.san_dns().iter().for_each(|name| names.bear("dns", name));
         if !subject.is_empty() {
-            names.insert(fold("subject", &subject));
+            names.bear("subject", &dn::folded(subject));
         }
-        names.insert(format!("fingerprint:{}", leaf.fingerprint().to_hex()));
-        AcceptedIdentity { matched, names }
+        // Names of kinds that no rule asks for are compared as they stand.
+        let others = leaf.general_names().iter().filter(|name| {
+            use GeneralName::{DnsName, Rfc822Name, UniformResourceIdentifier};
+            !matches!(name, DnsName(_) | Rfc822Name(_) | UniformResourceIdentifier(_))
+        });
+        for der in others.filter_map(|name| name.to_der().ok()) {
+            names.bear("other", &Sha256Digest::of(&der).to_hex());
+        }
+        names
     }
 
-    /// Whether both bear a common name, so that they may be one signer. `signatures.require`
+    fn bear(&mut self, kind: &str, name: &str) {
+        self.0.insert(format!("{kind}:{}", name.to_ascii_lowercase()));
+    }
+
+    /// Whether both have a common name, so that they may be one signer. `signatures.require`
     /// counts only signers that share none.
-    pub fn may_be_same(&self, other: &AcceptedIdentity) -> bool {
-        !self.names.is_disjoint(&other.names)
+    pub fn may_be_same(&self, other: &BorneNames) -> bool {
+        !self.0.is_disjoint(&other.0)
     }
 }
 
@@ -166,7 +183,7 @@ impl IdentityRule {
 
         matched.extend(self.ask_usages(leaf)?);
 
-        Ok(AcceptedIdentity::new(leaf, matched))
+        Ok(AcceptedIdentity { matched, names: BorneNames::of(leaf) })
     }
 
     /// The extended key usages that are asked for, when the leaf has all of them. One that admits

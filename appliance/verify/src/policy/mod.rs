@@ -34,7 +34,7 @@ pub use attestation::{AttestationRule, Condition, FieldPath, Scalar, Test};
 pub use dn::DistinguishedName;
 pub use error::{PolicyError, PolicyErrorKind};
 pub use explain::explain;
-pub use identity::{AcceptedIdentity, IdentityMismatch, IdentityRule};
+pub use identity::{AcceptedIdentity, BorneNames, IdentityMismatch, IdentityRule};
 pub use keys::KeySet;
 pub use names::{DnsPattern, EmailPattern};
 pub use pattern::Pattern;

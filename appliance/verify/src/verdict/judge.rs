@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::appraise::{Admitted, Signer};
+use super::distinct;
+use crate::appraise::Admitted;
 use crate::observe::{Finding, Observed, ObservedFile};
 use crate::policy::{IgnoredPaths, Policy, RemoteCode, UnsignedFiles};
 use crate::reason::{Code, NAME_CHARS, Reason, Reasons, shorten};
@@ -30,7 +31,7 @@ impl<'a> Judge<'a> {
                 self.reasons.extend(differences.map(|reason| reason.about(other.file())));
             }
         }
-        let distinct = distinct_signers(admitted);
+        let distinct = distinct::count(admitted.iter().map(Admitted::signer));
         // Whatever the policy requires, no signer is never enough.
         let enough = distinct >= self.policy.require.max(1);
         let refused: Reasons = refused.into_iter().flatten().collect();
@@ -168,20 +169,6 @@ impl<'a> Judge<'a> {
             }
         }
     }
-}
-
-/// How many signers differ from each other both in key and in identity.
-///
-/// Counted in the order of the bundles: a signer counts when it has neither key nor name in common
-/// with one that has counted before. That never counts more than there are.
-fn distinct_signers(admitted: &[Admitted]) -> usize {
-    let mut counted: Vec<&Signer> = Vec::new();
-    for signer in admitted.iter().map(Admitted::signer) {
-        if !counted.iter().any(|other| signer.may_be_same(other)) {
-            counted.push(signer);
-        }
-    }
-    counted.len()
 }
 
 /// How two admitted bundles do not say the same of the model: whichever came first would decide

@@ -5,6 +5,7 @@
 //! of the policy gave a reason against it.
 
 mod decide;
+mod distinct;
 mod error;
 mod judge;
 mod payload;
@@ -17,7 +18,9 @@ pub use payload::{
     ClockStatus, Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, compose,
 };
 pub use receive::{ReceivedVerdict, VerdictTrust, receive};
-pub use schema::{CertificateDetail, Protection, ReasonDetail, SignerDetail, VerdictFile};
+pub use schema::{
+    CertificateDetail, Protection, ReasonDetail, SignedDetail, SignerDetail, VerdictFile,
+};
 
 #[cfg(test)]
 mod tests;

@@ -197,6 +197,9 @@ pub struct SignerDetail {
     pub method: String,
     /// Who it is, in the words of the rule.
     pub identity: String,
+    /// When the signature existed, by the earliest word that the policy trusts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signed: Option<SignedDetail>,
     /// SHA-256 of the SubjectPublicKeyInfo.
     pub key: String,
     /// The key's type.
@@ -210,6 +213,16 @@ pub struct SignerDetail {
     /// Revocation of each certificate below the anchor, leaf first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub revocation: Vec<String>,
+}
+
+/// A trusted time of a signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedDetail {
+    /// The time (RFC 3339).
+    pub time: String,
+    /// Whose word it is, such as `timestamp:CN=TSA,O=Corp (corp-tsa)`.
+    pub source: String,
 }
 
 /// A certificate of a path.
@@ -229,6 +242,10 @@ impl From<&crate::appraise::Signer> for SignerDetail {
             rule: signer.rule.clone(),
             method: signer.method.to_owned(),
             identity: signer.identity.clone(),
+            signed: signer.time.as_ref().map(|signed| SignedDetail {
+                time: signed.time.to_string(),
+                source: signed.source.clone(),
+            }),
             key: signer.key.fingerprint().to_hex(),
             key_type: signer.key.key_type().to_string(),
             path: path

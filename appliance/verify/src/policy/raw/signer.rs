@@ -102,7 +102,7 @@ const KEY: Grammar = Grammar {
 
 const SIGSTORE: Grammar = Grammar {
     name: "sigstore",
-    keys: &["method", "trusted-root", "identity", "issuer", "models", "max-signature-age"],
+    keys: &["method", "trusted-root", "identity", "issuer", "keys", "models", "max-signature-age"],
     read: |table| {
         Ok(RawMethod::Sigstore {
             trusted_root: name_of(table, "trusted-root", "the name of a trusted root")?,

@@ -150,7 +150,7 @@ fn keys_of_another_method_are_errors() {
     let sigstore =
         "method = \"sigstore\"\ntrusted-root = \"r\"\nidentity = \"i\"\nissuer = \"u:u\"\n";
     for foreign in
-        ["anchors = [\"root\"]", "keys = [\"P-256\"]", "key = \"a\"", "subject = \"CN=a\""]
+        ["anchors = [\"root\"]", "san-email = \"a@b\"", "key = \"a\"", "subject = \"CN=a\""]
     {
         let signer = format!("{sigstore}{foreign}\n");
         let error = fault("method = \"certificate\"\nanchors = [\"root\"]\n", &signer);
