@@ -2,20 +2,25 @@
 //!
 //! A [`PublicKey`] can only be made from a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) of a
 //! type that this project accepts: ECDSA on the NIST curves with named parameters, Ed25519, and
-//! RSA of at least 2048 bits. Which of them may sign a model is the policy's to say.
+//! RSA of at least 2048 bits, for any padding or for PSS alone. Which of them may sign a model is the policy's to say.
 
 use std::fmt;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA256_ASN1,
-    ECDSA_P521_SHA512_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519,
+    ParsedPublicKey, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, VerificationAlgorithm,
 };
 use const_oid::ObjectIdentifier;
 use der::{Decode, Encode, pem::LineEnding};
 use spki::SubjectPublicKeyInfoOwned;
 
 use crate::hash::Sha256Digest;
+use crate::signature::{self, Algorithm, Hash, is_sound_ed25519, pss_key_hash};
+
+pub use crate::signature::BadSignature;
+
+/// The shortest RSA key that is accepted for anything but a look at a foreign PKI.
+pub(crate) const LEAST_RSA_BITS: u32 = 2048;
 
 const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -23,6 +28,7 @@ const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34")
 const SECP521R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const ID_RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 
 /// The type of a public key, and of the signatures that it verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,27 +84,39 @@ pub enum KeyError {
     Invalid(&'static str),
 }
 
-/// The signature does not verify under the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the signature does not verify under the key")]
-pub struct BadSignature;
-
 /// A public key of a supported type, checked to be a point of its curve or a modulus in range.
 #[derive(Clone)]
 pub struct PublicKey {
     spki: SubjectPublicKeyInfoOwned,
     der: Vec<u8>,
     key_type: KeyType,
+    pss: PssOnly,
+}
+
+/// Whether an RSA key is for PSS alone (RFC 4055, section 1.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PssOnly {
+    /// It is not, or it is no RSA key.
+    No,
+    /// With any hash.
+    AnyHash,
+    /// With this hash.
+    Hash(Hash),
 }
 
 impl PublicKey {
     /// Reads a DER SubjectPublicKeyInfo.
     ///
     /// # Errors
-    /// When the bytes are not DER, or the key is of another type, or it is not a valid key.
+    /// When the bytes are not DER, or the key is of another type, or it is not a valid key, or it
+    /// is an RSA key of fewer than 2048 bits.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
         let spki = SubjectPublicKeyInfoOwned::from_der(der).map_err(|_| KeyError::NotSpki)?;
-        Self::from_spki(spki)
+        let key = Self::from_spki(spki)?;
+        if key.is_short() {
+            return Err(KeyError::Invalid("RSA"));
+        }
+        Ok(key)
     }
 
     /// Reads a PEM text with one block `PUBLIC KEY`; text around the block is ignored.
@@ -119,16 +137,18 @@ impl PublicKey {
         Self::from_spki_der(&der)
     }
 
+    /// The key of a certificate, whose use is judged with its path: RSA from 1024 bits.
     pub(crate) fn from_spki(spki: SubjectPublicKeyInfoOwned) -> Result<Self, KeyError> {
         let key_type = key_type(&spki)?;
+        let pss = pss_only(&spki)?;
         let bits = spki.subject_public_key.as_bytes().ok_or(KeyError::NotSpki)?;
         if !has_one_encoding(key_type, &spki, bits) {
             return Err(KeyError::Invalid(key_type.name()));
         }
-        let algorithm = first_algorithm(key_type);
-        ParsedPublicKey::new(algorithm, bits).map_err(|_| KeyError::Invalid(key_type.name()))?;
+        ParsedPublicKey::new(parser(key_type), bits)
+            .map_err(|_| KeyError::Invalid(key_type.name()))?;
         let der = spki.to_der().map_err(|_| KeyError::NotSpki)?;
-        Ok(PublicKey { spki, der, key_type })
+        Ok(PublicKey { spki, der, key_type, pss })
     }
 
     /// The key's type.
@@ -161,13 +181,17 @@ impl PublicKey {
     /// ECDSA signatures are DER (RFC 3279, section 2.2.3).
     ///
     /// # Errors
-    /// [`BadSignature`], and nothing about why.
+    /// [`BadSignature`].
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
+        let check = |algorithm| signature::verify(self, algorithm, message, signature);
         match self.key_type {
-            KeyType::Rsa(_) => self
-                .verify_with(&RSA_PKCS1_2048_8192_SHA256, message, signature)
-                .or_else(|_| self.verify_with(&RSA_PSS_2048_8192_SHA256, message, signature)),
-            _ => self.verify_with(first_algorithm(self.key_type), message, signature),
+            _ if self.is_short() => Err(BadSignature::Mismatch),
+            KeyType::P256 => check(Algorithm::Ecdsa(Hash::Sha256)),
+            KeyType::P384 => check(Algorithm::Ecdsa(Hash::Sha384)),
+            KeyType::P521 => check(Algorithm::Ecdsa(Hash::Sha512)),
+            KeyType::Ed25519 => check(Algorithm::Ed25519),
+            KeyType::Rsa(_) => check(Algorithm::Pkcs1(Hash::Sha256))
+                .or_else(|_| check(Algorithm::Pss(Hash::Sha256))),
         }
     }
 
@@ -175,26 +199,32 @@ impl PublicKey {
     /// signed. Only for bundles that a policy allows as legacy.
     ///
     /// # Errors
-    /// [`BadSignature`], and nothing about why.
+    /// [`BadSignature`].
     pub fn verify_legacy(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
-        let algorithm: &'static dyn VerificationAlgorithm = match self.key_type {
-            KeyType::P256 => &ECDSA_P256_SHA256_ASN1,
-            KeyType::P384 => &ECDSA_P384_SHA256_ASN1,
-            KeyType::P521 => &ECDSA_P521_SHA256_ASN1,
-            KeyType::Ed25519 | KeyType::Rsa(_) => return Err(BadSignature),
-        };
-        self.verify_with(algorithm, message, signature)
+        signature::verify(self, Algorithm::Ecdsa(Hash::Sha256), message, signature)
     }
 
-    fn verify_with(
-        &self,
-        algorithm: &'static dyn VerificationAlgorithm,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), BadSignature> {
-        UnparsedPublicKey::new(algorithm, self.spki.subject_public_key.raw_bytes())
-            .verify(message, signature)
-            .map_err(|_| BadSignature)
+    /// Whether signatures by `algorithm` can be under this key.
+    pub(crate) fn admits(&self, algorithm: Algorithm) -> bool {
+        match (self.key_type, algorithm) {
+            (KeyType::P256 | KeyType::P384 | KeyType::P521, Algorithm::Ecdsa(_))
+            | (KeyType::Ed25519, Algorithm::Ed25519) => true,
+            (KeyType::Rsa(_), Algorithm::Pkcs1(_)) => self.pss == PssOnly::No,
+            (KeyType::Rsa(_), Algorithm::Pss(hash)) => match self.pss {
+                PssOnly::No | PssOnly::AnyHash => true,
+                PssOnly::Hash(only) => only == hash,
+            },
+            _ => false,
+        }
+    }
+
+    /// The key's own bits: a point, or an RSAPublicKey.
+    pub(crate) fn bits(&self) -> &[u8] {
+        self.spki.subject_public_key.raw_bytes()
+    }
+
+    fn is_short(&self) -> bool {
+        matches!(self.key_type, KeyType::Rsa(bits) if bits < LEAST_RSA_BITS)
     }
 }
 
@@ -233,7 +263,7 @@ pub(crate) fn key_type(spki: &SubjectPublicKeyInfoOwned) -> Result<KeyType, KeyE
             }
         }
         ID_ED25519 => Ok(KeyType::Ed25519),
-        RSA_ENCRYPTION => {
+        RSA_ENCRYPTION | ID_RSASSA_PSS => {
             let key = spki.subject_public_key.as_bytes().ok_or(KeyError::NotSpki)?;
             rsa_bits(key).map(KeyType::Rsa).ok_or(KeyError::Invalid("RSA"))
         }
@@ -243,7 +273,8 @@ pub(crate) fn key_type(spki: &SubjectPublicKeyInfoOwned) -> Result<KeyType, KeyE
 
 /// Whether the key stands in the one encoding that its type has here, so that no key has two
 /// fingerprints: an uncompressed point (RFC 5480, section 2.2), 32 bytes without parameters
-/// (RFC 8410), an RSAPublicKey with NULL parameters (RFC 3279, section 2.3.1).
+/// (RFC 8410), an RSAPublicKey with NULL parameters (RFC 3279, section 2.3.1) or, for PSS alone,
+/// with those of RFC 4055, section 3.3.
 fn has_one_encoding(key_type: KeyType, spki: &SubjectPublicKeyInfoOwned, bits: &[u8]) -> bool {
     let uncompressed = |field: usize| bits.len() == 1 + 2 * field && bits.first() == Some(&4);
     let parameters = spki.algorithm.parameters.as_ref();
@@ -251,8 +282,19 @@ fn has_one_encoding(key_type: KeyType, spki: &SubjectPublicKeyInfoOwned, bits: &
         KeyType::P256 => uncompressed(32),
         KeyType::P384 => uncompressed(48),
         KeyType::P521 => uncompressed(66),
-        KeyType::Ed25519 => bits.len() == 32 && parameters.is_none(),
+        KeyType::Ed25519 => parameters.is_none() && is_sound_ed25519(bits),
+        KeyType::Rsa(_) if spki.algorithm.oid == ID_RSASSA_PSS => true,
         KeyType::Rsa(_) => parameters.is_some_and(|any| any.decode_as::<der::asn1::Null>().is_ok()),
+    }
+}
+
+fn pss_only(spki: &SubjectPublicKeyInfoOwned) -> Result<PssOnly, KeyError> {
+    match (spki.algorithm.oid, &spki.algorithm.parameters) {
+        (ID_RSASSA_PSS, None) => Ok(PssOnly::AnyHash),
+        (ID_RSASSA_PSS, Some(parameters)) => {
+            pss_key_hash(parameters).map(PssOnly::Hash).ok_or(KeyError::Unsupported(ID_RSASSA_PSS))
+        }
+        _ => Ok(PssOnly::No),
     }
 }
 
@@ -271,13 +313,14 @@ fn rsa_bits(key: &[u8]) -> Option<u32> {
     u32::try_from(bits).ok()
 }
 
-fn first_algorithm(key_type: KeyType) -> &'static dyn VerificationAlgorithm {
+/// What reads a key of this type and checks that it is sound; the hash does not matter.
+fn parser(key_type: KeyType) -> &'static dyn VerificationAlgorithm {
     match key_type {
         KeyType::P256 => &ECDSA_P256_SHA256_ASN1,
         KeyType::P384 => &ECDSA_P384_SHA384_ASN1,
         KeyType::P521 => &ECDSA_P521_SHA512_ASN1,
         KeyType::Ed25519 => &ED25519,
-        KeyType::Rsa(_) => &RSA_PKCS1_2048_8192_SHA256,
+        KeyType::Rsa(_) => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
     }
 }
 

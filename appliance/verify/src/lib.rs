@@ -22,6 +22,7 @@ pub mod observe;
 pub mod pki;
 pub mod policy;
 pub mod reason;
+mod signature;
 pub mod sigstore;
 pub mod statement;
 pub mod time;

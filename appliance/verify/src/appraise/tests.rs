@@ -220,6 +220,10 @@ fn a_sigstore_bundle_needs_a_rule_of_its_method() {
     let bundle = parse(&to_bytes(&value));
     let reasons = refusal(&certified.policy(BY_ROOT), &bundle);
     assert_eq!(reasons, one(Code::SignatureNoRule, "signer"));
+    let rule = "[[signer]]\nmethod = \"sigstore\"\ntrusted-root = \"public-good\"\n\
+                identity = \"a@i.example\"\nissuer = \"https://i.example\"\n";
+    let reasons = refusal(&policy(rule, &[], &[]), &bundle);
+    assert_eq!(reasons, one(Code::SigstoreIdentity, "signer[0].trusted-root"));
 }
 
 #[test]

@@ -141,6 +141,9 @@ pub enum OpenError {
     /// the signature does not verify
     #[error("the signature does not verify under {0}")]
     Signature(String),
+    /// two implementations disagree whether the signature verifies
+    #[error("two implementations disagree whether the signature verifies under {0}")]
+    Disagreement(String),
     /// the signer is not the one whose certificate the bundle holds
     #[error("the signer is not the leaf of the bundle's chain")]
     OtherSigner,
@@ -159,6 +162,9 @@ impl From<&OpenError> for Reason {
     fn from(error: &OpenError) -> Reason {
         match error {
             OpenError::Signature(_) => Reason::new(Code::SignatureInvalid, error.to_string()),
+            OpenError::Disagreement(_) => {
+                Reason::new(Code::SignatureDisagreement, error.to_string())
+            }
             OpenError::OtherSigner => Reason::new(Code::SignatureWrongKey, error.to_string()),
             OpenError::PayloadType(_) => Reason::new(Code::BundlePayloadType, error.to_string()),
             OpenError::NotVouchedFor => Reason::new(Code::VerdictResigned, error.to_string()),

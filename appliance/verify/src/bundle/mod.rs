@@ -15,7 +15,7 @@ use crate::budget::Budget;
 use crate::dsse::{self, Envelope, PAYLOAD_TYPE_IN_TOTO, RawEnvelope};
 use crate::hash::Sha256Digest;
 use crate::json;
-use crate::key::PublicKey;
+use crate::key::{BadSignature, PublicKey};
 use crate::pki::{Certificate, VerifiedPath};
 use crate::sigstore::{Evidence, SigstoreSigner};
 use crate::statement::{Legacy, Statement};
@@ -214,7 +214,7 @@ impl Bundle {
         let statement = Statement::parse(payload, legacy, budget)?;
         // The old encoding tells less than today's: nobody signs today's statements in it.
         if encoding == Encoding::Version02 && !statement.is_legacy() {
-            return Err(bad_signature(signer.key()));
+            return Err(OpenError::Signature(shown(signer.key())));
         }
         Ok(statement)
     }
@@ -252,12 +252,15 @@ impl Bundle {
         }
         let (key, payload) = (signer.key(), self.envelope.payload());
         let signature = &self.envelope.signature;
-        let encoding = if key.verify(self.envelope.message(), signature).is_ok() {
-            Encoding::Dsse
-        } else if legacy == Legacy::Allow && verifies_as_version_02(key, payload, signature) {
-            Encoding::Version02
-        } else {
-            return Err(bad_signature(key));
+        let encoding = match key.verify(self.envelope.message(), signature) {
+            Ok(()) => Encoding::Dsse,
+            Err(BadSignature::Disagreement) => return Err(OpenError::Disagreement(shown(key))),
+            Err(BadSignature::Mismatch)
+                if legacy == Legacy::Allow && verifies_as_version_02(key, payload, signature) =>
+            {
+                Encoding::Version02
+            }
+            Err(BadSignature::Mismatch) => return Err(OpenError::Signature(shown(key))),
         };
         self.check_payload_type()?;
         Ok((payload, encoding))
@@ -306,8 +309,8 @@ fn verifies_as_version_02(key: &PublicKey, payload: &[u8], signature: &[u8]) -> 
     key.verify_legacy(&message, signature).or_else(|_| key.verify(&message, signature)).is_ok()
 }
 
-fn bad_signature(key: &PublicKey) -> OpenError {
-    OpenError::Signature(format!("the {} key {}", key.key_type(), key.fingerprint()))
+fn shown(key: &PublicKey) -> String {
+    format!("the {} key {}", key.key_type(), key.fingerprint())
 }
 
 /// Whose material a new bundle carries.

@@ -104,3 +104,41 @@ fn bytes_around_a_key_are_refused_in_der_and_text_is_ignored_in_pem() {
     }
     assert_eq!(PublicKey::from_pem(b"\xff"), Err(KeyError::NotPem));
 }
+
+#[test]
+fn an_ed25519_key_is_canonical_and_of_large_order() {
+    let key = Key::of(&rcgen::PKCS_ED25519);
+    let with = |bytes: [u8; 32]| {
+        PublicKey::from_spki_der(&changed(&key, |spki| spki.subject_public_key = bits(&bytes)))
+    };
+    let point = |first: u8, middle: u8, last: u8| {
+        let mut bytes = [middle; 32];
+        (bytes[0], bytes[31]) = (first, last);
+        bytes
+    };
+    assert!(with(key.0.public_key_raw().try_into().unwrap()).is_ok());
+    for bad in [
+        // y = 1 and y = -1: the neutral element and the point of order 2.
+        point(1, 0, 0),
+        point(0xec, 0xff, 0x7f),
+        // y = 0: order 4.
+        point(0, 0, 0),
+        // y = p + 1, which is 1 again, and y = p + 3 and more, which are small numbers again.
+        point(0xee, 0xff, 0x7f),
+        point(0xf0, 0xff, 0x7f),
+        point(0xf1, 0xff, 0x7f),
+        point(0xf2, 0xff, 0x7f),
+        point(0xf3, 0xff, 0x7f),
+    ] {
+        assert_eq!(with(bad), Err(KeyError::Invalid("Ed25519")), "{bad:02x?}");
+    }
+}
+
+#[test]
+fn an_rsa_key_below_2048_bits_is_none_of_ours() {
+    let root = include_bytes!("../pki/tests/fixtures/rsa-1024-root.pem");
+    let root = crate::pki::Certificate::many_from_pem(root).unwrap().remove(0);
+    let key = root.public_key().unwrap();
+    assert_eq!(key.key_type(), KeyType::Rsa(1024));
+    assert_eq!(PublicKey::from_spki_der(key.spki_der()), Err(KeyError::Invalid("RSA")));
+}

@@ -166,6 +166,10 @@ fn usable(
     match checks.check_once(crl.tbs_der(), crl.signature(), crl.algorithm(), issuer.spki()) {
         Ok(()) => {}
         Err(SignatureError::Budget) => return Err(PathError::Budget(Limit::SignatureChecks)),
+        Err(SignatureError::Disagreement) => {
+            let what = format!("the signature on the CRL for {}", certificate.subject());
+            return Err(PathError::Disagreement { what });
+        }
         Err(_) => return Ok(Err(WhyUnknown::BadSignature)),
     }
     let Ok(key) = issuer.public_key() else { return Ok(Err(WhyUnknown::BadSignature)) };

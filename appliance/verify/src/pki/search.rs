@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::error::{Limit, PathError};
 use super::judge;
 use super::path::{PathInput, VerifiedPath};
-use super::signature::{LEAST_RSA_BITS, SignatureChecks, SignatureError};
+use super::signature::{SignatureChecks, SignatureError};
 use super::{Anchor, Certificate};
 
 /// A search in progress.
@@ -142,14 +142,9 @@ impl<'a> Search<'a> {
             Err(SignatureError::Key(cause)) => {
                 self.note(PathError::Key { subject: issuer.subject(), cause, leaf: false });
             }
-            Err(SignatureError::WeakKey(bits)) => {
-                let least = LEAST_RSA_BITS;
-                self.note(PathError::WeakKey {
-                    subject: issuer.subject(),
-                    bits,
-                    least,
-                    leaf: false,
-                });
+            Err(SignatureError::Disagreement) => {
+                let what = format!("the signature on {}", name());
+                self.note(PathError::Disagreement { what });
             }
             // Another CA of the same name is no fault of the certificate; the very key that it
             // names is.

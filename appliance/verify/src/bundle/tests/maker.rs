@@ -24,6 +24,7 @@ use crate::key::PublicKey;
 use crate::pki::{Anchor, Certificate, Purpose};
 use crate::policy::{Inputs, Policy, RawPolicy, Vocabulary};
 use crate::reason::{Code, Reason};
+use crate::sigstore::tests::public_good;
 use crate::statement::{Legacy, PREDICATE_TYPE, STATEMENT_TYPE, Statement};
 use crate::time::UnixTime;
 
@@ -251,5 +252,6 @@ pub(crate) fn policy(tables: &str, anchors: &[Anchor], keys: &[(&str, &Key)]) ->
         .map(|(file, key)| ((*file).to_owned(), key.public().to_pem().into_bytes()))
         .collect();
     let raw = RawPolicy::parse(&text, &vocabulary).unwrap();
-    raw.resolve(&Inputs { anchors, keys: &keys, trusted_roots: &[] }).unwrap()
+    let trusted_roots = &[public_good("public-good")];
+    raw.resolve(&Inputs { anchors, keys: &keys, trusted_roots }).unwrap()
 }

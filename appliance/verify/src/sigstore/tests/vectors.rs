@@ -4,8 +4,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::public_good;
+use crate::appraise::{TrustContext, appraise};
 use crate::budget::Budget;
+use crate::bundle::tests::maker::policy;
 use crate::bundle::{Bundle, TrustedSigner};
+use crate::pki::{CrlSet, Profile};
 use crate::reason::Code;
 use crate::sigstore::{Identity, SigstoreError, SigstoreSigner, TimeSource, verify};
 use crate::statement::Legacy;
@@ -74,4 +77,30 @@ fn a_signer_of_one_bundle_does_not_open_another_one() {
     let (bundle, _) = judge(&other, LATER).unwrap();
     let trusted = TrustedSigner::Sigstore(Box::new(signer));
     assert!(bundle.open(&trusted, Legacy::Refuse, &Budget::default()).is_err());
+}
+
+#[test]
+fn a_rule_admits_the_identity_by_the_word_of_the_issuer_only() {
+    let Some(bytes) = historical("v1.1.0") else { return };
+    let bundle = Bundle::parse(&bytes, &Budget::default()).unwrap();
+    let crls = CrlSet::default();
+    let context = TrustContext { crls: &crls, time: LATER, profile: Profile::CODE_SIGNING };
+    let ask = |identity: &str, issuer: &str| {
+        let rule = format!(
+            "[[signer]]\nmethod = \"sigstore\"\ntrusted-root = \"public-good\"\n\
+             identity = \"{identity}\"\nissuer = \"{issuer}\"\n"
+        );
+        appraise(&policy(&rule, &[], &[]), &bundle, "model.sig", &context)
+            .map(|admitted| admitted.signer().identity.clone())
+            .map_err(|reasons| reasons.iter().map(|reason| reason.code).collect::<Vec<_>>())
+    };
+    let issuer = "https://sigstore.verify.ibm.com/oauth2";
+    let admitted = format!("identity:stefanb@us.ibm.com, issuer:{issuer}");
+    assert_eq!(ask("stefanb@us.ibm.com", issuer), Ok(admitted.clone()));
+    assert_eq!(ask("*@us.ibm.com", issuer), Ok(admitted));
+    assert_eq!(ask("other@us.ibm.com", issuer), Err(vec![Code::SigstoreIdentity]));
+    assert_eq!(
+        ask("stefanb@us.ibm.com", "https://accounts.vendor.example"),
+        Err(vec![Code::SigstoreIssuer])
+    );
 }
