@@ -89,6 +89,7 @@ fn check_chain(chain: &[Certificate], time: UnixTime) -> Result<(), String> {
     };
     let input = PathInput {
         chain,
+        intermediates: &[],
         anchors: &[anchor],
         crls: &CrlSet::default(),
         revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },

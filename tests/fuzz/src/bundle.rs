@@ -24,6 +24,7 @@ pub fn bundle(data: &[u8]) {
     };
     let found = validate(&PathInput {
         chain,
+        intermediates: &[],
         anchors: &[],
         crls: &CrlSet::default(),
         revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },

@@ -55,6 +55,7 @@ pub(crate) fn judge(certificates: &[Certificate], crls: CrlSet) {
         for mode in [RevocationMode::Off, RevocationMode::Require] {
             let found = validate(&PathInput {
                 chain: certificates,
+                intermediates: &[],
                 anchors: &anchors,
                 crls: &crls,
                 revocation: &Revocation { mode, max_crl_age: None },

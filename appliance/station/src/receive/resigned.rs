@@ -90,6 +90,7 @@ fn word(
             let anchors = with_purpose(anchors, Purpose::CodeSigning);
             let input = PathInput {
                 chain,
+                intermediates: &[],
                 anchors: &anchors,
                 crls,
                 revocation: &REVOCATION,

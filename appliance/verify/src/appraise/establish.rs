@@ -99,6 +99,7 @@ fn by_certificate(
 ) -> Result<Established, Refusal> {
     let input = PathInput {
         chain,
+        intermediates: &[],
         anchors,
         crls: context.crls,
         revocation: &policy.revocation,
@@ -111,7 +112,9 @@ fn by_certificate(
     let path = pki::validate(&input).map_err(|error| {
         let reason = Reason::new(error.code(), error.to_string()).by_rule(&rule.name);
         match error.code() {
-            Code::SignatureUntrustedAnchor => Refusal::one(Closeness::OtherSigner, reason),
+            Code::SignatureUntrustedAnchor | Code::SignatureNoPath => {
+                Refusal::one(Closeness::OtherSigner, reason)
+            }
             _ => Refusal { closeness: Closeness::Trusted, reasons: timestamps.with(reason) },
         }
     })?;

@@ -120,7 +120,7 @@ impl BundleError {
             | BundleError::TimestampTooLarge { .. }
             | BundleError::TimestampBase64 => Code::BundleMaterial,
             BundleError::Evidence(_) => Code::SigstoreMalformed,
-            BundleError::Certificate { .. } => Code::SignatureCertificateInvalid,
+            BundleError::Certificate { error, .. } => error.code(),
         }
     }
 }

@@ -214,7 +214,7 @@ fn exactly_one_kind_of_material_is_there() {
     }
     let not_x509 = json!({"certificate": {"rawBytes": "MAA="}});
     let code = material_of(not_x509).unwrap_err().code();
-    assert_eq!(code, Code::SignatureCertificateInvalid);
+    assert_eq!(code, Code::SignatureCertificateMalformed);
 }
 
 #[test]
@@ -337,6 +337,7 @@ fn a_certified_signer_opens_only_the_bundle_that_holds_its_leaf() {
         use crate::pki::{CrlSet, PathInput, Profile, Revocation, RevocationMode, validate};
         let path = validate(&PathInput {
             chain,
+            intermediates: &[],
             anchors: &[root.anchor("root")],
             crls: &CrlSet::default(),
             revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },

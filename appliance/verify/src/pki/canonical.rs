@@ -7,61 +7,58 @@ use der::asn1::{Ia5StringRef, PrintableStringRef, Utf8StringRef};
 use der::{Any, Encode, Tag, Tagged};
 use x509_cert::name::Name;
 
-use const_oid::ObjectIdentifier;
+use sha2::{Digest, Sha256};
 
 use crate::hash::Sha256Digest;
 
 /// A distinguished name for comparing. Two are equal when RFC 5280 says that the names match.
+///
+/// Only a digest is kept: names of any length compare in the same short time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CanonicalName(Vec<Vec<(ObjectIdentifier, Value)>>);
+pub(super) struct CanonicalName(Sha256Digest);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Value {
     /// A string, folded.
     Text(String),
-    /// Anything else: its tag and bytes as they are.
-    Raw(Tag, Vec<u8>),
+    /// Anything else: its DER as it is.
+    Raw(Vec<u8>),
 }
 
 impl CanonicalName {
     /// Brings `name` into the form.
     pub(super) fn new(name: &Name) -> Self {
-        let relative_names = name.iter_rdn().map(|attributes| {
+        let mut hasher = Sha256::new();
+        for attributes in name.iter_rdn() {
             let mut values: Vec<_> = attributes
                 .iter()
                 .map(|attribute| (attribute.oid, value(&attribute.value)))
                 .collect();
             // The order of a set follows the bytes before they were folded.
             values.sort();
-            values
-        });
-        CanonicalName(relative_names.collect())
+            add(&mut hasher, b"relative name", &[]);
+            for (oid, value) in &values {
+                add(&mut hasher, b"type", oid.as_bytes());
+                match value {
+                    Value::Text(text) => add(&mut hasher, b"text", text.as_bytes()),
+                    Value::Raw(der) => add(&mut hasher, b"der", der),
+                }
+            }
+        }
+        CanonicalName(Sha256Digest(hasher.finalize().into()))
     }
 
     /// SHA-256 of the form: matching names have one digest, on every station and at any time.
     pub(super) fn digest(&self) -> Sha256Digest {
-        let mut bytes = Vec::new();
-        let mut put = |part: &[u8]| {
-            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(part);
-        };
-        for relative_name in &self.0 {
-            put(&(relative_name.len() as u64).to_be_bytes());
-            for (oid, value) in relative_name {
-                put(oid.as_bytes());
-                match value {
-                    Value::Text(text) => {
-                        put(&[]);
-                        put(text.as_bytes());
-                    }
-                    Value::Raw(tag, raw) => {
-                        put(&tag.to_der().unwrap_or_default());
-                        put(raw);
-                    }
-                }
-            }
-        }
-        Sha256Digest::of(&bytes)
+        self.0
+    }
+}
+
+/// Adds a part so that no two sequences of parts give the same bytes.
+fn add(hasher: &mut Sha256, kind: &[u8], bytes: &[u8]) {
+    for part in [kind, bytes] {
+        hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(part);
     }
 }
 
@@ -76,7 +73,8 @@ fn value(any: &Any) -> Value {
         Tag::Ia5String => any.decode_as::<Ia5StringRef<'_>>().ok().map(|text| fold(text.as_str())),
         _ => None,
     };
-    text.map_or_else(|| Value::Raw(any.tag(), any.value().to_vec()), Value::Text)
+    // What was read from DER can be written as DER again.
+    text.map_or_else(|| Value::Raw(any.to_der().unwrap_or_default()), Value::Text)
 }
 
 /// Lower case, no spaces at the ends, single spaces between words.

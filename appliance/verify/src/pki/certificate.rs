@@ -20,6 +20,7 @@ use super::canonical::CanonicalName;
 use super::pem::{self, PemError};
 use crate::hash::Sha256Digest;
 use crate::key::{KeyError, PublicKey};
+use crate::reason::Code;
 use crate::time::UnixTime;
 
 /// Certificates in one PEM text.
@@ -55,6 +56,16 @@ pub enum CertificateError {
     /// The PEM text holds too many certificates.
     #[error("there are more than {MOST_PEM_CERTIFICATES} PEM blocks CERTIFICATE")]
     TooMany,
+}
+
+impl CertificateError {
+    /// The reason code, where such a certificate is part of a bundle or a path.
+    pub fn code(&self) -> Code {
+        match self {
+            CertificateError::DuplicateExtension(_) => Code::SignatureDuplicateExtension,
+            _ => Code::SignatureCertificateMalformed,
+        }
+    }
 }
 
 /// An X.509 certificate of version 3 in strict DER (RFC 5280, section 4.1). Cheap to clone.
@@ -239,6 +250,17 @@ impl Certificate {
         self.0.key_usage.as_ref()
     }
 
+    /// Tells certificates that live at the same time apart, cheaply: clones are one.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    /// Whether the extension `oid` is critical; `None` when it is absent.
+    pub(super) fn criticality(&self, oid: ObjectIdentifier) -> Option<bool> {
+        let mut extensions = self.tbs().extensions().into_iter().flatten();
+        extensions.find(|extension| extension.extn_id == oid).map(|extension| extension.critical)
+    }
+
     pub(super) fn serial(&self) -> &[u8] {
         self.tbs().serial_number().as_bytes()
     }
@@ -294,7 +316,7 @@ impl Certificate {
         self.0.decoded.tbs_certificate()
     }
 
-    /// The names of subjectAltName.
+    /// The names of subjectAltName; none when the extension is absent.
     pub(crate) fn general_names(&self) -> &[GeneralName] {
         &self.0.alternative_names
     }

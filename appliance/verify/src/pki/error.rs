@@ -14,7 +14,16 @@ pub enum PathError {
     /// The chain has no certificate.
     #[error("there is no certificate")]
     Empty,
-    /// No anchor could be reached.
+    /// The issuer of a certificate is nowhere: neither given nor an anchor.
+    #[error("{issuer}, which issued {subject}, is neither given nor an anchor")]
+    NoPath {
+        /// The certificate from which no way led on.
+        subject: String,
+        /// The issuer that was looked for.
+        issuer: String,
+    },
+    /// The certificates lead to no anchor: they end in another root, in a key that is not the
+    /// anchor's, or in a circle.
     #[error("no anchor vouches for {subject}, issued by {issuer}")]
     UntrustedAnchor {
         /// The certificate from which no way led on.
@@ -54,7 +63,22 @@ pub enum PathError {
         /// The certificate.
         subject: String,
     },
-    /// The leaf's keyUsage is absent or lacks digitalSignature.
+    /// The leaf's extendedKeyUsage is not critical, or not timeStamping alone
+    /// (RFC 3161, section 2.3).
+    #[error(
+        "{subject} is not for time stamping alone: its extended key usage must be critical and timeStamping"
+    )]
+    NotForTimestamping {
+        /// The certificate.
+        subject: String,
+    },
+    /// An issuer's extendedKeyUsage excludes timeStamping.
+    #[error("the extended key usage of issuer {subject} excludes timeStamping")]
+    IssuerExcludesTimestamping {
+        /// The certificate.
+        subject: String,
+    },
+    /// The leaf's keyUsage does not let it sign.
     #[error("{subject} does not have the key usage digitalSignature")]
     NoDigitalSignature {
         /// The certificate.
@@ -116,6 +140,14 @@ pub enum PathError {
         /// The rule.
         violation: Violation,
     },
+    /// The certificate does not have the form that RFC 5280, section 4, prescribes.
+    #[error("{subject} does not have the form of RFC 5280: {rule}")]
+    Form {
+        /// The certificate.
+        subject: String,
+        /// The rule.
+        rule: FormRule,
+    },
     /// The search would take more work than the budget allows.
     #[error("the certificates need more work than the budget allows: {0}")]
     Budget(Limit),
@@ -170,22 +202,25 @@ impl PathError {
     /// The reason code.
     pub fn code(&self) -> Code {
         match self {
-            PathError::Empty | PathError::UntrustedAnchor { .. } => Code::SignatureUntrustedAnchor,
+            PathError::Empty | PathError::NoPath { .. } => Code::SignatureNoPath,
+            PathError::UntrustedAnchor { .. } => Code::SignatureUntrustedAnchor,
             PathError::Expired { .. } => Code::SignatureCertificateExpired,
             PathError::NotYetValid { .. } => Code::SignatureCertificateNotYetValid,
             PathError::NoCodeSigning { .. }
             | PathError::IssuerExcludesCodeSigning { .. }
-            | PathError::NoDigitalSignature { .. } => Code::SignatureCertificatePurpose,
-            PathError::Key { leaf: true, .. } | PathError::WeakKey { leaf: true, .. } => {
-                Code::SignatureKeyType
+            | PathError::NotForTimestamping { .. }
+            | PathError::IssuerExcludesTimestamping { .. } => Code::SignatureCertificatePurpose,
+            PathError::NoDigitalSignature { .. } => Code::SignatureCertificateKeyUsage,
+            PathError::Key { leaf: true, .. } => Code::SignatureKeyType,
+            PathError::WeakKey { .. } => Code::SignatureWeakKey,
+            PathError::LeafIsCa { .. } => Code::SignatureLeafIsCa,
+            PathError::SignatureAlgorithm { .. } => Code::SignatureWeakHash,
+            PathError::BadSignature { .. } => Code::SignatureCertificateSignature,
+            PathError::Rfc5280 { violation, .. } => violation.code(),
+            PathError::Form { rule, .. } => rule.code(),
+            PathError::Key { .. } | PathError::AlgorithmMismatch { .. } => {
+                Code::SignatureCertificateInvalid
             }
-            PathError::LeafIsCa { .. }
-            | PathError::Key { .. }
-            | PathError::WeakKey { .. }
-            | PathError::SignatureAlgorithm { .. }
-            | PathError::AlgorithmMismatch { .. }
-            | PathError::BadSignature { .. }
-            | PathError::Rfc5280 { .. } => Code::SignatureCertificateInvalid,
             PathError::Budget(_) => Code::SignaturePathBudget,
             PathError::Revoked { .. } => Code::RevocationRevoked,
             PathError::RevocationUnknown { why, .. } => why.code(),
@@ -195,30 +230,49 @@ impl PathError {
         }
     }
 
-    /// How much the error tells, when several candidates failed: the further a candidate came,
-    /// the more.
-    pub(super) fn rank(&self) -> u8 {
+    /// How much the error tells, when several candidates failed.
+    pub(super) fn rank(&self) -> Rank {
         match self {
-            PathError::Empty | PathError::UntrustedAnchor { .. } => 0,
-            PathError::Budget(_) => 1,
+            PathError::Empty | PathError::NoPath { .. } | PathError::UntrustedAnchor { .. } => {
+                Rank::DeadEnd
+            }
+            PathError::Budget(_) => Rank::Budget,
             PathError::BadSignature { .. }
             | PathError::AlgorithmMismatch { .. }
             | PathError::SignatureAlgorithm { .. }
             | PathError::Key { .. }
-            | PathError::WeakKey { .. } => 2,
-            PathError::Rfc5280 { .. } => 3,
+            | PathError::WeakKey { .. } => Rank::Signature,
+            PathError::Rfc5280 { .. } | PathError::Form { .. } => Rank::Rfc5280,
             PathError::LeafIsCa { .. }
             | PathError::NoCodeSigning { .. }
             | PathError::IssuerExcludesCodeSigning { .. }
-            | PathError::NoDigitalSignature { .. } => 4,
-            PathError::Expired { .. } | PathError::NotYetValid { .. } => 5,
-            PathError::RevocationUnknown { .. } => 6,
-            PathError::RevocationStale { .. } => 7,
-            PathError::RevocationRolledBack { .. } => 8,
-            PathError::Revoked { .. } => 9,
-            PathError::Disagreement { .. } => 10,
+            | PathError::NotForTimestamping { .. }
+            | PathError::IssuerExcludesTimestamping { .. }
+            | PathError::NoDigitalSignature { .. } => Rank::Usage,
+            PathError::Expired { .. } | PathError::NotYetValid { .. } => Rank::Validity,
+            PathError::RevocationUnknown { .. } => Rank::RevocationUnknown,
+            PathError::RevocationStale { .. } => Rank::RevocationStale,
+            PathError::RevocationRolledBack { .. } => Rank::RevocationRolledBack,
+            PathError::Revoked { .. } => Rank::Revoked,
+            PathError::Disagreement { .. } => Rank::Disagreement,
         }
     }
+}
+
+/// How much an error tells, from the least: the further a candidate came, the more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    DeadEnd,
+    Budget,
+    Signature,
+    Rfc5280,
+    Usage,
+    Validity,
+    RevocationUnknown,
+    RevocationStale,
+    RevocationRolledBack,
+    Revoked,
+    Disagreement,
 }
 
 /// A rule of RFC 5280, section 6.1, that a certificate breaks.
@@ -253,6 +307,72 @@ pub enum Violation {
     Other,
 }
 
+impl Violation {
+    fn code(self) -> Code {
+        match self {
+            Violation::NotCa => Code::SignatureIssuerNotCa,
+            Violation::PathLength => Code::SignaturePathLength,
+            Violation::KeyUsage => Code::SignatureCertificateKeyUsage,
+            Violation::NameConstraints => Code::SignatureNameConstraints,
+            Violation::Policy => Code::SignatureCertificatePolicies,
+            Violation::CriticalExtension => Code::SignatureCriticalExtension,
+            Violation::Encoding => Code::SignatureCertificateMalformed,
+            Violation::NameChaining | Violation::Other => Code::SignatureCertificateInvalid,
+        }
+    }
+}
+
+/// A rule of RFC 5280, section 4, that binds the CA that issues a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FormRule {
+    /// Section 4.1.2.2.
+    #[error("the serial number is not a positive number of at most 20 bytes")]
+    Serial,
+    /// Section 4.1.2.6.
+    #[error("a CA has no name")]
+    NamelessCa,
+    /// Section 4.2.1.1.
+    #[error("the authority key identifier is missing")]
+    NoAuthorityKeyId,
+    /// Section 4.2.1.2.
+    #[error("the subject key identifier of a CA is missing")]
+    NoSubjectKeyId,
+    /// Section 4.2.1.3.
+    #[error("the key usage names nothing")]
+    EmptyKeyUsage,
+    /// Section 4.2.1.3.
+    #[error("the key usage has keyCertSign, and the certificate is no CA's")]
+    CertSignWithoutCa,
+    /// Section 4.2.1.6.
+    #[error("the subject is empty, and subjectAltName is not there or not critical")]
+    NamelessSubject,
+    /// Section 4.2.1.6.
+    #[error("subjectAltName holds no name, or one that is malformed")]
+    AlternativeName,
+    /// Section 4.2.1.9.
+    #[error("basicConstraints of the anchor is not critical")]
+    BasicConstraintsNotCritical,
+    /// Section 4.2.1.10.
+    #[error("nameConstraints is not critical")]
+    NameConstraintsNotCritical,
+    /// Section 4.2.1.10.
+    #[error("nameConstraints in a certificate that is no CA's")]
+    NameConstraintsWithoutCa,
+    /// Section 4.2.1.12.
+    #[error("extendedKeyUsage names nothing")]
+    EmptyExtendedKeyUsage,
+}
+
+impl FormRule {
+    fn code(self) -> Code {
+        match self {
+            FormRule::AlternativeName | FormRule::Serial => Code::SignatureCertificateMalformed,
+            FormRule::CertSignWithoutCa => Code::SignatureCertificateKeyUsage,
+            _ => Code::SignatureCertificateInvalid,
+        }
+    }
+}
+
 /// The limit of the budget that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Limit {
@@ -271,6 +391,9 @@ pub enum Limit {
     /// `signature_checks`
     #[error("too many signatures to check")]
     SignatureChecks,
+    /// The comparisons that name constraints and certificate policies ask for.
+    #[error("too many names or policies to compare")]
+    Comparisons,
 }
 
 /// Why a revocation status is unknown.

@@ -13,13 +13,22 @@
 mod anchor;
 mod canonical;
 mod certificate;
+mod comparisons;
 mod crl;
 mod error;
+mod explain;
+mod extensions;
+mod form;
+mod host_name;
+mod issued;
 mod judge;
 pub mod manifest;
+mod moment;
+mod name_constraints;
 mod named;
 mod path;
 mod pem;
+mod policies;
 mod profile;
 mod purpose;
 mod review;
@@ -29,6 +38,7 @@ mod search;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use anchor::{Anchor, AnchorError, check_digest};
 pub use certificate::{Certificate, CertificateError};
@@ -36,7 +46,8 @@ pub use crl::{
     Crl, CrlError, CrlFloors, CrlFloorsError, CrlNumber, CrlSet, RevocationReason, RevokedEntry,
     Unsupported,
 };
-pub use error::{Limit, PathError, Violation, WhyUnknown};
+pub use error::{FormRule, Limit, PathError, Violation, WhyUnknown};
+pub use explain::{Check, CheckName, ExplainedCertificate, Explanation, Outcome, Role, explain};
 pub(crate) use named::check_signature;
 pub use path::{InitialPolicies, PathInput, Proof, VerifiedPath, validate};
 pub use profile::{Profile, Usage};

@@ -2,8 +2,9 @@
 
 use const_oid::ObjectIdentifier;
 
-use super::search::Search;
-use super::{Anchor, Certificate, CrlSet, PathError, Profile, Revocation, RevocationStatus};
+use super::{
+    Anchor, Certificate, CrlSet, PathError, Profile, Revocation, RevocationStatus, explain,
+};
 use crate::budget::Budget;
 use crate::key::PublicKey;
 use crate::time::UnixTime;
@@ -37,8 +38,11 @@ pub struct Proof {
 /// Everything that path validation depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct PathInput<'a> {
-    /// The leaf first; the rest is untrusted and in any order.
+    /// The leaf first; the rest is untrusted and in any order. The budget limits how many.
     pub chain: &'a [Certificate],
+    /// More certificates that may be issuers, from the operator and not from the carrier: any
+    /// number, each within the budget's size. Untrusted all the same.
+    pub intermediates: &'a [Certificate],
     /// The anchors that may vouch for the leaf. The caller has chosen them by purpose.
     pub anchors: &'a [Anchor],
     /// The CRLs at hand, of any issuer.
@@ -102,5 +106,5 @@ impl VerifiedPath {
 /// When no candidate path validates: the most telling of their errors. When the budget is used up
 /// before every candidate was tried: [`PathError::Budget`].
 pub fn validate(input: &PathInput<'_>) -> Result<VerifiedPath, PathError> {
-    Search::new(input)?.run()
+    explain(input).into_result()
 }

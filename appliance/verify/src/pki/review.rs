@@ -5,8 +5,8 @@
 
 use const_oid::ObjectIdentifier;
 
-use super::signature::LEAST_RSA_BITS;
 use super::{Anchor, Certificate, Profile};
+use crate::key::LEAST_RSA_BITS;
 use crate::key::{KeyError, KeyType, key_type};
 use crate::time::{Span, UnixTime};
 

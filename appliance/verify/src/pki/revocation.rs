@@ -9,6 +9,7 @@ use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
 use super::crl::Series;
 use super::error::{Limit, PathError, WhyUnknown};
+use super::moment::Moment;
 use super::path::PathInput;
 use super::signature::{SignatureChecks, SignatureError};
 use super::{Certificate, Crl};
@@ -93,6 +94,7 @@ impl fmt::Display for RevocationStatus {
 /// budget of signature checks is used up.
 pub(super) fn status(
     input: &PathInput<'_>,
+    moment: Moment,
     certificate: &Certificate,
     issuer: &Certificate,
     checks: &Arc<SignatureChecks>,
@@ -116,7 +118,7 @@ pub(super) fn status(
         return Err(PathError::Revoked { subject: subject(), date, reason });
     }
     let (sha256, this_update) = (crl.sha256(), crl.this_update());
-    if is_fresh(crl, input.revocation.max_crl_age, input.time) {
+    if is_fresh(crl, input.revocation.max_crl_age, moment.now) {
         return Ok(RevocationStatus::Good { crl: sha256, this_update });
     }
     if required {

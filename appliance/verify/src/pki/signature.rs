@@ -12,8 +12,6 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use crate::key::{BadSignature, KeyError, PublicKey};
 use crate::signature::{self, Algorithm};
 
-pub(super) use crate::key::LEAST_RSA_BITS;
-
 /// Why a signature was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureError {

@@ -149,6 +149,7 @@ fn check_path(
     chain.extend(authorities().flat_map(|authority| authority.intermediates.iter().cloned()));
     let input = PathInput {
         chain: &chain,
+        intermediates: &[],
         anchors: &anchors,
         crls: &CrlSet::default(),
         revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },

@@ -109,6 +109,7 @@ pub fn verify(
     let chain: Vec<_> = [authority.clone()].into_iter().chain(others).collect();
     let path = pki::validate(&PathInput {
         chain: &chain,
+        intermediates: &[],
         anchors: trust.anchors,
         crls: trust.crls,
         revocation: trust.revocation,

@@ -113,6 +113,7 @@ fn establish(
             let chain = chain_with_intermediates(bundle, budget)?;
             let path = pki::validate(&PathInput {
                 chain: &chain,
+                intermediates: &[],
                 anchors,
                 crls,
                 revocation,

@@ -99,7 +99,7 @@ fn the_settings_ask_for_purpose_usage_and_every_validity_period() {
     let _ = signed(leaf().with_ca(true)).expect_status(0);
 
     assert_refused(signed(leaf().extended_key_usages([])), "signature.certificate-purpose");
-    assert_refused(signed(leaf().key_usages([])), "signature.certificate-purpose");
+    assert_refused(signed(leaf().key_usages([])), "signature.certificate-key-usage");
     assert_refused(signed(leaf().expired()), "signature.certificate-expired");
     assert_refused(signed(leaf().not_yet_valid()), "signature.certificate-not-yet-valid");
     let old = Authority::root(Profile::ca("old root").expired(), KeyType::P384);

@@ -31,7 +31,7 @@ fn the_leaf_has_digital_signature() {
     for usages in [vec![], vec![KeyUsagePurpose::ContentCommitment]] {
         let question = with_leaf(|params| params.key_usages = usages);
         assert!(matches!(question.refusal(), PathError::NoDigitalSignature { .. }));
-        assert_eq!(question.code(), Code::SignatureCertificatePurpose);
+        assert_eq!(question.code(), Code::SignatureCertificateKeyUsage);
     }
 }
 
@@ -39,7 +39,7 @@ fn the_leaf_has_digital_signature() {
 fn the_leaf_is_no_ca_but_in_the_conformance_suite() {
     let mut question = with_leaf(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
     assert!(matches!(question.refusal(), PathError::LeafIsCa { .. }));
-    assert_eq!(question.code(), Code::SignatureCertificateInvalid);
+    assert_eq!(question.code(), Code::SignatureLeafIsCa);
     question.profile = Profile::CONFORMANCE_SUITE;
     assert!(question.ask().is_ok());
     // Absent basicConstraints mean no CA.
@@ -80,7 +80,7 @@ fn a_short_rsa_key_is_not_enough_for_a_leaf() {
                     error,
                     PathError::WeakKey { bits: 2048, least: 3072, leaf: true, .. }
                 ));
-                assert_eq!(error.code(), Code::SignatureKeyType);
+                assert_eq!(error.code(), Code::SignatureWeakKey);
             }
         }
     }
@@ -121,10 +121,10 @@ fn a_pinned_leaf_gets_every_check() {
         Question::new(&[&signer], &[&signer])
     };
     assert_eq!(pinned(|p| p.extended_key_usages.clear()).code(), Code::SignatureCertificatePurpose);
-    assert_eq!(pinned(|p| p.key_usages.clear()).code(), Code::SignatureCertificatePurpose);
+    assert_eq!(pinned(|p| p.key_usages.clear()).code(), Code::SignatureCertificateKeyUsage);
     assert_eq!(
         pinned(|p| p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)).code(),
-        Code::SignatureCertificateInvalid
+        Code::SignatureLeafIsCa
     );
     assert_eq!(
         pinned(|p| p.not_after = rcgen::date_time_ymd(2029, 6, 1)).code(),
@@ -137,7 +137,7 @@ fn a_leaf_that_a_ca_issued_is_not_trusted_by_pinning_it() {
     let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
     let root = Entity::self_signed_with(ca("Root"), key);
     let signer = root.issue(leaf("Signer"));
-    assert_eq!(Question::new(&[&signer], &[&signer]).code(), Code::SignatureUntrustedAnchor);
+    assert_eq!(Question::new(&[&signer], &[&signer]).code(), Code::SignatureNoPath);
 }
 
 #[test]

@@ -173,6 +173,7 @@ pub(super) fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
 /// Everything that `validate` is asked with.
 pub(super) struct Question {
     pub(super) chain: Vec<Certificate>,
+    pub(super) intermediates: Vec<Certificate>,
     pub(super) anchors: Vec<Anchor>,
     pub(super) crls: Vec<Crl>,
     pub(super) revocation: Revocation,
@@ -193,6 +194,7 @@ impl Question {
     pub(super) fn about(chain: Vec<Certificate>, anchors: Vec<Anchor>) -> Self {
         Question {
             chain,
+            intermediates: Vec::new(),
             anchors,
             crls: Vec::new(),
             revocation: Revocation { mode: RevocationMode::Off, max_crl_age: None },
@@ -210,6 +212,7 @@ impl Question {
     pub(super) fn ask_with(&self, crls: &CrlSet) -> Result<VerifiedPath, PathError> {
         validate(&PathInput {
             chain: &self.chain,
+            intermediates: &self.intermediates,
             anchors: &self.anchors,
             crls,
             revocation: &self.revocation,

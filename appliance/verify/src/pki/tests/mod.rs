@@ -2,6 +2,7 @@
 
 mod budget;
 mod leaf;
+mod limbo;
 mod maker;
 mod parse;
 mod paths;

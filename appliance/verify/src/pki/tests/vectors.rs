@@ -34,7 +34,7 @@ fn the_public_path_validates_in_the_suites_profile_only() {
     let time = UnixTime(leaf.not_before().0 + 1);
     let mut question = Question::about(vec![leaf, middle.clone()], vec![anchor(&root)]);
     question.time = time;
-    assert_eq!(question.code(), Code::SignatureCertificateInvalid);
+    assert_eq!(question.code(), Code::SignatureLeafIsCa);
     question.profile = Profile::CONFORMANCE_SUITE;
     assert_eq!(question.ask().unwrap().certificates().len(), 3);
     question.anchors = vec![anchor(&middle)];
