@@ -4,18 +4,19 @@ use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::process::{cargo, run as run_command};
-use crate::{conformance, deny, doc, fmt, fuzz, purity, reasons, test, tidy};
+use crate::{conformance, deny, doc, firmware_roots, fmt, fuzz, purity, reasons, test, tidy};
 
 /// A check: its name and what it does.
 type Check = (&'static str, fn() -> Result<(), Failure>);
 
 /// All checks, the quick ones first.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     ("fmt", || fmt::run(true)),
     ("tidy", tidy::run),
     ("purity", purity::run),
     ("deny", deny::run),
     ("reasons", || reasons::run(true)),
+    ("firmware-roots", || firmware_roots::run(&firmware_roots::Command::Check)),
     ("clippy", clippy),
     ("doc", doc::run),
     ("conformance", || conformance::run(None)),
@@ -35,7 +36,7 @@ pub(crate) fn run(skip: &[String]) -> Result<(), Failure> {
     let mut failed = Vec::new();
     for (name, check) in CHECKS {
         if skip.iter().any(|skipped| skipped == name) {
-            summary.push(format!("{name:<12} left out"));
+            summary.push(format!("{name:<14} left out"));
             continue;
         }
         println!("== {name}");
@@ -48,7 +49,7 @@ pub(crate) fn run(skip: &[String]) -> Result<(), Failure> {
             failed.push(name);
         }
         println!("== {name}: {word} ({seconds:.1} s)");
-        summary.push(format!("{name:<12} {word:<8} {seconds:>7.1} s"));
+        summary.push(format!("{name:<14} {word:<8} {seconds:>7.1} s"));
     }
     println!("\n{}", summary.join("\n"));
     if failed.is_empty() { Ok(()) } else { Err(Failure::Checks(failed)) }

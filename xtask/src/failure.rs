@@ -41,6 +41,9 @@ pub(crate) enum Failure {
     /// Checks of `ci` failed.
     #[error("failed: {}", .0.join(", "))]
     Checks(Vec<&'static str>),
+    /// A file is not taken into the built-in anchors.
+    #[error("{}: {problem}", path.display())]
+    Anchor { path: PathBuf, problem: String },
     /// Packages are missing and this user may not install them.
     #[error(
         "missing: {packages}\nOnly root can install packages here. Run this as root and try again:\n\n    apt-get update && apt-get install --yes --no-install-recommends {packages}\n"

@@ -9,6 +9,7 @@ mod demo;
 mod deny;
 mod doc;
 mod failure;
+mod firmware_roots;
 mod fmt;
 mod fuzz;
 mod limbo;
@@ -71,6 +72,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Add to the anchors that are built into the binary, or check them
+    #[command(subcommand)]
+    FirmwareRoots(firmware_roots::Command),
     /// Run the offline cases of the public OMS conformance suite
     Conformance {
         /// A checkout of the suite [default: oms-conformance in the test vectors]
@@ -131,6 +135,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Purity => purity::run(),
         Command::Deny => deny::run(),
         Command::Reasons { check } => reasons::run(check),
+        Command::FirmwareRoots(command) => firmware_roots::run(&command),
         Command::Conformance { suite } => conformance::run(suite.as_deref()),
         Command::Limbo { cases, release, json } => {
             limbo::run(cases.as_deref(), limbo::Options { release, json })

@@ -1,5 +1,6 @@
 //! `roots check`: what an officer should look after among the anchors.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -126,7 +127,7 @@ fn look(args: &Args, time: UnixTime) -> Result<(usize, Vec<Finding>), Reason> {
     if are_usable && !args.policies.is_empty() {
         findings.extend(unreferenced(&args.policies, roots, &installed, &guard)?);
     }
-    findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+    findings.sort_by_key(|found| Reverse(found.severity));
     Ok((installed.len(), findings))
 }
 
