@@ -188,20 +188,24 @@ impl Ledger {
         Ok(())
     }
 
-    /// Keeps a file of an entry in the station's own archive.
+    /// Keeps a file of an entry, at this path in it, in the station's own archive.
     ///
     /// # Errors
     /// When it cannot be made durable.
-    pub fn archive(&self, entry: &OsStr, file: &str, bytes: &[u8]) -> Result<(), Reason> {
+    pub fn archive(&self, entry: &OsStr, file: &Path, bytes: &[u8]) -> Result<(), Reason> {
         let folder = self.archived(entry);
-        match std::fs::create_dir(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(failed("making a folder in the archive", &error, &folder));
-            }
-            _ => {}
-        }
         let path = folder.join(file);
+        let inner = path.parent().filter(|inner| *inner != folder);
+        for folder in [Some(folder.as_path()), inner].into_iter().flatten() {
+            match std::fs::create_dir(folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(failed("making a folder in the archive", &error, folder));
+                }
+                _ => {}
+            }
+        }
         durable::replace(&path, bytes, 0o640)
+            .and_then(|()| inner.map_or(Ok(()), durable::sync_folder_of))
             .and_then(|()| durable::sync_folder_of(&folder))
             .map_err(|error| failed("writing to the archive", &error, &path))
     }
@@ -314,7 +318,7 @@ mod tests {
         let mut ledger = Ledger::open(dir.path()).unwrap();
         let pending = begun(&ledger);
         ledger.begin(pending.clone()).unwrap();
-        ledger.archive(pending.entry.as_os_str(), "verdict", b"v").unwrap();
+        ledger.archive(pending.entry.as_os_str(), Path::new("verdict"), b"v").unwrap();
         ledger.commit().unwrap();
         drop(ledger);
         drop(Ledger::open(dir.path()).unwrap());

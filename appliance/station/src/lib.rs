@@ -9,6 +9,7 @@
 //! [`pipeline`] tells the way of one model from top to bottom. Errors here are
 //! [`oms_verify::reason::Reason`]s: a stable code with its class, the file and what to do next.
 
+pub mod attestations;
 pub mod bounded;
 pub mod clock;
 pub mod commands;

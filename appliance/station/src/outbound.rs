@@ -1,7 +1,7 @@
 //! Publishing: a complete entry, visible in one rename, or nothing.
 //!
 //! ```text
-//!  spool/ingest-N/        model/ model.sig source.sig      synced
+//!  spool/ingest-N/        model/ model.sig source.sig attestations/      synced
 //!     └─ ledger.begin(payload)                             synced
 //!     └─ verdict.sigstore.json report.html                 synced
 //!     └─ archive                                           synced
@@ -24,7 +24,7 @@ use oms_verify::verdict::{self, ClockStatus, Resigned, StationFacts, Verdict};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::intake::Quarantine;
+use crate::intake::{ATTESTATIONS, Quarantine};
 use crate::ledger::{Ledger, Pending};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry};
@@ -330,11 +330,12 @@ impl Outbound {
         for file in [VERDICT, RESIGNED, SOURCE] {
             let path = folder.join(file);
             match std::fs::read(&path) {
-                Ok(bytes) => self.ledger.archive(name, file, &bytes)?,
+                Ok(bytes) => self.ledger.archive(name, Path::new(file), &bytes)?,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed("reading the spool", &error, &path)),
             }
         }
+        self.archive_attestations(pending)?;
         self.file_system.sync().map_err(|error| failed("syncing the spool", &error, folder))?;
         durable::rename_new(folder, entry).map_err(|error| {
             let code = match error.kind() {
@@ -349,6 +350,25 @@ impl Outbound {
         self.ledger.commit()?;
         let Pending { sequence, entry, payload, .. } = pending.clone();
         Ok(Published { sequence, entry, payload })
+    }
+
+    /// The names are the station's own, and the number and the sizes of the files are bounded by
+    /// the budget that they were accepted under.
+    fn archive_attestations(&self, pending: &Pending) -> Result<(), Reason> {
+        let folder = pending.folder.join(ATTESTATIONS);
+        let unreadable = |error: std::io::Error| failed("reading the spool", &error, &folder);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(unreadable)?.path();
+            let bytes = std::fs::read(&path).map_err(unreadable)?;
+            let file = Path::new(ATTESTATIONS).join(name_of(&path));
+            self.ledger.archive(name_of(&pending.entry), &file, &bytes)?;
+        }
+        Ok(())
     }
 
     fn stage(&self, quarantine: &Quarantine, file: &str, bytes: &[u8]) -> Result<(), Reason> {

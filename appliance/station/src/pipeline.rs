@@ -17,9 +17,10 @@ use oms_verify::statement::{Method, Pieces};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 
+use crate::attestations::{self, Whereabouts};
 use crate::inspection::{Findings, Place, look_inside};
 use crate::intake::{self, Quarantine, refusal_or_failure};
-use crate::media::{Candidate, Location, limits};
+use crate::media::{Attestations, Candidate, InPlace, Location, limits};
 use crate::outbound::{Outbound, Published};
 use crate::progress::Progress;
 use crate::trust::Trust;
@@ -93,6 +94,13 @@ pub struct Terms<'a> {
     pub ignored: &'a [String],
 }
 
+impl Terms<'_> {
+    /// What trust in a signer is decided with.
+    pub(crate) fn context(&self) -> TrustContext<'_> {
+        TrustContext { crls: &self.trust.crls, time: self.time, profile: self.profile }
+    }
+}
+
 /// A model that was decided about and whose verdict is out.
 #[derive(Debug)]
 pub struct Ingested<'a> {
@@ -112,6 +120,7 @@ pub fn ingest<'a>(
     outbound: &mut Outbound,
     carrier: &Root,
     candidate: &'a Candidate,
+    attestations: &Attestations,
     terms: Terms<'_>,
     progress: &Progress,
 ) -> Result<Ingested<'a>, Reason> {
@@ -119,7 +128,9 @@ pub fn ingest<'a>(
     let (outcomes, source) = appraise_all(carrier, candidate, terms)?;
     let quarantine = outbound.quarantine()?;
     let name = candidate.name();
-    let (verdict, other) = conclude(name, &location, outcomes, terms, Some(&quarantine), progress)?;
+    let whereabouts = Whereabouts::Carrier(carrier, candidate, attestations);
+    let (verdict, other) =
+        conclude(name, &location, outcomes, whereabouts, terms, Some(&quarantine), progress)?;
     let crls = &terms.trust.crl_digests;
     let published = outbound.publish(&verdict, quarantine, &source, crls)?;
     Ok(Ingested { path: candidate.path(other), verdict, published })
@@ -133,12 +144,15 @@ pub fn examine(
     name: &str,
     location: &Location,
     bundles: &[BundleFile],
+    attestations: &InPlace,
     terms: Terms<'_>,
     quarantine: Option<&Quarantine>,
     progress: &Progress,
 ) -> Result<Verdict, Reason> {
     let outcomes = bundles.iter().map(|file| appraise_file(file, terms)).collect();
-    conclude(name, location, outcomes, terms, quarantine, progress).map(|(verdict, _)| verdict)
+    let attestations = Whereabouts::InPlace(attestations);
+    conclude(name, location, outcomes, attestations, terms, quarantine, progress)
+        .map(|(verdict, _)| verdict)
 }
 
 /// From the appraised bundles to the verdict, with the number of the other place that holds the
@@ -147,11 +161,13 @@ fn conclude(
     name: &str,
     location: &Location,
     mut outcomes: Vec<BundleOutcome>,
+    whereabouts: Whereabouts<'_>,
     terms: Terms<'_>,
     quarantine: Option<&Quarantine>,
     progress: &Progress,
 ) -> Result<(Verdict, Option<usize>), Reason> {
     let policy = &terms.trust.policy;
+    let mut attested = (Vec::new(), 0);
     let mut observed = None;
     let mut looked = Findings::default();
     let mut elsewhere = None;
@@ -159,6 +175,8 @@ fn conclude(
         let manifest = admitted.statement().manifest();
         let source = location.of(manifest)?;
         elsewhere = location.others.iter().position(|other| std::ptr::eq(other, source));
+        attested =
+            attestations::look_at(whereabouts, elsewhere, source, admitted, terms, quarantine)?;
         let seen =
             intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, progress)?;
         let place = quarantine.map_or(Place::InPlace(source), Place::Copies);
@@ -175,6 +193,8 @@ fn conclude(
         mode: if quarantine.is_some() { Mode::Ingest } else { Mode::InPlace },
         alleged_name: name.to_owned(),
         bundles: outcomes,
+        attestations: attested.0,
+        attestations_left: attested.1,
         observed,
         findings: looked.findings,
         checks: looked.checks,
@@ -224,8 +244,7 @@ fn appraise_all(
 
 fn appraise_file(file: &BundleFile, terms: Terms<'_>) -> BundleOutcome {
     let policy = &terms.trust.policy;
-    let context =
-        TrustContext { crls: &terms.trust.crls, time: terms.time, profile: terms.profile };
+    let context = terms.context();
     let (digest, result) = match &file.content {
         Err((digest, reason)) => (*digest, Err(vec![reason.clone()])),
         Ok(bytes) => match Bundle::parse(bytes, &policy.budget) {

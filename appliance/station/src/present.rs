@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use oms_verify::reason::{Class, Printable, Reason};
-use oms_verify::verdict::{ReasonDetail, SignerDetail, Verdict};
+use oms_verify::verdict::{AttestationDetail, Mode, ReasonDetail, SignerDetail, Verdict};
 use serde::Serialize;
 
 use crate::outbound::Published;
@@ -125,6 +125,8 @@ struct Decision {
     #[serde(skip_serializing_if = "Option::is_none")]
     root_digest: Option<String>,
     signers: Vec<SignerDetail>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attestations: Vec<AttestationDetail>,
     files: usize,
     bytes: u64,
     checks: Vec<String>,
@@ -151,11 +153,20 @@ impl Decision {
             },
             root_digest: verdict.manifest().map(|manifest| manifest.root().to_hex()),
             signers: verdict.signers().map(SignerDetail::from).collect(),
+            attestations: attestations(verdict),
             files: verdict.files().len(),
             bytes: verdict.files().iter().map(|(_, size)| size).sum(),
             checks: verdict.checks().to_vec(),
         }
     }
+}
+
+/// The accepted attestations, with the names under which an entry holds them.
+fn attestations(verdict: &Verdict) -> Vec<AttestationDetail> {
+    let published = verdict.passed() && verdict.mode() == Mode::Ingest;
+    let number = |at: usize| published.then_some(at.saturating_add(1));
+    let all = verdict.attestations().iter().enumerate();
+    all.map(|(at, one)| AttestationDetail::new(one, number(at))).collect()
 }
 
 fn details(reasons: &[Reason]) -> Vec<ReasonDetail> {
@@ -250,6 +261,15 @@ pub fn verdict_text(verdict: &Verdict) -> String {
             Some(anchor) => writeln!(text, ", anchor {anchor}, {}", detail.key_type),
             None => writeln!(text, ", {}", detail.key_type),
         };
+    }
+    for attestation in verdict.attestations() {
+        let signer = attestation.signers().first();
+        let _ = writeln!(
+            text,
+            "  attested {} by {}",
+            Printable(attestation.predicate_type()),
+            Printable(signer.map_or("nobody", |signer| &signer.identity))
+        );
     }
     if let Some(manifest) = verdict.manifest() {
         let _ = writeln!(text, "  root     sha256:{}", manifest.root());

@@ -6,15 +6,15 @@ use std::path::Path;
 
 use oms_sys::beneath::{BeneathError, Kind, Root};
 use oms_verify::budget::Budget;
-use oms_verify::hash::Sha256Digest;
+use oms_verify::hash::{HashAlgorithm, Sha256Digest};
 use oms_verify::key::PublicKey;
 use oms_verify::pki::{Anchor, CrlSet, Purpose, Revocation, RevocationMode};
 use oms_verify::reason::{Code, Reason, Reasons};
-use oms_verify::statement::Manifest;
+use oms_verify::statement::{Manifest, Method, Pieces};
 use oms_verify::time::UnixTime;
-use oms_verify::verdict::{ReceivedVerdict, VerdictTrust, receive};
+use oms_verify::verdict::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, receive};
 
-use crate::intake::{self, Source, refusal_or_failure};
+use crate::intake::{self, ATTESTATIONS, Source, refusal_or_failure};
 use crate::outbound::{REPORT, RESIGNED, SOURCE, VERDICT};
 use crate::progress::Progress;
 use crate::report;
@@ -78,7 +78,7 @@ pub fn check_entry(
     let verdict = receive(&bytes, verifier, &verdict_trust, &budget)
         .map_err(|error| Reason::from(&error).about(VERDICT))?;
 
-    let mut reasons = Reasons::from(strangers(&root, verdict.passed)?);
+    let mut reasons = Reasons::from(strangers(&root, &verdict)?);
     reasons.extend(misnamed(path, &verdict));
     if !verdict.passed {
         let detail = format!("verdict {} is a refusal", verdict.sequence);
@@ -91,6 +91,7 @@ pub fn check_entry(
     reasons.append(check_files(&root, &verdict, &manifest, &budget, progress)?);
     reasons.extend(check_resigned(&root, &verdict, &manifest, trust, time, &budget)?);
     reasons.extend(check_source(&root, &verdict, &budget)?);
+    reasons.append(check_attestations(&root, &verdict)?);
     Ok((verdict, reasons.into_vec()))
 }
 
@@ -125,15 +126,17 @@ fn misnamed(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
 }
 
 /// What is in the entry's folder and does not belong there.
-fn strangers(root: &Root, passed: bool) -> Result<Vec<Reason>, Reason> {
+fn strangers(root: &Root, verdict: &ReceivedVerdict) -> Result<Vec<Reason>, Reason> {
     let entries = root.entries(MOST_ENTRIES).map_err(|error| refusal_or_failure(error, "."))?;
     Ok(entries
         .iter()
         .filter(|entry| {
+            let passed = verdict.passed;
             let name = entry.name.as_slice();
             let file = [VERDICT, REPORT].iter().any(|known| known.as_bytes() == name)
                 || passed && [RESIGNED, SOURCE].iter().any(|known| known.as_bytes() == name);
-            let folder = passed && name == MODEL.as_bytes();
+            let folder = passed && name == MODEL.as_bytes()
+                || !verdict.attestations.is_empty() && name == ATTESTATIONS.as_bytes();
             let expected =
                 file && entry.kind == Kind::File || folder && entry.kind == Kind::Directory;
             !expected
@@ -188,6 +191,51 @@ fn check_source(
         let detail = format!("its SHA-256, {digest}, is not the one of a bundle of the verdict");
         Reason::new(Code::VerdictFiles, detail).about(SOURCE)
     }))
+}
+
+/// The attestations are the verdict's, each with its size and digest, and there is no other.
+fn check_attestations(root: &Root, verdict: &ReceivedVerdict) -> Result<Reasons, Reason> {
+    let mut reasons = Reasons::default();
+    if verdict.attestations.is_empty() {
+        return Ok(reasons);
+    }
+    let shown = |name: &str| format!("{ATTESTATIONS}/{name}");
+    let most = verdict.attestations.len().saturating_add(MOST_ENTRIES);
+    let folder = match root.directory(ATTESTATIONS) {
+        Ok(folder) => folder,
+        Err(BeneathError::NotFound) => {
+            let reason = Reason::new(Code::VerdictFiles, "the folder is absent");
+            reasons.push(reason.about(ATTESTATIONS));
+            return Ok(reasons);
+        }
+        Err(error) => return Err(refusal_or_failure(error, ATTESTATIONS)),
+    };
+    for entry in folder.entries(most).map_err(|error| refusal_or_failure(error, ATTESTATIONS))? {
+        let name = String::from_utf8_lossy(&entry.name);
+        if !verdict.attestations.iter().any(|one| one.name == name) {
+            let reason = Reason::new(Code::VerdictFiles, "the verdict does not list it");
+            reasons.push(reason.about(shown(&name)));
+        }
+    }
+    for ReceivedAttestation { name, size, digest } in &verdict.attestations {
+        let detail = match folder.file(name) {
+            Err(BeneathError::NotFound) => Some("the file is absent"),
+            Err(error) => return Err(refusal_or_failure(error, &shown(name))),
+            Ok(file) if file.size() != *size => Some("its bytes are not the verdict's"),
+            Ok(file) => {
+                let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
+                let progress = Progress::hidden();
+                let (_, pieces) = intake::hash_file(&file, hash, method, &progress, |_| Ok(()))
+                    .map_err(|reason| reason.about(shown(name)))?;
+                let same = matches!(&pieces, Pieces::Whole(found)
+                    if found.algorithm() == hash && found.as_bytes() == digest.0);
+                (!same).then_some("its bytes are not the verdict's")
+            }
+        };
+        let reason = detail.map(|detail| Reason::new(Code::VerdictFiles, detail));
+        reasons.extend(reason.map(|reason| reason.about(shown(name))));
+    }
+    Ok(reasons)
 }
 
 /// What the entry's report says against relying on it: the verdict does not cover it, and it is not

@@ -61,6 +61,7 @@ pub fn render(payload: &str) -> String {
     reasons(&mut page, "Why it was refused", &detail["reasons"]);
     reasons(&mut page, "To be known", &detail["warnings"]);
     signers(&mut page, &detail["signers"]);
+    attestations(&mut page, &detail["attestations"]);
     files(&mut page, &detail["files"]);
     page.push_str(
         "<p>This page is for people and nobody has signed it. What counts is the signed verdict \
@@ -107,6 +108,27 @@ fn signers(page: &mut String, signers: &Value) {
             text(&signer["keyType"]),
             code(&signer["key"])
         );
+    }
+    page.push_str("</table>");
+}
+
+fn attestations(page: &mut String, attestations: &Value) {
+    let Some(attestations) = attestations.as_array().filter(|all| !all.is_empty()) else { return };
+    page.push_str(
+        "<h2>Attestations</h2><table><tr><th>Predicate type</th><th>Identity</th><th>Rule</th>\
+         <th>SHA-256</th></tr>",
+    );
+    for attestation in attestations {
+        for signer in attestation["signers"].as_array().into_iter().flatten() {
+            let _ = write!(
+                page,
+                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                text(&attestation["predicateType"]),
+                text(&signer["identity"]),
+                text(&signer["rule"]),
+                code(&attestation["sha256"])
+            );
+        }
     }
     page.push_str("</table>");
 }
@@ -171,6 +193,7 @@ mod tests {
                     "reasons": [{"code": "x", "file": hostile, "detail": hostile, "remedy": "r"}],
                     "files": [{"name": hostile, "size": 1, "digest": hostile}],
                     "signers": [{"identity": hostile}],
+                    "attestations": [{"predicateType": hostile, "signers": [{"identity": hostile}]}],
                 },
             },
         });

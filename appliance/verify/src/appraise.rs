@@ -9,8 +9,8 @@ mod times;
 pub use times::SignatureTime;
 
 use self::establish::establish;
-use self::times::Timestamps;
-use crate::bundle::Bundle;
+pub(crate) use self::times::Timestamps;
+use crate::bundle::{Bundle, TrustedSigner};
 use crate::hash::Sha256Digest;
 use crate::key::PublicKey;
 use crate::pki::{CrlSet, Profile, VerifiedPath};
@@ -155,9 +155,30 @@ pub fn appraise(
     Err(closest(refusals, bundle, file))
 }
 
+/// Establishes trust in the signer of an attestation, as in a model's signer, by the `signer` of
+/// its rule.
+///
+/// # Errors
+/// Why this is not that signer.
+pub(crate) fn attester(
+    policy: &Policy,
+    rule: &SignerRule,
+    bundle: &Bundle,
+    timestamps: &Timestamps,
+    context: &TrustContext<'_>,
+) -> Result<(TrustedSigner, Signer), Refusal> {
+    let established = establish(policy, rule, bundle, timestamps, context)?;
+    let reasons = established.check_age(policy, rule, timestamps, context);
+    if !reasons.is_empty() {
+        return Err(Refusal { closeness: Closeness::Named, reasons });
+    }
+    let trusted = established.trusted.clone();
+    Ok((trusted, established.describe(rule)))
+}
+
 /// How far a bundle came with a rule: the reasons of the rule that came furthest tell most.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Closeness {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Closeness {
     OtherMethod,
     OtherSigner,
     Trusted,
@@ -165,9 +186,10 @@ enum Closeness {
     Named,
 }
 
-struct Refusal {
-    closeness: Closeness,
-    reasons: Vec<Reason>,
+/// Why a rule does not admit a signer.
+pub(crate) struct Refusal {
+    pub(crate) closeness: Closeness,
+    pub(crate) reasons: Vec<Reason>,
 }
 
 impl Refusal {

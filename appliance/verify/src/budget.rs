@@ -38,6 +38,10 @@ pub struct Budget {
     pub file_bytes: u64,
     /// Bytes of all files of a model.
     pub total_bytes: u64,
+    /// Attestations of one model.
+    pub attestations: usize,
+    /// Bytes of one attestation.
+    pub attestation_bytes: u64,
     /// Bytes of one CRL.
     pub crl_bytes: u64,
 }
@@ -63,6 +67,8 @@ impl Default for Budget {
             path_components: 64,
             file_bytes: 2 * TIB,
             total_bytes: 4 * TIB,
+            attestations: 64,
+            attestation_bytes: 16 * MIB,
             crl_bytes: 256 * MIB,
         }
     }

@@ -11,6 +11,7 @@
 //! is a value ([`reason::Reason`] in a verdict), never a panic.
 
 pub mod appraise;
+pub mod attestation;
 pub mod budget;
 pub mod bundle;
 pub mod dsse;

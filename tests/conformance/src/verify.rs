@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use oms_station::clock::system_time;
 use oms_station::intake::Source;
-use oms_station::media::Location;
+use oms_station::media::{InPlace, Location};
 use oms_station::pipeline::{BundleFile, Terms, examine};
 use oms_station::progress::Progress;
 use oms_station::sign::relative_paths;
@@ -63,7 +63,9 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     let terms =
         Terms { trust: &trust, time: system_time(), profile: settings::PROFILE, ignored: &ignored };
     let location = Location::from(source);
-    let verdict = examine("model", &location, &[bundle], terms, None, &Progress::hidden());
+    let attestations = InPlace::default();
+    let verdict =
+        examine("model", &location, &[bundle], &attestations, terms, None, &Progress::hidden());
     verdict.map(|verdict| verdict.reasons().to_vec()).map_err(one)
 }
 

@@ -11,6 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use oms_station::clock::system_time;
 use oms_station::intake::Source;
 use oms_station::keys::SigningKey;
+use oms_station::media::InPlace;
 use oms_station::pipeline::{BundleFile, Terms, examine};
 use oms_station::progress::Progress;
 use oms_station::sign::{Plan, hash_model};
@@ -169,7 +170,16 @@ impl Model {
         let trust = &admitted().trust;
         let terms =
             Terms { trust, time: system_time(), profile: Profile::CODE_SIGNING, ignored: &[] };
-        examine("model", &location, &[bundle], terms, None, &Progress::hidden()).unwrap()
+        examine(
+            "model",
+            &location,
+            &[bundle],
+            &InPlace::default(),
+            terms,
+            None,
+            &Progress::hidden(),
+        )
+        .unwrap()
     }
 
     fn change(&mut self, change: &Change) {

@@ -112,19 +112,24 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
                 continue;
             }
         };
-        let Found { root, candidates, mut reasons, unclaimed } = found;
+        let Found { root, candidates, attestations, mut reasons, mut unclaimed } = found;
         if candidates.is_empty() && reasons.is_empty() {
             let detail = "there is no OMS bundle (*.sig) on the carrier";
             let reason = Reason::new(Code::BundleMissing, detail);
             reasons.push(reason.about(carrier.display().to_string()));
         }
         tally.report("carrier", reasons);
+        // Attestations beside a model are looked at with it, where the policy asks for any.
+        let beside = !trust.policy.attestations.is_empty()
+            && candidates.iter().any(|candidate| !candidate.model.contains('/'));
+        unclaimed.retain(|path| !(beside && attestations.at_top(path)));
         tally.leave(unclaimed);
         for candidate in candidates {
             let progress = Progress::visible(candidate.name());
             let time = outbound.clock.now()?;
             let terms = Terms { trust: &trust, time, profile: Profile::CODE_SIGNING, ignored: &[] };
-            let done = pipeline::ingest(&mut outbound, &root, &candidate, terms, &progress);
+            let done =
+                pipeline::ingest(&mut outbound, &root, &candidate, &attestations, terms, &progress);
             drop(progress);
             match done {
                 Ok(Ingested { path, verdict, published }) => {

@@ -13,7 +13,7 @@ use super::{Done, output, print, print_json, warn};
 use crate::clock::system_time;
 use crate::intake::Source;
 use crate::keys::{KeyRef, SigningKey};
-use crate::media::{Location, bundle_of};
+use crate::media::{InPlace, Location, bundle_of};
 use crate::outbound::VERSION;
 use crate::pipeline::{BundleFile, Terms, examine};
 use crate::present::{Outcome, VerifyDocument, verdict_text};
@@ -38,6 +38,10 @@ pub(super) struct Args {
     /// model.sig beside MODEL]
     #[arg(long = "bundle", value_name = "FILE")]
     bundles: Vec<PathBuf>,
+    /// An attestation, repeatable [default: *.sigstore.json, *.sigstore and *.intoto.json in MODEL
+    /// and, where the policy asks for attestations, beside it and beside its bundle]
+    #[arg(long = "attestation", value_name = "FILE")]
+    attestations: Vec<PathBuf>,
     /// The folder of trust anchors with its roots.toml [default: /etc/oms-appliance/roots]
     #[arg(long, value_name = "DIR")]
     roots: Option<PathBuf>,
@@ -86,7 +90,8 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
     let location = Location::from(Source::at(&args.model)?);
     if let Some(out) = &args.verdict {
         output::check("--verdict", out)?;
-        output::check_is_beside("--verdict", out, &args.model, &args.bundles)?;
+        let inputs = [args.bundles.as_slice(), &args.attestations].concat();
+        output::check_is_beside("--verdict", out, &args.model, &inputs)?;
     }
     let guard = Guard::default().against(&args.model);
     let paths = TrustPaths {
@@ -103,10 +108,19 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
         profile: Profile::CODE_SIGNING,
         ignored: &[],
     };
-    let bundles = bundles(args, &trust)?;
+    let paths = bundle_paths(args)?;
+    let attestations = match args.attestations.as_slice() {
+        [] => InPlace::found(&args.model, &paths, !trust.policy.attestations.is_empty())?,
+        named => InPlace::named(named, &args.model)?,
+    };
+    let budget = &trust.policy.budget;
+    let bundles = paths
+        .iter()
+        .map(|path| BundleFile::at(path, &args.model, budget))
+        .collect::<Result<Vec<_>, _>>()?;
     let name = name_of(&args.model);
     let progress = Progress::visible(&name);
-    let verdict = examine(&name, &location, &bundles, terms, None, &progress)?;
+    let verdict = examine(&name, &location, &bundles, &attestations, terms, None, &progress)?;
     drop(progress);
     if let (Some(out), Some(signer)) = (&args.verdict, signer) {
         let clock = if args.at.is_some() { ClockStatus::Given } else { ClockStatus::System };
@@ -121,18 +135,16 @@ fn name_of(model: &Path) -> String {
     canonical.file_name().map_or_else(|| "model".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
-fn bundles(args: &Args, trust: &Trust) -> Result<Vec<BundleFile>, Reason> {
-    let paths = match args.bundles.as_slice() {
+fn bundle_paths(args: &Args) -> Result<Vec<PathBuf>, Reason> {
+    match args.bundles.as_slice() {
         [] => match bundle_of(&args.model) {
-            Ok(path) => vec![path],
+            Ok(path) => Ok(vec![path]),
             // A model without a bundle is refused by the decision, like any other.
-            Err(reason) if reason.code == Code::BundleMissing => Vec::new(),
-            Err(reason) => return Err(reason),
+            Err(reason) if reason.code == Code::BundleMissing => Ok(Vec::new()),
+            Err(reason) => Err(reason),
         },
-        named => named.to_vec(),
-    };
-    let budget = &trust.policy.budget;
-    paths.iter().map(|path| BundleFile::at(path, &args.model, budget)).collect()
+        named => Ok(named.to_vec()),
+    }
 }
 
 /// Opens the key of a verdict in place, unless it is one of those that the configuration `station`

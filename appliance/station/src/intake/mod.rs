@@ -21,6 +21,7 @@ pub(crate) mod tests;
 mod tree;
 
 pub use hash::PieceHasher;
+pub(crate) use quarantine::ATTESTATIONS;
 pub use quarantine::Quarantine;
 pub use source::Source;
 pub use tree::{Tree, entries_of_a_folder, survey};

@@ -1,7 +1,7 @@
 //! The quarantine: a folder of the spool for the copies of one model.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,9 @@ pub struct Quarantine {
 
 /// The folder of the model's files, in quarantine and in an entry of outbound.
 pub(super) const MODEL: &str = "model";
+
+/// The folder of the accepted attestations, in quarantine and in an entry of outbound.
+pub(crate) const ATTESTATIONS: &str = "attestations";
 
 /// Modes of what is published: for the station and the sender's group.
 const FILE: u32 = 0o640;
@@ -86,18 +89,25 @@ impl Quarantine {
                 _ => {}
             }
         }
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(FILE)
-            .open(&full)
-            // Whatever the umask: the diode's sender reads what is published.
-            .and_then(|file| {
-                file.set_permissions(Permissions::from_mode(FILE))?;
-                Ok(file)
-            })
-            .map_err(|error| failed("making a file in the spool", &error, &full))
+        make_file(&full).map_err(|error| failed("making a file in the spool", &error, &full))
+    }
+
+    /// Keeps the bytes of an accepted attestation under a name that is the station's to give.
+    ///
+    /// # Errors
+    /// When it is there already or cannot be written.
+    pub fn keep_attestation(&self, name: &str, bytes: &[u8]) -> Result<(), Reason> {
+        let folder = self.folder.join(ATTESTATIONS);
+        match make_folder(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("making a folder in the spool", &error, &folder));
+            }
+            _ => {}
+        }
+        let full = folder.join(name);
+        make_file(&full)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|error| failed("writing to the spool", &error, &full))
     }
 
     /// Opens the copy of `path` for reading.
@@ -109,12 +119,17 @@ impl Quarantine {
         File::open(&full).map_err(|error| failed("opening a copy in the spool", &error, &full))
     }
 
-    /// Removes every copy of the model's files and leaves an empty folder for the verdict.
+    /// Removes every copy of the carrier's files and leaves an empty folder for the verdict.
     ///
     /// # Errors
     /// When that fails: then nothing may be published from here.
     pub fn clear(&self) -> Result<(), Reason> {
+        let attestations = match std::fs::remove_dir_all(self.folder.join(ATTESTATIONS)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
         std::fs::remove_dir_all(self.model())
+            .and(attestations)
             .map_err(|error| failed("clearing the quarantine", &error, &self.folder))
     }
 
@@ -131,6 +146,13 @@ impl Drop for Quarantine {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// Whatever the umask: the diode's sender reads what is published.
+fn make_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE).open(path)?;
+    file.set_permissions(Permissions::from_mode(FILE))?;
+    Ok(file)
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

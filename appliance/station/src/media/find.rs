@@ -15,7 +15,8 @@ use oms_verify::budget::Budget;
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Class, Code, Reason, Reasons};
 
-use super::{Beside, Candidate, NAMESAKE, SUFFIX, USUAL, limits};
+use super::attestations::is_named_like_one;
+use super::{Attestations, Beside, Candidate, NAMESAKE, SUFFIX, USUAL, join, limits};
 use crate::intake::{entries_of_a_folder, refusal_or_failure};
 
 /// What file systems put at their top by themselves.
@@ -28,6 +29,8 @@ pub struct Found {
     pub root: Root,
     /// The models, in the order of their paths.
     pub candidates: Vec<Candidate>,
+    /// What may be an attestation, for whichever model.
+    pub attestations: Attestations,
     /// Why some of the carrier was not looked at.
     pub reasons: Vec<Reason>,
     /// What lies at the top of the carrier with no bundle for it or in it, and what would be a
@@ -48,7 +51,7 @@ pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
         Reason::new(code, error.to_string()).about(carrier.display().to_string())
     })?;
     let mut spots = Spots { carrier, reasons: Reasons::default() };
-    let (bundles, nearly) = Walk::through(&root, budget, &mut spots);
+    let Seen { bundles, nearly, attestations } = Walk::through(&root, budget, &mut spots);
     let mut claimed: BTreeSet<String> = bundles.iter().map(|path| top(path).to_owned()).collect();
     let mut models: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
     for bundle in bundles {
@@ -82,7 +85,7 @@ pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
             Err(reason) => spots.report(reason),
         }
     }
-    Ok(Found { root, candidates, reasons: spots.reasons.into_vec(), unclaimed })
+    Ok(Found { root, candidates, attestations, reasons: spots.reasons.into_vec(), unclaimed })
 }
 
 /// What no model covers of the entries at the top that are not `claimed`, and of the paths that
@@ -126,24 +129,26 @@ struct Walk<'a, 'b> {
     spots: &'a mut Spots<'b>,
     left: usize,
     waiting: Vec<String>,
+    seen: Seen,
+}
+
+/// What a walk is for.
+#[derive(Default)]
+struct Seen {
     bundles: Vec<String>,
+    /// What only its suffix in large letters keeps from being a bundle.
     nearly: Vec<String>,
+    attestations: Attestations,
 }
 
 impl<'a, 'b> Walk<'a, 'b> {
-    /// Every bundle below `root`, within the limits; and what only its suffix in large letters
-    /// keeps from being one.
-    fn through(
-        root: &Root,
-        budget: &'a Budget,
-        spots: &'a mut Spots<'b>,
-    ) -> (Vec<String>, Vec<String>) {
+    /// Every bundle and every attestation below `root`, within the limits.
+    fn through(root: &Root, budget: &'a Budget, spots: &'a mut Spots<'b>) -> Seen {
         let (left, waiting) = (limits::ENTRIES, vec![String::new()]);
-        let (bundles, nearly) = (Vec::new(), Vec::new());
-        let mut walk = Walk { budget, spots, left, waiting, bundles, nearly };
+        let mut walk = Walk { budget, spots, left, waiting, seen: Seen::default() };
         while let Some(folder) = walk.waiting.pop() {
             walk.look_into(root, &folder);
-            let exhausted = match (walk.left, walk.bundles.len()) {
+            let exhausted = match (walk.left, walk.seen.bundles.len()) {
                 (0, _) => format!("more than {} entries", limits::ENTRIES),
                 (_, found) if found > limits::FOUND => {
                     format!("more than {} bundles", limits::FOUND)
@@ -154,7 +159,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             walk.spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(folder));
             break;
         }
-        (walk.bundles, walk.nearly)
+        walk.seen
     }
 
     fn look_into(&mut self, root: &Root, folder: &str) {
@@ -177,9 +182,12 @@ impl<'a, 'b> Walk<'a, 'b> {
         let is_bundle = entry.name.ends_with(SUFFIX.as_bytes());
         if entry.kind != Kind::Directory && !is_bundle {
             let name = String::from_utf8_lossy(&entry.name);
-            if name.to_ascii_lowercase().ends_with(SUFFIX) && self.nearly.len() < limits::UNCLAIMED
+            if is_named_like_one(&name) {
+                self.look_at_attestation(folder, entry);
+            } else if name.to_ascii_lowercase().ends_with(SUFFIX)
+                && self.seen.nearly.len() < limits::UNCLAIMED
             {
-                self.nearly.push(join(folder, &name));
+                self.seen.nearly.push(join(folder, &name));
             }
             return;
         }
@@ -192,7 +200,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             return self.spots.report(Reason::new(Code::MediaName, detail).about(path));
         }
         match entry.kind {
-            Kind::File => self.bundles.push(path),
+            Kind::File => self.seen.bundles.push(path),
             Kind::Directory if self.waiting.len() < limits::WAITING => self.waiting.push(path),
             Kind::Directory => {
                 let detail = format!("more than {} folders are waiting", limits::WAITING);
@@ -200,6 +208,22 @@ impl<'a, 'b> Walk<'a, 'b> {
             }
             Kind::Symlink => self.spots.report(refusal_or_failure(BeneathError::Symlink, &path)),
             Kind::Special => self.spots.report(refusal_or_failure(BeneathError::NotRegular, &path)),
+        }
+    }
+
+    /// Keeps what may be an attestation, a link too: that it is one is a reason of the model that it
+    /// lies beside. A name that is not UTF-8 is none.
+    fn look_at_attestation(&mut self, folder: &str, entry: &Entry) {
+        let Ok(name) = std::str::from_utf8(&entry.name) else { return };
+        if ResourcePath::parse(&join(folder, name), self.budget).is_err() {
+            return;
+        }
+        match self.seen.attestations.len() {
+            limits::ATTESTATIONS => {
+                let detail = format!("more than {} attestations", limits::ATTESTATIONS);
+                self.spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(folder));
+            }
+            _ => self.seen.attestations.insert(folder, name.to_owned()),
         }
     }
 }
@@ -290,8 +314,4 @@ fn kind(root: &Root, path: &str) -> Result<Option<Kind>, Reason> {
             if reason.code.class() == Class::Refusal { Ok(None) } else { Err(reason) }
         }
     }
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }

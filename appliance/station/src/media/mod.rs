@@ -6,14 +6,17 @@
 //!
 //! A bundle is a regular file whose name ends in `.sig`. It belongs to what it is named after
 //! (`NAME.sig` beside `NAME`), and otherwise to the folder that holds it, which then may hold
-//! several: `model.sig`, `qa.sig`. A folder that holds a `model.sig` may also be the folder around
+//! several: `model.sig`, `qa.sig`. Attestations ([`ATTESTATION_SUFFIXES`]) never make a model: they
+//! lie in or beside one. A folder that holds a `model.sig` may also be the folder around
 //! the model, as the Python tool leaves it: around `model`, or around the one other thing in it.
 //! Then the signed manifest tells which ([`Location`]).
 
+mod attestations;
 mod find;
 mod in_place;
 mod location;
 
+pub use attestations::{Attestations, InPlace, Lying, SUFFIXES as ATTESTATION_SUFFIXES};
 pub use find::{Found, find};
 pub use in_place::bundle_of;
 pub use location::Location;
@@ -44,6 +47,8 @@ pub mod limits {
     pub const WAITING: usize = 100_000;
     /// Bundles of a carrier.
     pub const FOUND: usize = 100_000;
+    /// Attestations of a carrier.
+    pub const ATTESTATIONS: usize = 100_000;
     /// Names of a carrier that are told because no bundle is theirs.
     pub const UNCLAIMED: usize = 1_000;
 }
@@ -59,6 +64,10 @@ pub struct Candidate {
     pub bundles: Vec<String>,
     /// What lies beside a `model.sig` and may be the model instead.
     pub others: Vec<Beside>,
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 /// What may be the model of a bundle that lies beside it.
@@ -79,6 +88,14 @@ impl Candidate {
     /// number.
     pub fn path(&self, other: Option<usize>) -> &str {
         other.and_then(|other| self.others.get(other)).map_or(&self.model, |other| &other.path)
+    }
+
+    /// The place of this number, as [`Candidate::path`] gives it, and whether it is a folder.
+    pub fn place(&self, other: Option<usize>) -> (&str, bool) {
+        match other.and_then(|other| self.others.get(other)) {
+            Some(other) => (&other.path, other.is_folder),
+            None => (&self.model, self.is_folder),
+        }
     }
 
     /// Where `bundle` lies inside the model's folder, if it does.

@@ -119,7 +119,7 @@ fn payload(result: &str, digest: Sha256Digest, particulars: Value) -> Value {
         "sequence": 1,
         "policy": {"id": "p", "version": 1, "sha256": "", "inputs": [], "crls": []},
         "warnings": [],
-        "bundles": [],
+        "bundles": [{"file": "model.sig", "sha256": Sha256Digest::of(b"source").to_hex()}],
         "signers": [],
         "checks": [],
         "revocation": "off",

@@ -1,5 +1,6 @@
 //! What may be wrong with a bundle, before and after its signature is verified.
 
+use crate::attestation::AttestationError;
 use crate::dsse::EnvelopeError;
 use crate::json::JsonError;
 use crate::pki::CertificateError;
@@ -156,6 +157,9 @@ pub enum OpenError {
     /// the payload is not an OMS statement
     #[error(transparent)]
     Statement(#[from] StatementError),
+    /// the payload is not an attestation
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
 }
 
 impl From<&OpenError> for Reason {
@@ -169,6 +173,7 @@ impl From<&OpenError> for Reason {
             OpenError::PayloadType(_) => Reason::new(Code::BundlePayloadType, error.to_string()),
             OpenError::NotVouchedFor => Reason::new(Code::VerdictResigned, error.to_string()),
             OpenError::Statement(e) => Reason::from(e),
+            OpenError::Attestation(e) => Reason::new(Code::AttestationInvalid, e.to_string()),
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod tests;
 pub use error::{BundleError, OpenError};
 use raw::{RawBundle, RawMaterial};
 
+use crate::attestation::Attestation;
 use crate::budget::Budget;
 use crate::dsse::{self, Envelope, PAYLOAD_TYPE_IN_TOTO, RawEnvelope};
 use crate::hash::Sha256Digest;
@@ -217,6 +218,19 @@ impl Bundle {
             return Err(OpenError::Signature(shown(signer.key())));
         }
         Ok(statement)
+    }
+
+    /// Verifies the signature of an attestation over its payload as it stands, and only then reads
+    /// the payload.
+    ///
+    /// # Errors
+    /// When the signature does not verify, or what was signed is not an attestation.
+    pub fn open_attestation(
+        &self,
+        signer: &TrustedSigner,
+        budget: &Budget,
+    ) -> Result<Attestation<'_>, OpenError> {
+        Ok(Attestation::parse(self.signed_payload(signer)?, budget)?)
     }
 
     /// The statement of a re-signed bundle on the word of the verdict that names it: a station that

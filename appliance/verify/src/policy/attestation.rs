@@ -52,8 +52,9 @@ pub enum Scalar {
     Boolean(bool),
 }
 
-/// The way to a field from the top of a statement: names of members, or numbers of entries of a
-/// list from 0, separated by dots, such as `predicate.components.0.type`.
+/// The way to a field from the top of a statement: names of members, numbers of entries of a list
+/// from 0, or `[]` for any entry, separated by dots, such as `predicate.components.[].type`. A name
+/// that holds a dot cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FieldPath(Vec<String>);
 

@@ -79,6 +79,8 @@ codes! {
     AttestationMissing = "attestation.missing", Refusal, "An attestation that the policy requires is not there, or its signer is not admitted.", "Ask the sender for the attestation and put it beside the model.";
     AttestationInvalid = "attestation.invalid", Refusal, "An attestation cannot be read or verified.", "Ask the sender for the attestation again.";
     AttestationSubject = "attestation.subject", Refusal, "An attestation is about something else than the model's root digest.", "Ask the sender for an attestation about this model.";
+    AttestationUnasked = "attestation.unasked", Refusal, "No rule of the policy asks for this attestation.", "Nothing: it stays behind; or add an [[attestation]] that asks for it.";
+    AttestationTooMany = "attestation.too-many", Refusal, "There are more attestations than are looked at.", "Leave the attestations that the policy asks for on the carrier, and take the others away.";
     AttestationCondition = "attestation.condition", Refusal, "An attestation does not say what the policy requires.", "Check the attestation with the sender, or correct the condition.";
 
     // The signed statement.

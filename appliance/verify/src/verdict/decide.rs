@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::judge::Judge;
 use crate::appraise::{Admitted, Signer};
+use crate::attestation::{AcceptedAttestation, AttestationOutcome};
 use crate::hash::Sha256Digest;
 use crate::observe::{Finding, Observed};
 use crate::policy::Policy;
@@ -56,6 +57,10 @@ pub struct Case<'a> {
     pub alleged_name: String,
     /// The model's bundles.
     pub bundles: Vec<BundleOutcome>,
+    /// The attestations that were found for the model of an admitted bundle.
+    pub attestations: Vec<AttestationOutcome>,
+    /// How many more there were than the budget lets be looked at.
+    pub attestations_left: usize,
     /// What was observed of the files; `None` when no bundle was admitted and none was read.
     pub observed: Option<Observed>,
     /// What content inspection found; every file with the signed digest must
@@ -74,6 +79,8 @@ pub struct Verdict {
     pub(super) subject_name: String,
     pub(super) bundles: Vec<(String, Option<Sha256Digest>)>,
     pub(super) admitted: Vec<Admitted>,
+    pub(super) attestations: Vec<AcceptedAttestation>,
+    pub(super) attestations_found: Vec<Sha256Digest>,
     pub(super) files: Vec<(ManifestFile, u64)>,
     pub(super) reasons: Vec<Reason>,
     pub(super) warnings: Vec<Reason>,
@@ -122,6 +129,11 @@ impl Verdict {
         &self.bundles
     }
 
+    /// The attestations that a rule accepts, in the order in which they are published.
+    pub fn attestations(&self) -> &[AcceptedAttestation] {
+        &self.attestations
+    }
+
     /// The signers that were admitted.
     pub fn signers(&self) -> impl Iterator<Item = &Signer> {
         self.admitted.iter().map(Admitted::signer)
@@ -155,11 +167,12 @@ impl Verdict {
 
 /// Decides.
 pub fn decide(case: Case<'_>) -> Verdict {
-    let Case { policy, time, mode, alleged_name, bundles, observed, findings, checks } = case;
+    let Case { policy, time, mode, alleged_name, bundles, observed, findings, checks, .. } = case;
+    let (attestations, attestations_left) = (case.attestations, case.attestations_left);
     let mut judge = Judge::new(policy);
     let found = bundles.iter().map(|bundle| (bundle.file.clone(), bundle.digest)).collect();
     // A bundle whose signer is admitted is no unsigned file; a refused one is.
-    let counted: BTreeSet<String> = bundles
+    let mut counted: BTreeSet<String> = bundles
         .iter()
         .filter(|bundle| bundle.result.is_ok())
         .filter_map(|bundle| bundle.in_model.clone())
@@ -167,6 +180,12 @@ pub fn decide(case: Case<'_>) -> Verdict {
     let (admitted, refused) = split(bundles);
 
     judge.signatures(&admitted, refused);
+    if !admitted.is_empty() {
+        judge.attestations(&attestations, attestations_left);
+    }
+    let attestations_found = attestations.iter().filter_map(AttestationOutcome::found).collect();
+    let attestations: Vec<_> = attestations.into_iter().filter_map(|one| one.accepted).collect();
+    counted.extend(attestations.iter().filter_map(|one| one.source.in_model.clone()));
     let mut files = Vec::new();
     match (admitted.first(), observed) {
         (Some(first), Some(observed)) => {
@@ -197,6 +216,8 @@ pub fn decide(case: Case<'_>) -> Verdict {
         subject_name,
         bundles: found,
         admitted,
+        attestations,
+        attestations_found,
         files,
         reasons: reasons.into_vec(),
         warnings: warnings.into_vec(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::distinct;
 use crate::appraise::Admitted;
+use crate::attestation::{AttestationOutcome, Closeness, Shortfall};
 use crate::observe::{Finding, Observed, ObservedFile};
 use crate::policy::{IgnoredPaths, Policy, RemoteCode, UnsignedFiles};
 use crate::reason::{Code, NAME_CHARS, Reason, Reasons, shorten};
@@ -49,6 +50,78 @@ impl<'a> Judge<'a> {
             self.reasons.push(Reason::new(Code::BundleMissing, "there is no bundle"));
         }
         self.reasons.append(refused);
+    }
+
+    /// Every attestation that the policy requires is there. What one is refused for that no rule
+    /// accepts refuses the model only when another is missing; else it just stays behind. `left`
+    /// is how many were not looked at.
+    pub(super) fn attestations(&mut self, found: &[AttestationOutcome], left: usize) {
+        let mut complete = true;
+        for (number, rule) in self.policy.attestations.iter().enumerate() {
+            let shortfalls: Vec<&Shortfall> = found
+                .iter()
+                .filter_map(|one| one.shortfalls.iter().find(|short| short.rule == number))
+                .collect();
+            // Each has a shortfall with each rule that does not accept it.
+            if shortfalls.len() < found.len() {
+                continue;
+            }
+            complete = false;
+            let closest = shortfalls.iter().map(|shortfall| shortfall.closeness).max();
+            match closest {
+                Some(Closeness::OtherSubject | Closeness::Condition) => {
+                    let closest =
+                        shortfalls.iter().filter(|short| Some(short.closeness) == closest);
+                    self.reasons.extend(closest.flat_map(|short| short.reasons.iter().cloned()));
+                }
+                _ => {
+                    let detail = format!(
+                        "no attestation of the predicate type {:?} by the signer of the rule",
+                        rule.predicate_type
+                    );
+                    let reason = Reason::new(Code::AttestationMissing, detail);
+                    self.reasons.push(reason.by_rule(&rule.name));
+                }
+            }
+        }
+        for one in found.iter().filter(|one| one.accepted().is_none()) {
+            let not_opened = one
+                .shortfalls
+                .iter()
+                .all(|short| matches!(short.closeness, Closeness::NotOpened(_)));
+            if !complete && not_opened && !one.shortfalls.is_empty() {
+                self.reasons.append(one.closest());
+            } else {
+                self.leave_behind(one);
+            }
+        }
+        if left > 0 {
+            let detail = format!(
+                "{left} more than the {} that are looked at",
+                self.policy.budget.attestations
+            );
+            let reason = Reason::new(Code::AttestationTooMany, detail);
+            if complete { self.warnings.push(reason) } else { self.reasons.push(reason) }
+        }
+    }
+
+    /// What should be known of an attestation that no rule accepts. One that lies beside the model
+    /// and is about another belongs to that one.
+    fn leave_behind(&mut self, one: &AttestationOutcome) {
+        if one.found().is_none() && one.digest.is_some() {
+            return;
+        }
+        let closest = one.closest();
+        if closest.is_empty() {
+            let reason = Reason::new(Code::AttestationUnasked, "no rule asks for it");
+            self.warnings.push(reason.about(&one.source.file));
+        }
+        // What refuses the model is not told twice.
+        for reason in closest.into_vec() {
+            if !self.reasons.iter().any(|told| *told == reason) {
+                self.warnings.push(reason);
+            }
+        }
     }
 
     /// Every listed file was read, and its bytes are the signed ones.

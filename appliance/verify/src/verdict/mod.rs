@@ -17,9 +17,10 @@ pub use error::VerdictError;
 pub use payload::{
     ClockStatus, Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, compose,
 };
-pub use receive::{ReceivedVerdict, VerdictTrust, receive};
+pub use receive::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, receive};
 pub use schema::{
-    CertificateDetail, Protection, ReasonDetail, SignedDetail, SignerDetail, VerdictFile,
+    AttestationDetail, CertificateDetail, Protection, ReasonDetail, SignedDetail, SignerDetail,
+    VerdictFile,
 };
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use super::Verdict;
 use super::schema::{
-    BundleDetail, Detail, DigestOf, InputDetail, PolicyDetail, Predicate, Protection, ReasonDetail,
-    ResignedDetail, SerializationDetail, SignerDetail, VerdictFile, VerdictStatement, Verifier,
+    AttestationDetail, BundleDetail, Detail, DigestOf, InputDetail, PolicyDetail, Predicate,
+    Protection, ReasonDetail, ResignedDetail, SerializationDetail, SignerDetail, VerdictFile,
+    VerdictStatement, Verifier,
 };
 use crate::hash::Sha256Digest;
 use crate::key::PublicKey;
@@ -128,7 +129,9 @@ pub fn compose(verdict: &Verdict, facts: &StationFacts<'_>) -> Vec<u8> {
             input_attestations: verdict
                 .bundles
                 .iter()
-                .filter_map(|(_, digest)| digest.map(DigestOf::sha256))
+                .filter_map(|(_, digest)| *digest)
+                .chain(verdict.attestations_found.iter().copied())
+                .map(DigestOf::sha256)
                 .collect(),
             verification_result: if passed { "PASSED" } else { "FAILED" }.to_owned(),
             verified_levels: vec![
@@ -189,6 +192,15 @@ fn detail(verdict: &Verdict, facts: &StationFacts<'_>) -> Detail {
             })
             .collect(),
         signers: verdict.signers().map(SignerDetail::from).collect(),
+        attestations: verdict
+            .attestations
+            .iter()
+            .enumerate()
+            .map(|(at, one)| {
+                let number = facts.resigned.is_some().then_some(at.saturating_add(1));
+                AttestationDetail::new(one, number)
+            })
+            .collect(),
         serialization: manifest.map(|manifest| SerializationDetail {
             method: match manifest.method() {
                 Method::Files => "files".to_owned(),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::error::VerdictError;
-use super::schema::{Detail, OfferedChain, VerdictFile, VerdictStatement};
+use super::schema::{AttestationDetail, Detail, OfferedChain, VerdictFile, VerdictStatement};
 use super::{Mode, VERDICT_PREDICATE_TYPE};
+use crate::attestation::published_name;
 use crate::budget::Budget;
 use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
 use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
@@ -62,7 +63,20 @@ pub struct ReceivedVerdict {
     pub resigned: Option<(Sha256Digest, Sha256Digest)>,
     /// The digests of the bundles that the station found.
     pub sources: Vec<Sha256Digest>,
+    /// The attestations that were published; empty when the model was refused.
+    pub attestations: Vec<ReceivedAttestation>,
     payload: Vec<u8>,
+}
+
+/// An attestation that was published with a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedAttestation {
+    /// Its file name in the entry's folder `attestations`.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub digest: Sha256Digest,
 }
 
 impl ReceivedVerdict {
@@ -196,6 +210,7 @@ fn read(
     let resigned = resigned(&detail)?;
     let (method, hash) = serialization(&detail)?;
     let files = if passed { files(&detail, method, hash, budget)? } else { Vec::new() };
+    let attestations = if passed { attestations(&detail)? } else { Vec::new() };
     if passed {
         // A pass without a re-signed bundle, or with files that are not the subject, is none.
         let manifest = Manifest::new(
@@ -236,11 +251,12 @@ fn read(
         method,
         hash,
         resigned,
-        sources: predicate
-            .input_attestations
+        sources: detail
+            .bundles
             .iter()
-            .filter_map(|bundle| sha256(&bundle.digest))
+            .filter_map(|bundle| Sha256Digest::from_hex(bundle.sha256.as_deref()?))
             .collect(),
+        attestations,
         payload: payload.to_vec(),
     })
 }
@@ -285,6 +301,18 @@ fn files(
             Ok((ManifestFile { path, pieces }, file.size))
         })
         .collect()
+}
+
+/// The attestations, each under the name that is the station's to give.
+fn attestations(detail: &Detail) -> Result<Vec<ReceivedAttestation>, VerdictError> {
+    let attestation = |(at, one): (usize, &AttestationDetail)| {
+        let digest = Sha256Digest::from_hex(&one.sha256)?;
+        let name = published_name(at.saturating_add(1), digest);
+        let named = one.published.as_ref() == Some(&name);
+        named.then_some(ReceivedAttestation { name, size: one.size, digest })
+    };
+    let all = detail.attestations.iter().enumerate().map(attestation);
+    all.collect::<Option<_>>().ok_or(VerdictError::Field("attestations"))
 }
 
 fn pieces(file: &VerdictFile, method: Method, hash: HashAlgorithm) -> Option<Pieces> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::attestation::{AcceptedAttestation, published_name};
 use crate::hash::Sha256Digest;
 use crate::json;
 use crate::pki::Certificate;
@@ -106,6 +107,12 @@ pub(super) struct Detail {
     pub(super) warnings: Vec<ReasonDetail>,
     pub(super) bundles: Vec<BundleDetail>,
     pub(super) signers: Vec<SignerDetail>,
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        default,
+        deserialize_with = "json::at_most::<1024, _, _>"
+    )]
+    pub(super) attestations: Vec<AttestationDetail>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) serialization: Option<SerializationDetail>,
     /// The root as the source's signer listed the resources.
@@ -185,6 +192,44 @@ pub(super) struct BundleDetail {
     pub(super) file: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) sha256: Option<String>,
+}
+
+/// An accepted attestation as a verdict and the commands' JSON show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AttestationDetail {
+    /// Its file name on the carrier.
+    pub file: String,
+    /// SHA-256 of its bundle.
+    pub sha256: String,
+    /// Bytes of its bundle.
+    pub size: u64,
+    /// Its predicate type.
+    pub predicate_type: String,
+    /// The name that it gives the model.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<String>,
+    /// Who signed it, once for each rule that accepts it.
+    pub signers: Vec<SignerDetail>,
+    /// Its file name in the entry's folder `attestations`, where it is published.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub published: Option<String>,
+}
+
+impl AttestationDetail {
+    /// The attestation, published under this number unless there is none.
+    pub fn new(attestation: &AcceptedAttestation, number: Option<usize>) -> Self {
+        let digest = attestation.digest();
+        AttestationDetail {
+            file: attestation.file().to_owned(),
+            sha256: digest.to_hex(),
+            size: attestation.size(),
+            predicate_type: attestation.predicate_type().to_owned(),
+            subject: attestation.subject_name().map(str::to_owned),
+            signers: attestation.signers().iter().map(SignerDetail::from).collect(),
+            published: number.map(|number| published_name(number, digest)),
+        }
+    }
 }
 
 /// A signer as a verdict and the commands' JSON show it.

@@ -86,6 +86,8 @@ impl Scene {
             mode: self.mode,
             alleged_name: "alleged".to_owned(),
             bundles: self.bundles.clone(),
+            attestations: Vec::new(),
+            attestations_left: 0,
             observed: self.observed.clone(),
             findings: self.findings.clone(),
             checks: vec!["check".to_owned()],
