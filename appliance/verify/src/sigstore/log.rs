@@ -2,10 +2,13 @@
 //! (RFC 9162, section 2.1.3; checkpoints as in C2SP `tlog-checkpoint`).
 
 use sigstore_merkle::{hash_leaf, verify_inclusion_proof};
-use sigstore_verify::types::{Checkpoint, Sha256Hash};
+use sigstore_verify::rekor::body::RekorEntryBody;
+use sigstore_verify::types::{CanonicalizedBody, Checkpoint, KindVersion, Sha256Hash};
 
+use super::evidence::Kind;
 use super::root::Log;
 use super::{LogEntry, SigstoreError, TrustedRoot};
+use crate::pki::Certificate;
 use crate::time::UnixTime;
 
 /// Signatures of one checkpoint that are looked at: the log's own may stand among witnesses'.
@@ -34,6 +37,29 @@ impl LogEntry {
         let leaf = hash_leaf(&self.body);
         verify_inclusion_proof(&leaf, index, head.0, &hashes, checkpoint.root_hash())
             .map_err(|error| refuse(format!("the inclusion proof does not hold: {error}")))
+    }
+
+    /// Checks that an entry of the kind `intoto` has this very leaf: the library compares its key
+    /// only, and the certificate of the other kinds.
+    ///
+    /// # Errors
+    /// When it has another certificate or none.
+    pub(super) fn check_certificate(&self, leaf: &Certificate) -> Result<(), SigstoreError> {
+        if self.kind != Kind::Intoto {
+            return Ok(());
+        }
+        let body = CanonicalizedBody::from_bytes(&self.body);
+        let found = match RekorEntryBody::parse(&body, KindVersion::IntotoV002) {
+            Ok(RekorEntryBody::IntotoV002(body)) => {
+                let signatures = body.spec.content.envelope.signatures;
+                signatures.first().and_then(|signature| signature.parse_certificate().ok())
+            }
+            Ok(_) | Err(_) => None,
+        };
+        if found.is_some_and(|found| found.as_bytes() == leaf.der()) {
+            return Ok(());
+        }
+        Err(SigstoreError::LogEntry("the log entry is about another certificate".to_owned()))
     }
 
     /// Checks that the log's key was valid at `time`.

@@ -86,6 +86,7 @@ pub fn verify(
         .map_err(|_| SigstoreError::Signature)?;
     for entry in evidence.entries() {
         entry.check_inclusion(root)?;
+        entry.check_certificate(leaf)?;
     }
     let times =
         times::collect(evidence, bundle.timestamps(), bundle.signature_bytes(), root, time)?;

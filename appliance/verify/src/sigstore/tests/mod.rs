@@ -1,5 +1,10 @@
 //! Sigstore bundles: those of the public vectors, and those of an instance made here.
 
+mod evidence;
+mod instance;
+mod private;
+mod roots;
+mod tokens;
 mod vectors;
 
 use serde_json::{Value, json};

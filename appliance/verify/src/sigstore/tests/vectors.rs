@@ -3,12 +3,11 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+
 use super::public_good;
-use crate::appraise::{TrustContext, appraise};
 use crate::budget::Budget;
-use crate::bundle::tests::maker::policy;
 use crate::bundle::{Bundle, TrustedSigner};
-use crate::pki::{CrlSet, Profile};
 use crate::reason::Code;
 use crate::sigstore::{Identity, SigstoreError, SigstoreSigner, TimeSource, verify};
 use crate::statement::Legacy;
@@ -103,4 +102,46 @@ fn a_rule_admits_the_identity_by_the_word_of_the_issuer_only() {
         ask("stefanb@us.ibm.com", "https://accounts.vendor.example"),
         Err(vec![Code::SigstoreIssuer])
     );
+}
+
+/// The code of a public bundle that is changed.
+#[track_caller]
+fn changed(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Code {
+    let mut bundle: Value = serde_json::from_slice(bytes).unwrap();
+    change(&mut bundle);
+    judge(&serde_json::to_vec(&bundle).unwrap(), LATER).expect_err("refused").code()
+}
+
+#[test]
+fn public_bundles_that_are_changed_are_refused() {
+    let (Some(bytes), Some(other)) = (historical("v1.1.0"), historical("v1.0.1")) else { return };
+    let other: Value = serde_json::from_slice(&other).unwrap();
+    let material = |name: &'static str| {
+        let from = other["verificationMaterial"][name].clone();
+        move |bundle: &mut Value| bundle["verificationMaterial"][name] = from
+    };
+    // Everything of another signature is genuine, and is not about this one.
+    assert_eq!(changed(&bytes, material("certificate")), Code::SignatureInvalid);
+    assert_eq!(changed(&bytes, material("tlogEntries")), Code::SigstoreTime);
+    let entry = |change: fn(&mut Value)| {
+        changed(&bytes, |bundle| change(&mut bundle["verificationMaterial"]["tlogEntries"][0]))
+    };
+    let time = entry(|entry| entry["integratedTime"] = json!("1760062341"));
+    assert_eq!(time, Code::SigstoreTime);
+    let proof = entry(|entry| drop(entry.as_object_mut().unwrap().remove("inclusionProof")));
+    assert_eq!(proof, Code::SigstoreNoInclusionProof);
+    let hashes = entry(|entry| entry["inclusionProof"]["hashes"].as_array_mut().unwrap().reverse());
+    assert_eq!(hashes, Code::SigstoreNoInclusionProof);
+    let log = entry(|entry| entry["logId"]["keyId"] = json!("A".repeat(43) + "="));
+    assert_eq!(log, Code::SigstoreLogKey);
+    let another = entry(|entry| {
+        let log_2025 = "zxGZFVvd0FEmjR8WrFwMdcAJ9vtaY/QXf44Y1wUeP6A=";
+        entry["logId"]["keyId"] = json!(log_2025);
+    });
+    assert_eq!(another, Code::SigstoreNoInclusionProof);
+    let stamp = changed(&bytes, |bundle| {
+        let signature = &mut bundle["dsseEnvelope"]["signatures"][0]["sig"];
+        *signature = other["dsseEnvelope"]["signatures"][0]["sig"].clone();
+    });
+    assert_eq!(stamp, Code::SignatureInvalid);
 }
