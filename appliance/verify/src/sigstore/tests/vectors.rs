@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::public_good;
+use crate::appraise::{TrustContext, appraise};
 use crate::budget::Budget;
+use crate::bundle::tests::maker::policy;
 use crate::bundle::{Bundle, TrustedSigner};
+use crate::pki::{CrlSet, Profile};
 use crate::reason::Code;
 use crate::sigstore::{Identity, SigstoreError, SigstoreSigner, TimeSource, verify};
 use crate::statement::Legacy;
