@@ -14,6 +14,7 @@ pub mod bounded;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod crl_memory;
 pub mod inspection;
 pub mod intake;
 pub mod keys;

@@ -14,6 +14,7 @@ use oms_verify::time::UnixTime;
 
 use crate::clock::Clock;
 use crate::config::{Config, KeyConfig};
+use crate::crl_memory::CrlMemory;
 use crate::ledger::Ledger;
 use crate::outbound::Outbound;
 use crate::signer::{Signer, read_chain};
@@ -26,6 +27,7 @@ use crate::signer::{Signer, read_chain};
 /// the station's id, or one key for both.
 pub fn open(config: &Config) -> Result<Outbound, Reason> {
     let ledger = Ledger::open(&config.state)?;
+    let crl_memory = CrlMemory::open(&config.state, ledger.past())?;
     let mut clock = Clock::open(&config.state, ledger.past())?;
     let time = clock.now()?;
     let verdict = signer(&config.verdict, "keys.verdict", time)?;
@@ -45,7 +47,7 @@ pub fn open(config: &Config) -> Result<Outbound, Reason> {
         );
         return Err(Reason::new(Code::ConfigCertificate, detail));
     }
-    Outbound::open(config, ledger, clock, verdict, resign)
+    Outbound::open(config, ledger, clock, crl_memory, verdict, resign)
 }
 
 fn signer(config: &KeyConfig, table: &str, time: UnixTime) -> Result<Signer, Reason> {

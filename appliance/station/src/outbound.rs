@@ -24,6 +24,7 @@ use oms_verify::verdict::{self, ClockStatus, Resigned, StationFacts, Verdict};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::crl_memory::CrlMemory;
 use crate::intake::{ATTESTATIONS, Quarantine};
 use crate::ledger::{Ledger, Pending};
 use crate::progress::Progress;
@@ -65,6 +66,8 @@ pub struct Outbound {
     pub ledger: Ledger,
     /// The guarded clock.
     pub clock: Clock,
+    /// The newest CRLs that were used.
+    pub crl_memory: CrlMemory,
     /// The file system of spool and outbound.
     file_system: FileSystem,
     /// No other station clears or fills this spool.
@@ -91,6 +94,7 @@ impl Outbound {
         config: &Config,
         ledger: Ledger,
         clock: Clock,
+        crl_memory: CrlMemory,
         verdict: Signer,
         resign: Signer,
     ) -> Result<Self, Reason> {
@@ -115,6 +119,7 @@ impl Outbound {
             resign,
             ledger,
             clock,
+            crl_memory,
             file_system,
             _lock: lock,
         })

@@ -131,6 +131,7 @@ pub fn ingest<'a>(
     let whereabouts = Whereabouts::Carrier(carrier, candidate, attestations);
     let (verdict, other) =
         conclude(name, &location, outcomes, whereabouts, terms, Some(&quarantine), progress)?;
+    outbound.crl_memory.keep(terms.trust.crls.raised())?;
     let crls = &terms.trust.crl_digests;
     let published = outbound.publish(&verdict, quarantine, &source, crls)?;
     Ok(Ingested { path: candidate.path(other), verdict, published })

@@ -19,6 +19,15 @@ const RECORD_LIMIT: u64 = 1 << 30;
 /// # Errors
 /// When it cannot be read, is damaged, or others may have written it.
 pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Reason> {
+    let Some(bytes) = read_bytes(path)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(&error.to_string(), path))
+}
+
+/// Reads the bytes of a record, as [`read`] does.
+///
+/// # Errors
+/// When it cannot be read, or others may have written it.
+pub(crate) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, Reason> {
     let metadata = match path.symlink_metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -28,9 +37,8 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T
     if !metadata.is_file() || !ours || metadata.mode() & 0o022 != 0 {
         return Err(damaged("the record is not a file that only the station may write", path));
     }
-    let bytes = crate::bounded::read(path, RECORD_LIMIT)
-        .map_err(|error| failed("reading a record", &error, path))?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(&error.to_string(), path))
+    let bytes = crate::bounded::read(path, RECORD_LIMIT);
+    bytes.map(Some).map_err(|error| failed("reading a record", &error, path))
 }
 
 /// Writes a record so that it survives a power cut.
@@ -39,7 +47,15 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T
 /// When it cannot be made durable.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Reason> {
     let bytes = serde_json::to_vec(value).map_err(|error| damaged(&error.to_string(), path))?;
-    durable::replace(path, &bytes, 0o600).map_err(|error| failed("writing a record", &error, path))
+    write_bytes(path, &bytes)
+}
+
+/// Writes the bytes of a record, as [`write`] does.
+///
+/// # Errors
+/// When they cannot be made durable.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Reason> {
+    durable::replace(path, bytes, 0o600).map_err(|error| failed("writing a record", &error, path))
 }
 
 /// The reason for a record that cannot be right.

@@ -18,4 +18,5 @@ mod receive;
 mod refusals;
 mod roots;
 mod signing;
+mod time;
 mod verify;

@@ -98,6 +98,7 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         Config::load(&args.config, args.policy.as_deref(), args.outbound.as_deref(), &guard)?;
     let trust = Trust::load(&config.trust, &guard)?;
     let mut outbound = opening::open(&config)?;
+    let trust = trust.remembering(outbound.crl_memory.floors());
     if let Some(published) = outbound.recover()? {
         let entry = published.entry.display().to_string();
         warn(&format!("published what was begun before: {entry}\n"));

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use oms_inspect::Format;
 use oms_verify::budget::Budget;
 use oms_verify::hash::Sha256Digest;
-use oms_verify::pki::{Crl, CrlSet};
+use oms_verify::pki::{Crl, CrlFloors, CrlSet};
 use oms_verify::policy::{Inputs, Policy, PolicyError, RawPolicy, TEXT_LIMIT, Vocabulary};
 use oms_verify::reason::{Code, Reason};
 
@@ -66,6 +66,12 @@ impl Trust {
         let policy = load_policy(&paths.policy, &anchors, guard)?;
         let (crls, crl_digests) = load_crls(paths.crls.as_deref(), &policy.budget, guard)?;
         Ok(Trust { policy, crls, crl_digests })
+    }
+
+    /// The same with a memory of the CRLs that were used before.
+    pub fn remembering(self, floors: CrlFloors) -> Trust {
+        let crls = self.crls.iter().cloned().collect();
+        Trust { crls: CrlSet::with_floors(crls, floors), ..self }
     }
 }
 

@@ -1,0 +1,86 @@
+//! The newest CRLs that the station has used, kept over restarts: an old CRL that is put back could
+//! hide a revocation.
+
+use std::path::{Path, PathBuf};
+
+use oms_verify::pki::CrlFloors;
+use oms_verify::reason::Reason;
+
+use crate::clock::Past;
+use crate::record::{self, damaged};
+
+const FILE: &str = "crl-floors.json";
+
+/// What is kept in the station's state about CRLs.
+#[derive(Debug)]
+pub struct CrlMemory {
+    path: PathBuf,
+    /// What is on disk; `None` before the first decision.
+    kept: Option<CrlFloors>,
+}
+
+impl CrlMemory {
+    /// Opens the memory in the folder `state`, whose lock the caller holds. A new station has
+    /// none yet.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, or is missing although `past` tells of decisions.
+    pub fn open(state: &Path, past: Past) -> Result<Self, Reason> {
+        let path = state.join(FILE);
+        let kept = match (record::read_bytes(&path)?, past) {
+            (Some(bytes), _) => {
+                Some(CrlFloors::parse(&bytes).map_err(|error| damaged(&error.to_string(), &path))?)
+            }
+            (None, Past::None) => None,
+            (None, Past::Decided(_)) => {
+                return Err(damaged("which CRLs the station has used is lost", &path));
+            }
+        };
+        Ok(CrlMemory { path, kept })
+    }
+
+    /// Below what no CRL counts.
+    pub fn floors(&self) -> CrlFloors {
+        self.kept.clone().unwrap_or_default()
+    }
+
+    /// Keeps what a decision has `raised`. To be called before the decision goes out, passed or
+    /// refused.
+    ///
+    /// # Errors
+    /// When it cannot be made durable.
+    pub fn keep(&mut self, raised: CrlFloors) -> Result<(), Reason> {
+        if self.kept.as_ref() != Some(&raised) {
+            record::write_bytes(&self.path, &raised.to_json())?;
+            self.kept = Some(raised);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oms_verify::reason::Code;
+
+    use super::*;
+
+    #[test]
+    fn what_a_decision_raised_is_there_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut memory = CrlMemory::open(dir.path(), Past::None).unwrap();
+        assert!(memory.floors().is_empty());
+        memory.keep(CrlFloors::default()).unwrap();
+        assert!(CrlMemory::open(dir.path(), Past::Decided(None)).is_ok(), "kept even if empty");
+    }
+
+    #[test]
+    fn a_memory_that_is_lost_or_damaged_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let code = |past| CrlMemory::open(dir.path(), past).unwrap_err().code;
+        assert_eq!(code(Past::Decided(None)), Code::StateDamaged);
+        for text in ["", "{}", "{\"floors\":[{}]}"] {
+            std::fs::write(dir.path().join(FILE), text).unwrap();
+            assert_eq!(code(Past::None), Code::StateDamaged, "{text}");
+        }
+    }
+}
