@@ -13,6 +13,8 @@ mod authenticate;
 mod error;
 mod info;
 mod signing_certificate;
+#[cfg(test)]
+pub(crate) mod tests;
 mod token;
 
 pub use error::{Part, TimestampError};
