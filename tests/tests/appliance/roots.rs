@@ -121,6 +121,22 @@ fn the_list_tells_what_each_anchor_is() {
 }
 
 #[test]
+fn what_is_built_in_is_listed_and_its_names_are_taken() {
+    const NAME: &str = "sigstore-public-good";
+    let site = Site::of(&[]);
+    let list = run::outcome(site.command("list").arg("--json")).expect_status(0).json();
+    let list = json::conforming(&ROOTS_LIST, list);
+    let anchors = list["anchors"].as_array().unwrap();
+    let public_good = anchors.iter().find(|anchor| anchor["name"] == NAME).unwrap();
+    assert_eq!(public_good["origin"], "built-in");
+    assert!(!public_good["trustedRoot"]["logs"].as_array().unwrap().is_empty(), "{public_good}");
+    let text = run::outcome(&mut site.command("list")).expect_status(0).stdout;
+    assert!(text.contains("authority    ") && text.contains("log          "), "{text}");
+    let doubled = Site::of(&[Anchor::new(NAME, &good(), &["verdict"])]);
+    assert!(refused(&doubled, "policy.duplicate-anchor").contains("it is built in"));
+}
+
+#[test]
 fn the_list_names_what_cannot_be_used_and_shows_the_rest() {
     let changed = Anchor::new("changed", &good(), &["verdict"]).with_sha256(&"0".repeat(64));
     let site = Site::of(&[Anchor::new("good", &good(), &["verdict"]), changed]);

@@ -30,6 +30,6 @@ pub use error::{SigstoreError, TrustedRootError};
 pub(crate) use evidence::RawLogEntry;
 pub use evidence::{Evidence, EvidenceError, LogEntry};
 pub use names::{Identity, NamesError};
-pub use root::TrustedRoot;
+pub use root::{TrustedRoot, TrustedRootSummary};
 pub use signer::{SigstoreSigner, verify};
 pub use times::{TimeSource, TrustedTime};

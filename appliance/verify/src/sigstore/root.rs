@@ -40,6 +40,17 @@ pub struct TrustedRoot {
     parsed: Arc<Parsed>,
 }
 
+/// What a trusted root holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedRootSummary {
+    /// The subjects of the certificate authorities' roots (RFC 4514).
+    pub authorities: Vec<String>,
+    /// The identifiers of the transparency logs, in hexadecimal digits.
+    pub logs: Vec<String>,
+    /// How many authorities of time stamps there are.
+    pub timestamp_authorities: usize,
+}
+
 struct Parsed {
     verifier: Verifier,
     authorities: Vec<Authority>,
@@ -119,6 +130,17 @@ impl TrustedRoot {
         };
         let name = name.to_owned();
         Ok(TrustedRoot { name, sha256: Sha256Digest::of(bytes), parsed: Arc::new(parsed) })
+    }
+
+    /// What is in it, for people.
+    pub fn summary(&self) -> TrustedRootSummary {
+        let hex = |id: &[u8; 32]| id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let Parsed { authorities, logs, timestamping, .. } = &*self.parsed;
+        TrustedRootSummary {
+            authorities: authorities.iter().map(|ca| ca.anchor.certificate.subject()).collect(),
+            logs: logs.keys().map(hex).collect(),
+            timestamp_authorities: timestamping.len(),
+        }
     }
 
     pub(super) fn verifier(&self) -> &Verifier {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use oms_verify::pki::Certificate;
 use oms_verify::reason::{Printable, Reason};
+use oms_verify::sigstore::TrustedRootSummary;
 use oms_verify::verdict::ReasonDetail;
 use serde::Serialize;
 
@@ -43,6 +44,8 @@ struct AnchorShown {
     provenance: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<CertificateShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trusted_root: Option<TrustedRootShown>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +59,14 @@ struct CertificateShown {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_type: Option<String>,
     sha256: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TrustedRootShown {
+    authorities: Vec<String>,
+    logs: Vec<String>,
+    timestamp_authorities: usize,
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -89,10 +100,13 @@ impl AnchorShown {
     fn of(installed: Installed) -> Result<Self, Reason> {
         let Installed { entry, origin, content } = installed;
         let file = origin.path_of(&entry.file);
-        let certificate = match content.map_err(|fault| fault.into_reason(file.clone()))? {
-            Content::Certificate(anchor) => Some(CertificateShown::from(&anchor.certificate)),
-            Content::TrustedRoot(_) => None,
-        };
+        let (certificate, trusted_root) =
+            match content.map_err(|fault| fault.into_reason(file.clone()))? {
+                Content::Certificate(anchor) => {
+                    (Some(CertificateShown::from(&anchor.certificate)), None)
+                }
+                Content::TrustedRoot(root) => (None, Some(TrustedRootShown::from(root.summary()))),
+            };
         Ok(AnchorShown {
             name: entry.name,
             origin: match origin {
@@ -104,6 +118,7 @@ impl AnchorShown {
             purposes: entry.purposes.iter().map(|purpose| purpose.name()).collect(),
             provenance: entry.provenance,
             certificate,
+            trusted_root,
         })
     }
 }
@@ -118,6 +133,13 @@ impl From<&Certificate> for CertificateShown {
             key_type: certificate.public_key().ok().map(|key| key.key_type().to_string()),
             sha256: certificate.fingerprint().to_hex(),
         }
+    }
+}
+
+impl From<TrustedRootSummary> for TrustedRootShown {
+    fn from(summary: TrustedRootSummary) -> Self {
+        let TrustedRootSummary { authorities, logs, timestamp_authorities } = summary;
+        TrustedRootShown { authorities, logs, timestamp_authorities }
     }
 }
 
@@ -136,6 +158,15 @@ fn text(anchors: &[AnchorShown], reasons: &[Reason]) -> String {
             let key = certificate.key_type.as_deref().unwrap_or("of a type that is not accepted");
             let _ = writeln!(text, "  key          {key}");
             let _ = writeln!(text, "  certificate  sha256:{}", certificate.sha256);
+        }
+        if let Some(root) = &anchor.trusted_root {
+            for authority in &root.authorities {
+                let _ = writeln!(text, "  authority    {}", Printable(authority));
+            }
+            for log in &root.logs {
+                let _ = writeln!(text, "  log          {log}");
+            }
+            let _ = writeln!(text, "  time stamps  {} authorities", root.timestamp_authorities);
         }
         let _ = writeln!(text, "  file         {}", Printable(&anchor.file));
         let _ = writeln!(text, "               sha256:{}", anchor.sha256);
