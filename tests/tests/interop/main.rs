@@ -199,7 +199,7 @@ impl Prepared<'_> {
             Attempt::WithLess => &["manifest.missing-file"],
             Attempt::Stranger => match self.signer.credential {
                 Credential::Key(_) => &["signature.wrong-key", "signature.no-rule"],
-                _ => &["signature.untrusted-anchor"],
+                _ => &["signature.untrusted-anchor", "signature.no-path"],
             },
         }
     }

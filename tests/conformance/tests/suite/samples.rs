@@ -70,7 +70,7 @@ fn invalid_samples_are_refused() {
         let by_certificate = ["verify-model", "--method", "certificate", "--cert-chain", anchor];
         let paths = ["--model-path", model.to_str().unwrap(), "--bundle", sample.to_str().unwrap()];
         let outcome = adapter([&by_certificate[..], &paths].concat());
-        assert_refused(outcome, expected("signature.untrusted-anchor"));
+        assert_refused(outcome, expected("signature.no-path"));
     }
 }
 

@@ -58,7 +58,7 @@ fn a_chain_that_ends_before_its_anchor() {
     let leaf = scene.vendor.certificate.der.as_slice();
     let bundle = scene.forger().bundle_with_chain(payload.as_bytes(), &[leaf]);
     scene.place(bundle.to_string());
-    scene.refused(&["signature.untrusted-anchor"]);
+    scene.refused(&["signature.no-path"]);
 }
 
 fn vendor() -> Profile {

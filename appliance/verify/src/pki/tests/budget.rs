@@ -114,3 +114,64 @@ fn counts_and_sizes_are_limited() {
     question.budget.certificate_bytes = signer.certificate.der().len() - 1;
     assert_eq!(question.refusal(), PathError::Budget(Limit::CertificateBytes));
 }
+
+/// Generous, for builds without optimisation on busy machines; far below what the quadratic work
+/// of these inputs would take.
+const SOON: std::time::Duration = std::time::Duration::from_secs(3);
+
+#[test]
+fn thousands_of_cross_certificates_of_the_operator_end_soon() {
+    let first = Entity::self_signed(ca("Middle"));
+    let signer = first.issue(leaf("Signer"));
+    let mut question = Question::new(&[&signer], &[]);
+    for serial in 1..3000_u64 {
+        let mut params = ca("Middle");
+        params.serial_number = Some(rcgen::SerialNumber::from(serial));
+        question.intermediates.push(first.issue_with(params, same_key(&first.key)).certificate);
+    }
+    let root = Entity::self_signed(ca("Root"));
+    question.anchors = vec![root.anchor(); 3000];
+    let begun = std::time::Instant::now();
+    assert!(question.ask().is_err());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn names_and_constraints_that_multiply_are_refused_soon() {
+    let host = |at: usize| format!("h{at}.example");
+    let mut middle = ca("Middle");
+    middle.name_constraints = Some(rcgen::NameConstraints {
+        permitted_subtrees: (0..2500).map(|at| rcgen::GeneralSubtree::DnsName(host(at))).collect(),
+        excluded_subtrees: Vec::new(),
+    });
+    let mut params = leaf("Signer");
+    params.subject_alt_names = (0..2500)
+        .map(|at| rcgen::SanType::DnsName(host(at).as_str().try_into().unwrap()))
+        .collect();
+    let root = Entity::self_signed(ca("Root"));
+    let middle = root.issue(middle);
+    let question = Question::new(&[&middle.issue(params), &middle], &[&root]);
+    let begun = std::time::Instant::now();
+    assert_eq!(question.refusal(), PathError::Budget(Limit::Comparisons));
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn long_names_end_soon() {
+    let long = |letter: &str| ca(&letter.repeat(30_000));
+    let mut chain = Vec::new();
+    let mut above = Entity::self_signed(long("a"));
+    for letter in ["b", "c", "d", "e", "f"] {
+        let first = above.issue(long(letter));
+        let mut second = long(letter);
+        second.serial_number = Some(rcgen::SerialNumber::from(7_u64));
+        chain.push(above.issue_with(second, same_key(&first.key)).certificate);
+        chain.push(first.certificate.clone());
+        above = first;
+    }
+    chain.insert(0, above.issue(leaf("Signer")).certificate);
+    let question = Question::about(chain, vec![Entity::self_signed(ca("Root")).anchor()]);
+    let begun = std::time::Instant::now();
+    assert!(question.ask().is_err());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}

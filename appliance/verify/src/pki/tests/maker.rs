@@ -16,8 +16,8 @@ use x509_cert::time::Time;
 use crate::budget::Budget;
 use crate::hash::Sha256Digest;
 use crate::pki::{
-    Anchor, Certificate, Crl, CrlSet, PathError, PathInput, Profile, Purpose, Revocation,
-    RevocationMode, VerifiedPath, validate,
+    Anchor, Certificate, Crl, CrlSet, Explanation, InitialPolicies, PathError, PathInput, Profile,
+    Proof, Purpose, Revocation, RevocationMode, VerifiedPath, explain,
 };
 use crate::reason::Code;
 use crate::time::UnixTime;
@@ -180,6 +180,8 @@ pub(super) struct Question {
     pub(super) time: UnixTime,
     pub(super) budget: Budget,
     pub(super) profile: Profile,
+    pub(super) proof: Option<Proof>,
+    pub(super) policies: Option<InitialPolicies>,
 }
 
 impl Question {
@@ -201,6 +203,8 @@ impl Question {
             time: NOW,
             budget: Budget::default(),
             profile: Profile::CODE_SIGNING,
+            proof: None,
+            policies: None,
         }
     }
 
@@ -210,17 +214,25 @@ impl Question {
 
     /// Asks with this set instead of the CRLs of the question.
     pub(super) fn ask_with(&self, crls: &CrlSet) -> Result<VerifiedPath, PathError> {
-        validate(&PathInput {
+        self.explain_with(crls).into_result()
+    }
+
+    pub(super) fn explain(&self) -> Explanation {
+        self.explain_with(&CrlSet::new(self.crls.clone()))
+    }
+
+    fn explain_with(&self, crls: &CrlSet) -> Explanation {
+        explain(&PathInput {
             chain: &self.chain,
             intermediates: &self.intermediates,
             anchors: &self.anchors,
             crls,
             revocation: &self.revocation,
             time: self.time,
-            proof: None,
+            proof: self.proof,
             budget: &self.budget,
             profile: self.profile,
-            policies: None,
+            policies: self.policies.as_ref(),
         })
     }
 

@@ -1,12 +1,16 @@
 //! Tests of the whole of path validation on PKIs that they make themselves, at a fixed time.
 
 mod budget;
+mod explain;
 mod leaf;
 mod limbo;
 mod maker;
 mod parse;
 mod paths;
+mod policies;
+mod proof;
 mod review;
 mod revocation;
 mod signatures;
+mod usage;
 mod vectors;

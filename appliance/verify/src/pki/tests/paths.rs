@@ -10,9 +10,22 @@ use crate::pki::{Certificate, PathError, Violation};
 use crate::reason::Code;
 use crate::time::UnixTime;
 
+/// The rule that is broken, whose code is that rule's own.
 fn rule(error: PathError) -> (String, Violation) {
+    let code = error.code();
     match error {
-        PathError::Rfc5280 { subject, violation } => (subject, violation),
+        PathError::Rfc5280 { subject, violation } => {
+            let expected = match violation {
+                Violation::NotCa => Code::SignatureIssuerNotCa,
+                Violation::PathLength => Code::SignaturePathLength,
+                Violation::KeyUsage => Code::SignatureCertificateKeyUsage,
+                Violation::NameConstraints => Code::SignatureNameConstraints,
+                Violation::CriticalExtension => Code::SignatureCriticalExtension,
+                other => panic!("{other}"),
+            };
+            assert_eq!(code, expected);
+            (subject, violation)
+        }
         other => panic!("{other}"),
     }
 }
