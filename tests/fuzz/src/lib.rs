@@ -9,6 +9,8 @@ mod crl;
 mod path;
 mod pieces;
 mod policy;
+mod sigstore;
+mod timestamp;
 
 pub use bundle::{bundle, statement};
 pub use certificate::certificate;
@@ -16,18 +18,22 @@ pub use crl::crl;
 pub use path::path;
 pub use pieces::join;
 pub use policy::policy;
+pub use sigstore::sigstore;
+pub use timestamp::timestamp;
 
 /// A function that is fuzzed.
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("bundle", bundle),
     ("statement", statement),
     ("certificate", certificate),
     ("path", path),
     ("crl", crl),
     ("policy", policy),
+    ("timestamp", timestamp),
+    ("sigstore", sigstore),
 ];
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::process::write as write_text;
 /// Bytes of the longest input that a target is given.
 pub(super) fn longest(name: &str) -> usize {
     match name {
-        "bundle" | "statement" => 64 << 10,
+        "bundle" | "statement" | "sigstore" => 64 << 10,
         _ => 16 << 10,
     }
 }
@@ -46,6 +46,8 @@ fn seeds(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
         "path" => Ok(chains(false)?),
         "crl" => crls(),
         "policy" => policies(),
+        "timestamp" => timestamps(),
+        "sigstore" => sigstore(),
         _ => Ok(Vec::new()),
     }
 }
@@ -69,6 +71,27 @@ fn payloads(bundles: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let budget = Budget::default();
     let bundles = bundles.iter().filter_map(|bytes| Bundle::parse(bytes, &budget).ok());
     bundles.map(|bundle| bundle.alleged_payload().to_vec()).collect()
+}
+
+/// The tokens of the vectors' bundles, each with the root of the authority that stamped: nothing
+/// else in the input need be true for it to be parsed.
+fn timestamps() -> Result<Vec<Vec<u8>>, Failure> {
+    let budget = Budget::default();
+    let root = Pki::new().chain.pop().unwrap_or_default();
+    let mut seeds = vec![oms_fuzz::join([&b"0"[..], b"signature", &root])];
+    for bytes in bundles()? {
+        let Ok(bundle) = Bundle::parse(&bytes, &budget) else { continue };
+        let tokens = bundle.timestamps().iter();
+        seeds.extend(tokens.map(|token| oms_fuzz::join([&token[..], b"signature", &root])));
+    }
+    Ok(seeds)
+}
+
+/// The bundles, and the trusted root that is built in.
+fn sigstore() -> Result<Vec<Vec<u8>>, Failure> {
+    let mut seeds = bundles()?;
+    seeds.push(read(&workspace().join("firmware-roots/sigstore/public-good.json"))?);
+    Ok(seeds)
 }
 
 /// Chains in pieces, leaf first; with their CRLs, if asked for.
