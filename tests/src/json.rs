@@ -15,6 +15,8 @@ pub static INGEST: LazyLock<Validator> = LazyLock::new(|| validator("ingest"));
 pub static ROOTS_LIST: LazyLock<Validator> = LazyLock::new(|| validator("roots-list"));
 /// The schema of `roots check --json`.
 pub static ROOTS_CHECK: LazyLock<Validator> = LazyLock::new(|| validator("roots-check"));
+/// The schema of `cert verify --json`.
+pub static CERT_VERIFY: LazyLock<Validator> = LazyLock::new(|| validator("cert-verify"));
 
 /// Where the schema of a command's document is.
 pub fn schema_path(command: &str) -> PathBuf {

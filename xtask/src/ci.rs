@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use crate::failure::Failure;
 use crate::process::{cargo, run as run_command};
-use crate::{conformance, deny, doc, firmware_roots, fmt, fuzz, purity, reasons, test, tidy};
+use crate::{
+    conformance, deny, doc, firmware_roots, fmt, fuzz, limbo, purity, reasons, test, tidy,
+};
 
 /// A check: its name and what it does.
 type Check = (&'static str, fn() -> Result<(), Failure>);
 
 /// All checks, the quick ones first.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     ("fmt", || fmt::run(true)),
     ("tidy", tidy::run),
     ("purity", purity::run),
@@ -20,6 +22,7 @@ const CHECKS: [Check; 11] = [
     ("clippy", clippy),
     ("doc", doc::run),
     ("conformance", || conformance::run(None)),
+    ("limbo", || limbo::run(None, limbo::Options::default())),
     // Long enough to see that every target still takes its seeds.
     ("fuzz", || fuzz::run(&[], 5, 2)),
     ("test", test::run),

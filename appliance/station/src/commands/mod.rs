@@ -1,5 +1,6 @@
 //! The commands, one file each. Results go to standard output, everything else to standard error.
 
+mod cert;
 mod digest;
 mod hsm;
 mod ingest;
@@ -46,6 +47,9 @@ enum Command {
     Digest(digest::Args),
     /// Show what a bundle alleges, or what a model file is
     Inspect(inspect::Args),
+    /// Explain certification paths
+    #[command(subcommand)]
+    Cert(cert::Command),
     /// Check and explain policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -70,9 +74,11 @@ impl Command {
             Command::Inspect(args) => args.json,
             Command::Roots(command) => command.wants_json(),
             Command::Hsm(command) => command.wants_json(),
-            Command::Verify(_) | Command::Ingest(_) | Command::Policy(_) | Command::Verdict(_) => {
-                false
-            }
+            Command::Cert(_)
+            | Command::Verify(_)
+            | Command::Ingest(_)
+            | Command::Policy(_)
+            | Command::Verdict(_) => false,
         }
     }
 }
@@ -97,6 +103,7 @@ pub fn run() -> ExitCode {
         Command::Sign(args) => sign::run(&args),
         Command::Digest(args) => digest::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Cert(command) => cert::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Verdict(command) => verdict::run(&command),
         Command::Roots(command) => roots::run(&command),
