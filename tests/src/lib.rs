@@ -11,6 +11,7 @@
     reason = "a fixture fails its test by panicking, as an assertion does"
 )]
 
+pub mod attest;
 pub mod entry;
 pub mod forge;
 pub mod json;

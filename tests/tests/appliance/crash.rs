@@ -12,6 +12,7 @@ use oms_station::receive::{ReceiverTrust, check_entry};
 use oms_station::trust::{Anchors, Guard};
 use oms_sys::durable::Lock;
 use oms_testkit::{files, model, run};
+use oms_tests::attest::{self, place};
 use oms_tests::root::{in_namespace, is_root};
 use oms_tests::scene::{STATION, Scene};
 use oms_tests::{entry, json};
@@ -24,10 +25,14 @@ const ROUNDS: usize = 60;
 
 #[test]
 fn killed_at_any_moment() {
-    let scene = Scene::signed();
+    let scene = attest::scene();
     for name in ["second", "broken"] {
         let folder = model::write(scene.carrier.join(name), 30_000);
         scene.sign(&folder, &scene.carrier.join(format!("{name}.sig")), &[]);
+    }
+    for (name, bundle) in [("a", scene.bundle()), ("b", scene.carrier.join("second.sig"))] {
+        let file = scene.carrier.join(format!("{name}.intoto.json"));
+        place(&file, &scene.forger(), &attest::statement_about(&bundle));
     }
     model::flip_weight_bit(scene.carrier.join("broken"));
     let trust = trust(&scene);
@@ -268,6 +273,10 @@ fn unbroken(scene: &Scene, trust: &ReceiverTrust) {
         let archived = scene.station.state.join("archive").join(name);
         let verdict = fs::read(entry::verdict(&archived)).unwrap();
         assert_eq!(verdict, fs::read(entry::verdict(&entry)).unwrap(), "{name}");
+        for file in entry::files(&entry).iter().filter(|file| file.starts_with("attestations/")) {
+            let archived = fs::read(archived.join(file)).unwrap();
+            assert_eq!(archived, fs::read(entry.join(file)).unwrap(), "{name}: {file}");
+        }
     }
 }
 
