@@ -4,6 +4,7 @@ mod grammar;
 mod identity;
 mod resolution;
 mod shipped;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
