@@ -261,6 +261,9 @@ pub fn verdict_text(verdict: &Verdict) -> String {
             Some(anchor) => writeln!(text, ", anchor {anchor}, {}", detail.key_type),
             None => writeln!(text, ", {}", detail.key_type),
         };
+        if let Some(signed) = detail.signed {
+            let _ = writeln!(text, "  signed   {} by {}", signed.time, Printable(&signed.source));
+        }
     }
     for attestation in verdict.attestations() {
         let signer = attestation.signers().first();

@@ -96,15 +96,17 @@ fn reasons(page: &mut String, title: &str, reasons: &Value) {
 fn signers(page: &mut String, signers: &Value) {
     let Some(signers) = signers.as_array().filter(|signers| !signers.is_empty()) else { return };
     page.push_str(
-        "<h2>Signers</h2><table><tr><th>Identity</th><th>Rule</th><th>Anchor</th><th>Key</th></tr>",
+        "<h2>Signers</h2><table><tr><th>Identity</th><th>Rule</th><th>Anchor</th><th>Signed</th>\
+         <th>Key</th></tr>",
     );
     for signer in signers {
         let _ = write!(
             page,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{} {}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{} {}</td></tr>",
             text(&signer["identity"]),
             text(&signer["rule"]),
             text(&signer["anchor"]),
+            text(&signer["signed"]["time"]),
             text(&signer["keyType"]),
             code(&signer["key"])
         );

@@ -19,6 +19,7 @@ mod properties;
 mod receive;
 mod refusals;
 mod roots;
+mod signatures;
 mod signing;
 mod time;
 mod verify;

@@ -7,6 +7,7 @@ use oms_verify::pki::{Purpose, RevocationMode};
 
 const PROD: &str = include_str!("../../../../policies/prod.toml");
 const LAB: &str = include_str!("../../../../policies/lab.toml");
+const SIGSTORE: &str = include_str!("../../../../policies/sigstore.toml");
 
 struct Site(tempfile::TempDir);
 
@@ -33,7 +34,7 @@ impl Site {
 #[test]
 fn the_shipped_policies_name_formats_that_exist() {
     let site = Site::new();
-    for (name, text) in [("prod.toml", PROD), ("lab.toml", LAB)] {
+    for (name, text) in [("prod.toml", PROD), ("lab.toml", LAB), ("sigstore.toml", SIGSTORE)] {
         read_policy(&site.file(name, text), &Guard::default()).unwrap();
         let wrong = text.replace("\"safetensors\"", "\"safetensor\"");
         assert_ne!(wrong, text);

@@ -6,8 +6,8 @@ use super::{Admitted, TrustContext, appraise};
 use crate::budget::Budget;
 use crate::bundle::Bundle;
 use crate::bundle::tests::maker::{
-    Authority, FILES, Key, NOW, bundle, chain_bundle, email, parse, policy, sharded, statement,
-    to_bytes,
+    Authority, FILES, KEY, Key, NOW, bundle, chain_bundle, email, parse, policy, sharded,
+    statement, to_bytes,
 };
 use crate::dsse::{PAYLOAD_TYPE_IN_TOTO, encode, pae};
 use crate::pki::{CrlSet, Profile};
@@ -58,6 +58,7 @@ fn by_key(payload: &Value, key: &Key) -> Bundle {
 /// A root, a leaf with an e-mail address, and a bundle that the leaf signed.
 struct Certified {
     root: Authority,
+    bytes: Vec<u8>,
     bundle: Bundle,
 }
 
@@ -65,8 +66,8 @@ impl Certified {
     fn new() -> Self {
         let (root, key) = (Authority::new("Root"), Key::p256());
         let chain = [root.issue("Signer", vec![email("build@corp.example")], &key)];
-        let bundle = parse(&chain_bundle(&to_bytes(&statement(&FILES)), &key, &chain));
-        Certified { root, bundle }
+        let bytes = chain_bundle(&to_bytes(&statement(&FILES)), &key, &chain);
+        Certified { root, bundle: parse(&bytes), bytes }
     }
 
     fn policy(&self, tables: &str) -> Policy {
@@ -293,4 +294,68 @@ fn the_policy_s_budget_is_the_one_that_counts() {
     assert_eq!(policy.budget, Budget { resources: 1, ..Budget::default() });
     let reasons = refusal(&policy, &by_key(&statement(&FILES), &key));
     assert_eq!(reasons[0].0, Code::ManifestTooManyFiles);
+}
+
+/// A real token is tried in `tests/appliance/time.rs`; here what a policy makes of none.
+#[test]
+fn without_a_trusted_time_a_policy_that_requires_one_refuses() {
+    let certified = Certified::new();
+    let mut tsa = Authority::new("TSA").anchor("tsa");
+    tsa.purposes.insert(crate::pki::Purpose::Timestamping);
+    let anchors = [certified.root.anchor("root"), tsa];
+    let with = |time: &str, signer: &str| {
+        let time = format!("[time]\ntimestamp-anchors = \"tsa\"\n{time}");
+        policy(&format!("{time}{signer}"), &anchors, &[("vendor.pem", &KEY)])
+    };
+    let required = with("require-timestamp = true\n", BY_ROOT);
+    let reasons = refusal(&required, &certified.bundle);
+    assert_eq!(reasons, one(Code::TimestampMissing, "time.require-timestamp"));
+
+    // A token that is none: told where a time was needed, and no obstacle where it was not.
+    let mut value: Value = serde_json::from_slice(&certified.bytes).unwrap();
+    value["verificationMaterial"]["timestampVerificationData"] =
+        json!({"rfc3161Timestamps": [{"signedTimestamp": encode(b"no token")}]});
+    let spoiled = parse(&to_bytes(&value));
+    let reasons = refusal(&required, &spoiled);
+    assert_eq!(reasons, one(Code::TimestampMalformed, "time.timestamp-anchors"));
+    let admitted = ask(&with("", BY_ROOT), &spoiled, "model.sig").unwrap();
+    assert_eq!(admitted.signer().time, None);
+    let old = refusal(&with("max-signature-age = \"1d\"\n", BY_ROOT), &spoiled);
+    assert_eq!(
+        old,
+        [
+            (Code::SignatureTooOld, "time.max-signature-age".to_owned()),
+            (Code::TimestampMalformed, "time.timestamp-anchors".to_owned())
+        ]
+    );
+
+    // A bare key needs no time, unless its age is limited.
+    let keyed = by_key(&statement(&FILES), &KEY);
+    assert!(ask(&with("require-timestamp = true\n", BY_KEY), &keyed, "model.sig").is_ok());
+    let aged = format!("{BY_KEY}max-signature-age = \"400d\"\n");
+    let reasons = refusal(&with("", &aged), &keyed);
+    assert_eq!(reasons, one(Code::SignatureTooOld, "signer[0].max-signature-age"));
+}
+
+#[test]
+fn the_shorter_age_counts() {
+    let certified = Certified::new();
+    let both = |signer: u32, all: u32| {
+        certified.policy(&format!(
+            "[time]\nmax-signature-age = \"{all}d\"\n{BY_ROOT}max-signature-age = \"{signer}d\"\n"
+        ))
+    };
+    assert!(ask(&both(400, 500), &certified.bundle, "model.sig").is_ok());
+    let reasons = refusal(&both(400, 30), &certified.bundle);
+    assert_eq!(reasons, one(Code::SignatureTooOld, "time.max-signature-age"));
+    let reasons = refusal(&both(30, 400), &certified.bundle);
+    assert_eq!(reasons, one(Code::SignatureTooOld, "signer[0].max-signature-age"));
+}
+
+#[test]
+fn a_certificate_policy_that_the_path_does_not_have_refuses() {
+    let certified = Certified::new();
+    let rule = format!("{BY_ROOT}certificate-policies = \"1.3.6.1.4.1.99999.1\"\n");
+    let reasons = refusal(&certified.policy(&rule), &certified.bundle);
+    assert_eq!(reasons, one(Code::SignatureCertificatePolicies, "signer[0]"));
 }

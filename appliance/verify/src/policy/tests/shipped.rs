@@ -7,6 +7,7 @@ use crate::policy::{Method, RemoteCode, UnsignedFiles, explain};
 use crate::reason::Code;
 
 const PROD: &str = include_str!("../../../../../policies/prod.toml");
+const SIGSTORE: &str = include_str!("../../../../../policies/sigstore.toml");
 const LAB: &str = include_str!("../../../../../policies/lab.toml");
 
 fn prod() -> Policy {
@@ -86,6 +87,63 @@ fn lab_takes_a_key_and_no_pki() {
     }
 }
 
+fn sigstore() -> Policy {
+    let anchors = [
+        anchor("corp-root", &[Purpose::CodeSigning]),
+        anchor("corp-tsa", &[Purpose::Timestamping]),
+    ];
+    let keys = BTreeMap::new();
+    let trusted_roots = &[trusted_root("sigstore-public-good")];
+    parse(SIGSTORE)
+        .unwrap()
+        .resolve(&Inputs { anchors: &anchors, keys: &keys, trusted_roots })
+        .unwrap()
+}
+
+#[test]
+fn sigstore_asks_everybody_for_a_trusted_time() {
+    let policy = sigstore();
+    assert_eq!(policy.id, "sigstore");
+    assert_eq!(policy.revocation.mode, RevocationMode::Require);
+    assert_eq!(policy.manifest.unsigned_files, UnsignedFiles::Reject);
+    assert!(policy.time.require_timestamp && policy.time.max_signature_age.is_some());
+    assert!(policy.time.expired_certificates.is_excused());
+    assert!(!policy.time.revoked_certificates.is_excused());
+    let names: Vec<_> =
+        policy.inputs.iter().map(|input| (input.kind, input.name.as_str())).collect();
+    let expected =
+        [("anchor", "corp-root"), ("anchor", "corp-tsa"), ("trusted-root", "sigstore-public-good")];
+    assert_eq!(names, expected);
+    let Method::Certificate { identity, .. } = &policy.signers[1].method else { panic!() };
+    let of = |uri: &str| {
+        let name = SanType::URI(rcgen::string::Ia5String::try_from(uri).unwrap());
+        identity.admits(&certificate(&[(DnType::CommonName, "x")], vec![name]))
+    };
+    assert!(of("https://ml.build.corp.example/release").is_ok());
+    assert!(of("https://build.corp.example/release").is_err());
+    assert!(of("https://ml.build.corp.example/debug").is_err());
+}
+
+#[test]
+fn sigstore_explains_itself() {
+    let text = explain(&sigstore());
+    says(&text, "A Sigstore bundle of https://github.com/vendor-example/models/");
+    says(&text, "under the trusted root sigstore-public-good (SHA-256 ");
+    says(&text, "Its san-uri must be https://*.build.corp.example/release.");
+    says(
+        &text,
+        "A timestamp (RFC 3161) counts when its authority's path leads to the anchor corp-tsa.",
+    );
+    says(&text, "A signature by certificate without one is refused.");
+    says(
+        &text,
+        "A certificate that has expired passes when a timestamp shows that it signed before",
+    );
+    says(&text, "One that is revoked is refused, whenever it signed.");
+    says(&text, "Whoever signed, a signature older than 800d is refused.");
+    says(&text, "Attestations. None is required.");
+}
+
 #[test]
 fn prod_explains_itself() {
     let text = explain(&prod());
@@ -113,6 +171,7 @@ fn prod_explains_itself() {
         "safetensors, gguf, json, text, tokenizer. A model that brings code to be run is refused.",
     );
     says(&text, "The new bundle carries no annotations.");
+    says(&text, "No time stamping authority counts. A certificate that has expired is refused.");
     assert_eq!(text.matches("\n\n").count(), 8, "one paragraph a section");
     assert!(text.ends_with(".\n"));
 }
@@ -149,6 +208,8 @@ method = \"certificate\"
 anchors = [\"a\", \"b\"]
 keys = [\"RSA\"]
 models = [\"llm-*\", \"tiny\"]
+certificate-policies = [\"1.2.3.4\", \"1.2.3.5\"]
+extended-key-usage = \"1.2.3.6\"
 [[signer]]
 method = \"sigstore\"
 trusted-root = \"public\"
@@ -160,6 +221,13 @@ require = 2
 mode = \"if-available\"
 [manifest]
 ignored-paths = \"reject\"
+[[attestation]]
+predicate-type = \"https://slsa.dev/provenance/v1\"
+where = [{ field = \"predicate.level\", at-least = 3 }, { field = \"predicate.kind\", one-of = [\"a\", true] }]
+[attestation.signer]
+method = \"certificate\"
+anchors = \"b\"
+san-dns = \"ci.corp.example\"
 [content]
 allow = \"any\"
 remote-code = \"allow\"
@@ -185,6 +253,13 @@ annotations = { \"com.example.station\" = \"diode-3\" }
         "At least 2 admitted signers, who differ in key and in identity, must have signed identical files.",
     );
     says(&text, "where there is no CRL, the certificate passes unchecked");
+    says(&text, "Beside code signing, it must have the extended key usages 1.2.3.6.");
+    says(&text, "Its whole path must be valid for the certificate policy 1.2.3.4 or 1.2.3.5.");
+    says(
+        &text,
+        "- attestation[0]: https://slsa.dev/provenance/v1, signed by this: A certificate whose path leads to the anchor b. Its san-dns must be ci.corp.example.",
+    );
+    says(&text, "predicate.level must be at least 3. predicate.kind must be \"a\" or true.");
     says(&text, "A signer who chose to ignore anything is refused.");
     says(
         &text,

@@ -152,3 +152,21 @@ fn a_pinned_key_and_a_certificate_of_that_key_are_one_signer() {
     let scene = Scene { policy, bundles, observed, findings: vec![], mode: Mode::Ingest };
     assert_eq!(scene.refusal(), one(Code::SignatureThreshold, ""));
 }
+
+#[test]
+fn signers_are_counted_in_the_best_order() {
+    let [k1, k2, k3] = [Key::p256(), Key::p256(), Key::p256()];
+    let middle = ("C", "c@x.example", &k1, &FILES[..]);
+    let (left, right) =
+        (("A", "a@x.example", &k1, &FILES[..]), ("C", "b@x.example", &k2, &FILES[..]));
+    // The first one shares a key with one and a subject with the other, who have nothing in common.
+    for signers in [[middle, left, right], [left, middle, right], [right, left, middle]] {
+        assert!(scene(&signers).decide().passed());
+    }
+    let third = ("A", "z@x.example", &k3, &FILES[..]);
+    // Each is like the next one.
+    assert_eq!(
+        scene(&[left, third, ("B", "z@x.example", &k1, &FILES)]).refusal(),
+        one(Code::SignatureThreshold, "")
+    );
+}
