@@ -72,6 +72,10 @@ const EXCEPTIONS: [Exception; 1] = [(
     "comes with its feature `std`, for reading folders of certificates, which is never called",
 )];
 
+/// The crates that wrap a clock: only the module of that folder may name them, since it compares
+/// every time with the time of validation (design, section 2).
+const CLOCKS: (&str, &str) = ("sigstore_", "appliance/verify/src/sigstore");
+
 /// Looks at the source and at the dependencies of each pure package.
 pub(crate) fn run() -> Result<(), Failure> {
     let packages = Packages::load()?;
@@ -133,7 +137,12 @@ fn sources(folder: &Path) -> Result<Vec<Finding>, Failure> {
         let is_top = path.file_stem().is_some_and(|stem| stem == "lib" || stem == "mod");
         let below = if is_top { path.with_file_name("") } else { path.with_extension("") };
         tests.extend(test_files.into_iter().map(|name| below.join(name)));
-        findings.push((path, violations(&code)));
+        let mut found = violations(&code);
+        let (crates, home) = CLOCKS;
+        if names_crate(&code, crates) && !path.starts_with(workspace().join(home)) {
+            found.push(format!("names a crate {crates}*, which look at the clock, outside {home}"));
+        }
+        findings.push((path, found));
     }
     let is_test = |path: &Path| {
         tests.iter().any(|test| path.with_extension("") == *test || path.starts_with(test))
@@ -145,6 +154,17 @@ fn sources(folder: &Path) -> Result<Vec<Finding>, Failure> {
             found.into_iter().map(move |problem| Finding::new(place(path), problem))
         })
         .collect())
+}
+
+/// Whether the code has a path that begins with a crate of this prefix.
+fn names_crate(code: &str, prefix: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(prefix).any(|(at, _)| {
+        let (before, rest) = code.split_at_checked(at).unwrap_or_default();
+        let after = rest.trim_start_matches(is_part);
+        !before.ends_with(is_part) && (after.starts_with("::") || before.ends_with("extern crate "))
+            || before.ends_with("use ")
+    })
 }
 
 /// What in the code could do I/O.
@@ -232,6 +252,22 @@ mod tests {
         assert_eq!(sources(dir.path()).unwrap(), []);
         file("a/other.rs", "use std::fs;");
         assert_eq!(sources(dir.path()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn crates_that_look_at_the_clock_have_one_home() {
+        for code in ["use sigstore_verify::Verifier;", "fn f() { sigstore_tsa::verify(x) }"] {
+            assert!(names_crate(code, CLOCKS.0), "{code}");
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join("lib.rs"), code).unwrap();
+            assert_eq!(sources(dir.path()).unwrap().len(), 1);
+        }
+        for code in ["let sigstore_root = 1;", "use crate::sigstore::verify;", "my_sigstore_x::y()"]
+        {
+            assert!(!names_crate(code, CLOCKS.0), "{code}");
+        }
+        let home = workspace().join(CLOCKS.1);
+        assert!(home.is_dir(), "{}", home.display());
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use oms_station::bounded;
 use oms_station::signer::read_chain;
-use oms_station::trust::Trust;
+use oms_station::trust::{Anchors, Trust};
+
 use oms_verify::hash::Sha256Digest;
 use oms_verify::pki::{Anchor, Profile, Purpose};
 use oms_verify::policy::{Inputs, PolicyError, RawPolicy, Vocabulary};
@@ -65,7 +66,7 @@ pub(crate) enum Signer<'a> {
 /// When a key or an anchor cannot be used.
 pub(crate) fn trust(signer: &Signer<'_>, ignore_unsigned: bool) -> Result<Trust, Reason> {
     let unsigned = if ignore_unsigned { IGNORE_UNSIGNED_FILES } else { "" };
-    let mut anchors = Vec::new();
+    let (mut anchors, mut trusted_roots) = (Vec::new(), Vec::new());
     let mut keys = BTreeMap::new();
     let rule = match signer {
         Signer::Key(file) => {
@@ -83,16 +84,21 @@ pub(crate) fn trust(signer: &Signer<'_>, ignore_unsigned: bool) -> Result<Trust,
             let names: Vec<_> = anchors.iter().map(|anchor| quoted(&anchor.name)).collect();
             format!("method = \"certificate\"\nanchors = [{}]\n", names.join(", "))
         }
-        Signer::Sigstore { trusted_root, identity, issuer } => format!(
-            "method = \"sigstore\"\ntrusted-root = {}\nidentity = {}\nissuer = {}\n",
-            quoted(trusted_root),
-            quoted(identity),
-            quoted(issuer)
-        ),
+        Signer::Sigstore { trusted_root, identity, issuer } => {
+            trusted_roots = Anchors::built_in()?.trusted_roots;
+            format!(
+                "method = \"sigstore\"\ntrusted-root = {}\nidentity = {}\nissuer = {}\n",
+                quoted(trusted_root),
+                quoted(identity),
+                quoted(issuer)
+            )
+        }
     };
     let text = format!("{POLICY}{unsigned}\n[[signer]]\n{rule}");
     let policy = RawPolicy::parse(&text, &Vocabulary { formats: &[] })
-        .and_then(|raw| raw.resolve(&Inputs { anchors: &anchors, keys: &keys, trusted_roots: &[] }))
+        .and_then(|raw| {
+            raw.resolve(&Inputs { anchors: &anchors, keys: &keys, trusted_roots: &trusted_roots })
+        })
         .map_err(|error: PolicyError| Reason::new(error.code(), error.to_string()))?;
     Ok(Trust { policy, crls: Default::default(), crl_digests: Vec::new() })
 }
@@ -122,8 +128,11 @@ mod tests {
 
     use super::*;
 
-    const SIGSTORE: Signer<'_> =
-        Signer::Sigstore { trusted_root: "public-good", identity: "a\"b", issuer: "https://c" };
+    const SIGSTORE: Signer<'_> = Signer::Sigstore {
+        trusted_root: "sigstore-public-good",
+        identity: "a@b.example",
+        issuer: "https://c",
+    };
 
     #[test]
     fn the_settings_are_the_ones_that_the_suite_presumes_and_no_others() {

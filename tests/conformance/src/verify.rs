@@ -79,7 +79,11 @@ fn signer(args: &Args) -> Result<Signer<'_>, Reason> {
             Signer::Certificate(&args.cert_chain)
         }
         Method::Sigstore => Signer::Sigstore {
-            trusted_root: if args.use_staging { "staging" } else { "public-good" },
+            trusted_root: if args.use_staging {
+                "sigstore-staging"
+            } else {
+                "sigstore-public-good"
+            },
             identity: needed(&args.identity, "--identity")?,
             issuer: needed(&args.identity_provider, "--identity-provider")?,
         },

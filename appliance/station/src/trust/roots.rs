@@ -95,7 +95,19 @@ impl Anchors {
         let installed = survey(roots, guard)?;
         let is_site = |found: &Installed| found.origin != Origin::BuiltIn;
         let without_site = roots.is_none() && !installed.iter().any(is_site);
-        let mut anchors = Anchors { without_site, ..Anchors::default() };
+        Ok(Anchors { without_site, ..Self::usable(installed)? })
+    }
+
+    /// Every anchor that is built in, and none of the site's.
+    ///
+    /// # Errors
+    /// [`Code::TrustAnchor`] when one of them cannot be used.
+    pub fn built_in() -> Result<Anchors, Reason> {
+        Self::usable(built_in(&FIRMWARE)?)
+    }
+
+    fn usable(installed: Vec<Installed>) -> Result<Anchors, Reason> {
+        let mut anchors = Anchors::default();
         for found in installed {
             let path = found.origin.path_of(&found.entry.file);
             match found.content.map_err(|fault| fault.into_reason(path))? {

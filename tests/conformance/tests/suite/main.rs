@@ -7,6 +7,7 @@
 )]
 
 mod ignoring;
+mod offline;
 mod protocol;
 mod samples;
 
