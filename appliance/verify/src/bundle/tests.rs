@@ -3,6 +3,7 @@
 mod legacy;
 pub(crate) mod maker;
 mod properties;
+mod timestamps;
 
 use serde_json::{Value, json};
 
