@@ -1,9 +1,10 @@
-//! Certificate revocation lists (RFC 5280, section 5): complete, direct, of version 2.
+//! Certificate revocation lists (RFC 5280, section 5): complete and direct.
 //!
-//! A list is read in one pass into a sorted table, so that a million entries cost a few tens of
-//! mebibytes and a look-up costs twenty comparisons.
+//! A list is read in one pass, with an index beside it, so that a million entries cost a few tens
+//! of mebibytes and a look-up costs twenty comparisons.
 
 mod decode;
+mod entries;
 mod floors;
 mod set;
 
@@ -14,7 +15,7 @@ use const_oid::ObjectIdentifier;
 use der::asn1::BitString;
 use spki::AlgorithmIdentifierOwned;
 
-use self::decode::{Parsed, Serial};
+use self::decode::Parsed;
 use super::canonical::CanonicalName;
 use super::pem;
 use crate::hash::{Sha256Digest, hex_decode};
@@ -37,8 +38,11 @@ pub enum CrlError {
     /// The bytes are not a CertificateList in DER.
     #[error("the bytes are not a CRL in DER")]
     Der,
-    /// The CRL is not of version 2.
-    #[error("the CRL is not of version 2")]
+    /// The CRL is larger than [`Crl::MOST_BYTES`].
+    #[error("the CRL has {0} bytes, the limit is {limit}", limit = Crl::MOST_BYTES)]
+    TooLarge(usize),
+    /// The CRL is of no known version, or of version 1 with extensions, which need version 2.
+    #[error("the CRL is of no known version, or has extensions that need version 2")]
     Version,
     /// The CRL names two signature algorithms.
     #[error("the CRL names one signature algorithm inside and another outside")]
@@ -75,12 +79,26 @@ pub enum Unsupported {
     /// A distribution point that is named relative to the issuer.
     #[error("relative names of distribution points are not supported")]
     RelativeName,
+    /// A CRL of version 2 without CRLNumber, which RFC 5280, section 5.2.3, requires.
+    #[error("it has no CRLNumber")]
+    NoNumber,
+    /// A critical CRLNumber, which the same section forbids.
+    #[error("its CRLNumber is critical")]
+    CriticalNumber,
     /// A critical extension of the CRL that is not understood.
     #[error("the critical extension {0} is not understood")]
     CriticalExtension(ObjectIdentifier),
     /// A critical extension of an entry that is not understood (section 5.3).
     #[error("the critical entry extension {0} is not understood")]
     CriticalEntryExtension(ObjectIdentifier),
+}
+
+impl Unsupported {
+    /// Whether such a CRL lists certificates that are revoked, only not all of them: what it lists
+    /// is believed, what it does not list is not known from it.
+    pub(super) fn is_partial(self) -> bool {
+        matches!(self, Unsupported::Delta | Unsupported::SomeReasons)
+    }
 }
 
 /// Why a certificate was revoked (RFC 5280, section 5.3.1).
@@ -108,6 +126,26 @@ pub enum RevocationReason {
     AaCompromise,
 }
 
+impl RevocationReason {
+    /// Whether what the key signed before it was revoked is as good as before: the holder left,
+    /// got another certificate, ceased to operate or lost a privilege. Not where the key may be in
+    /// other hands, nor where nothing or nothing final is known.
+    pub fn leaves_key_sound(self) -> bool {
+        match self {
+            RevocationReason::AffiliationChanged
+            | RevocationReason::Superseded
+            | RevocationReason::CessationOfOperation
+            | RevocationReason::PrivilegeWithdrawn => true,
+            RevocationReason::Unspecified
+            | RevocationReason::KeyCompromise
+            | RevocationReason::CaCompromise
+            | RevocationReason::AaCompromise
+            | RevocationReason::CertificateHold
+            | RevocationReason::RemoveFromCrl => false,
+        }
+    }
+}
+
 impl fmt::Display for RevocationReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -132,6 +170,8 @@ pub struct RevokedEntry {
     pub date: UnixTime,
     /// The reason.
     pub reason: RevocationReason,
+    /// Since when the certificate is suspected not to be valid, if that is known (section 5.3.2).
+    pub invalidity_date: Option<UnixTime>,
 }
 
 /// A CRLNumber (RFC 5280, section 5.2.3), ordered as a number.
@@ -174,13 +214,19 @@ impl fmt::Display for CrlNumber {
 pub struct Crl(Arc<Parsed>);
 
 impl Crl {
-    /// Reads one CRL in DER, or every block `X509 CRL` of a PEM text. The caller bounds the size.
+    /// Bytes of a CRL file at most, in DER or PEM.
+    pub const MOST_BYTES: usize = 256 << 20;
+
+    /// Reads one CRL in DER, or every block `X509 CRL` of a PEM text.
     ///
     /// # Errors
-    /// When any of them is malformed, or there is none. A CRL that needs a feature which is not
+    /// When there are too many bytes, or any CRL is malformed, or there is none. A CRL that needs a feature which is not
     /// supported is read all the same, and found unusable when it is needed.
     pub fn parse(bytes: &[u8]) -> Result<Vec<Crl>, CrlError> {
         const SEQUENCE: u8 = 0x30;
+        if bytes.len() > Self::MOST_BYTES {
+            return Err(CrlError::TooLarge(bytes.len()));
+        }
         if bytes.first() == Some(&SEQUENCE) {
             return Ok(vec![Crl(Arc::new(Parsed::from_der(bytes)?))]);
         }
@@ -228,15 +274,26 @@ impl Crl {
 
     /// Whether it has no entry.
     pub fn is_empty(&self) -> bool {
-        self.0.entries.is_empty()
+        self.len() == 0
     }
 
     /// The entry of the certificate with this serial number (as in
     /// [`Certificate::serial_hex`](super::Certificate::serial_hex), in bytes).
     pub fn entry(&self, serial: &[u8]) -> Option<RevokedEntry> {
-        let serial = Serial::new(serial)?;
-        let at = self.0.entries.binary_search_by(|(other, _)| other.cmp(&serial)).ok()?;
-        self.0.entries.get(at).map(|(_, entry)| *entry)
+        self.0.entries.find(&self.0.tbs_der, serial)
+    }
+
+    /// The key identifier of authorityKeyIdentifier.
+    pub(super) fn issuer_key_id(&self) -> Option<&[u8]> {
+        self.0.issuer_key_id.as_deref()
+    }
+
+    /// Whether it tells about a certificate that expired at `not_after`, before the CRL was issued.
+    ///
+    /// A CA drops what has expired from its CRLs (RFC 5280, section 5.2), unless expiredCertsOnCRL
+    /// names a moment: what expired at that moment or later is kept.
+    pub(super) fn keeps_what_expired_at(&self, not_after: UnixTime) -> bool {
+        self.0.expired_since.is_some_and(|since| since <= not_after)
     }
 
     pub(super) fn issuer_name(&self) -> &CanonicalName {

@@ -408,9 +408,19 @@ pub enum WhyUnknown {
     /// The issuer's CRL was made after the validation time.
     #[error("the issuer's CRL is from after the validation time")]
     NotYetValid,
-    /// The CRL's signature does not verify under the key that issued the certificate.
-    #[error("the CRL is not signed by the key that issued it")]
+    /// The CRL's signature does not verify under the key that issued the certificate, nor under
+    /// another key of the issuer that leads to the same anchor.
+    #[error("the CRL is not signed by a key of its issuer that leads to the anchor")]
     BadSignature,
+    /// The certificate of the CRL's signer had expired when the CRL was made.
+    #[error("its issuer had expired when the CRL was made")]
+    IssuerExpired,
+    /// The certificate has expired, and CRLs do not keep what has expired.
+    #[error(
+        "it has expired, and no CRL is from between the signature and its expiry or keeps what \
+         has expired"
+    )]
+    Dropped,
     /// The issuer's key usage does not allow it to sign CRLs.
     #[error("its issuer may not sign CRLs")]
     IssuerMayNotSignCrls,
@@ -426,9 +436,11 @@ impl WhyUnknown {
             WhyUnknown::NoCrl => Code::RevocationCrlMissing,
             WhyUnknown::BadSignature => Code::RevocationCrlSignature,
             WhyUnknown::Unsupported(_) => Code::RevocationUnsupported,
-            WhyUnknown::Scope | WhyUnknown::NotYetValid | WhyUnknown::IssuerMayNotSignCrls => {
-                Code::RevocationUnknown
-            }
+            WhyUnknown::Scope
+            | WhyUnknown::NotYetValid
+            | WhyUnknown::IssuerMayNotSignCrls
+            | WhyUnknown::IssuerExpired
+            | WhyUnknown::Dropped => Code::RevocationUnknown,
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn judge(
             record.not_asked(at, CheckName::Form, "this use does not ask for it");
         }
     }
-    let statuses = check_revocation(input, path, moment, issued, record)?;
+    let statuses = check_revocation(input, path, &anchor.certificate, issued, record)?;
     Ok(VerifiedPath {
         anchor: anchor.clone(),
         leaf: (*leaf).clone(),
@@ -128,16 +128,16 @@ fn check_issuers(
 fn check_revocation(
     input: &PathInput<'_>,
     path: &[&Certificate],
-    moment: Moment,
+    anchor: &Certificate,
     issued: &Issued,
     record: &mut Record,
 ) -> Result<Vec<RevocationStatus>, PathError> {
     let mut statuses = Vec::with_capacity(path.len());
     for (at, (certificate, issuer)) in path.iter().zip(path.iter().skip(1)).enumerate() {
-        match revocation::status(input, moment, certificate, issuer, issued.checks()) {
+        match revocation::status(input, certificate, issuer, anchor, issued.checks()) {
             Ok(status) => {
                 match status {
-                    RevocationStatus::Good { .. } => {
+                    RevocationStatus::Good { .. } | RevocationStatus::RevokedSince { .. } => {
                         record.passed(at, CheckName::Revocation, status.to_string());
                     }
                     _ => record.not_asked(at, CheckName::Revocation, status.to_string()),

@@ -1,30 +1,32 @@
-//! From the bytes of a CRL to a table of its entries.
+//! From the bytes of a CRL to what it says about itself.
 
+use std::ops::Range;
+
+use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{
-    ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_CERTIFICATE_ISSUER, ID_CE_CRL_NUMBER, ID_CE_CRL_REASONS,
-    ID_CE_DELTA_CRL_INDICATOR, ID_CE_ISSUING_DISTRIBUTION_POINT,
+    ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_CRL_NUMBER, ID_CE_DELTA_CRL_INDICATOR,
+    ID_CE_ISSUING_DISTRIBUTION_POINT,
 };
 use der::asn1::{AnyRef, BitString, ContextSpecific, UintRef};
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::Version;
-use x509_cert::certificate::Rfc5280;
-use x509_cert::crl::RevokedCert;
-use x509_cert::ext::pkix::crl::CrlReason;
+use x509_cert::ext::pkix::AuthorityKeyIdentifier;
 use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::{Extension, Extensions};
 use x509_cert::name::Name;
 use x509_cert::time::Time;
 
-use super::{CrlError, CrlNumber, MOST_NUMBER_BYTES, RevocationReason, RevokedEntry, Unsupported};
+use super::entries::{Entries, read_time};
+use super::{CrlError, CrlNumber, MOST_NUMBER_BYTES, Unsupported};
 use crate::hash::Sha256Digest;
 use crate::pki::canonical::CanonicalName;
 use crate::pki::certificate::unix_time;
 use crate::time::UnixTime;
 
-/// The longest serial number that is read, in bytes without its sign byte.
-const SERIAL_BYTES: usize = 21;
+/// expiredCertsOnCRL (X.509, section 9.5.2.8; RFC 5280 does not have it).
+const ID_CE_EXPIRED_CERTS_ON_CRL: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.60");
 
 /// A CRL, decoded.
 pub(super) struct Parsed {
@@ -39,8 +41,10 @@ pub(super) struct Parsed {
     pub(super) next_update: Option<UnixTime>,
     pub(super) scope: Scope,
     pub(super) scope_sha256: Sha256Digest,
+    pub(super) issuer_key_id: Option<Vec<u8>>,
+    pub(super) expired_since: Option<UnixTime>,
     pub(super) unsupported: Option<Unsupported>,
-    pub(super) entries: Vec<(Serial, RevokedEntry)>,
+    pub(super) entries: Entries,
 }
 
 /// Which of the issuer's certificates a CRL is about (issuingDistributionPoint).
@@ -52,37 +56,26 @@ pub(in crate::pki) struct Scope {
     pub(in crate::pki) point: Option<Vec<GeneralName>>,
 }
 
-/// A serial number, padded; ordered in some total order, not as a number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Serial([u8; SERIAL_BYTES], u8);
-
-impl Serial {
-    /// `None` when there are more bytes than any serial number has that can be read.
-    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
-        let mut padded = [0; SERIAL_BYTES];
-        padded.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(Serial(padded, u8::try_from(bytes.len()).ok()?))
-    }
-}
-
 impl Parsed {
-    /// Decodes one CRL and sorts its entries by serial number.
+    /// Decodes one CRL and brings its entries into order.
     pub(super) fn from_der(der: &[u8]) -> Result<Self, CrlError> {
         let (tbs_der, algorithm, signature) = read_outer(der).map_err(|_| CrlError::Der)?;
-        let tbs = AnyRef::from_der(tbs_der).map_err(|_| CrlError::Der)?;
-        let mut reader = SliceReader::new(tbs.value()).map_err(|_| CrlError::Der)?;
-        if Header::peek(&reader).map_err(|_| CrlError::Der)?.tag() != Tag::Integer {
-            return Err(CrlError::Version);
-        }
-        let tbs = read_tbs(&mut reader).map_err(|_| CrlError::Der)?;
-        if tbs.version != Version::V2 {
-            return Err(CrlError::Version);
-        }
+        let tbs = read_tbs(tbs_der).map_err(|_| CrlError::Der)?;
+        // Version 1 is absent (RFC 5280, section 5.1.2.1), and has no extensions.
+        let version_one = match tbs.version {
+            None if tbs.extensions.is_some() => return Err(CrlError::Version),
+            None => true,
+            Some(Version::V2) => false,
+            Some(_) => return Err(CrlError::Version),
+        };
         if tbs.algorithm != algorithm {
             return Err(CrlError::AlgorithmMismatch);
         }
-        let known = KnownExtensions::read(&tbs.extensions)?;
-        let (entries, entry_problem) = read_entries(tbs.revoked)?;
+        let known = KnownExtensions::read(tbs.extensions.as_deref().unwrap_or_default())?;
+        let (entries, entry_problem) = Entries::read(tbs_der, tbs.revoked, version_one)?;
+        let no_number = !version_one && known.number.is_none();
+        let unsupported =
+            known.unsupported.or(entry_problem).or(no_number.then_some(Unsupported::NoNumber));
         Ok(Parsed {
             sha256: Sha256Digest::of(der),
             tbs_der: tbs_der.to_vec(),
@@ -95,7 +88,9 @@ impl Parsed {
             next_update: tbs.next_update.as_ref().map(unix_time),
             scope: known.scope,
             scope_sha256: known.scope_sha256,
-            unsupported: known.unsupported.or(entry_problem),
+            issuer_key_id: known.issuer_key_id,
+            expired_since: known.expired_since,
+            unsupported,
             entries,
         })
     }
@@ -113,31 +108,37 @@ fn read_outer(der: &[u8]) -> der::Result<(&[u8], AlgorithmIdentifierOwned, BitSt
 }
 
 /// TBSCertList with its entries still undecoded.
-struct Tbs<'a> {
-    version: Version,
+struct Tbs {
+    version: Option<Version>,
     algorithm: AlgorithmIdentifierOwned,
     issuer: Name,
     this_update: Time,
     next_update: Option<Time>,
-    revoked: &'a [u8],
-    extensions: Extensions,
+    /// Where revokedCertificates stands in the TBSCertList, without its header.
+    revoked: Range<usize>,
+    extensions: Option<Extensions>,
 }
 
-fn read_tbs<'a>(reader: &mut SliceReader<'a>) -> der::Result<Tbs<'a>> {
-    let version = Version::decode(reader)?;
-    let algorithm = AlgorithmIdentifierOwned::decode(reader)?;
-    let issuer = Name::decode(reader)?;
-    let this_update = Time::decode(reader)?;
-    let next_update = Option::<Time>::decode(reader)?;
-    let mut revoked: &[u8] = &[];
-    if !reader.is_finished() && Header::peek(reader)?.tag() == Tag::Sequence {
-        revoked = AnyRef::decode(reader)?.value();
+fn read_tbs(der: &[u8]) -> der::Result<Tbs> {
+    let mut reader = SliceReader::new(der)?;
+    Header::decode(&mut reader)?.tag().assert_eq(Tag::Sequence)?;
+    let mut version = None;
+    if Header::peek(&reader)?.tag() == Tag::Integer {
+        version = Some(Version::decode(&mut reader)?);
     }
-    let extensions = ContextSpecific::<Extensions>::decode_explicit(reader, TagNumber(0))?;
-    if !reader.is_finished() {
-        return Err(der::ErrorKind::Failed.into());
+    let algorithm = AlgorithmIdentifierOwned::decode(&mut reader)?;
+    let issuer = Name::decode(&mut reader)?;
+    let this_update = Time::decode(&mut reader)?;
+    let next_update = Option::<Time>::decode(&mut reader)?;
+    let mut revoked = 0..0;
+    if !reader.is_finished() && Header::peek(&reader)?.tag() == Tag::Sequence {
+        let length = AnyRef::decode(&mut reader)?.value().len();
+        let end = usize::try_from(reader.position())?;
+        revoked = end.saturating_sub(length)..end;
     }
-    let extensions = extensions.map(|found| found.value).unwrap_or_default();
+    let extensions = ContextSpecific::<Extensions>::decode_explicit(&mut reader, TagNumber(0))?
+        .map(|found| found.value);
+    reader.finish()?;
     Ok(Tbs { version, algorithm, issuer, this_update, next_update, revoked, extensions })
 }
 
@@ -146,6 +147,8 @@ struct KnownExtensions {
     number: Option<CrlNumber>,
     scope: Scope,
     scope_sha256: Sha256Digest,
+    issuer_key_id: Option<Vec<u8>>,
+    expired_since: Option<UnixTime>,
     unsupported: Option<Unsupported>,
 }
 
@@ -155,6 +158,8 @@ impl KnownExtensions {
             number: None,
             scope: Scope::default(),
             scope_sha256: Sha256Digest::of(&[]),
+            issuer_key_id: None,
+            expired_since: None,
             unsupported: None,
         };
         for (at, extension) in extensions.iter().enumerate() {
@@ -177,6 +182,9 @@ impl KnownExtensions {
                     return Err(CrlError::Extension(ID_CE_CRL_NUMBER));
                 }
                 self.number = Some(CrlNumber::from_be_bytes(number));
+                if extension.critical {
+                    self.refuse(Unsupported::CriticalNumber);
+                }
             }
             ID_CE_DELTA_CRL_INDICATOR => self.refuse(Unsupported::Delta),
             ID_CE_ISSUING_DISTRIBUTION_POINT => {
@@ -184,8 +192,15 @@ impl KnownExtensions {
                 self.scope_sha256 = Sha256Digest::of(value);
                 self.read_scope(point);
             }
-            // The key is found by trying the issuer's; the identifier is only a hint.
-            ID_CE_AUTHORITY_KEY_IDENTIFIER => {}
+            // A hint which key to try first; the signature alone decides.
+            ID_CE_AUTHORITY_KEY_IDENTIFIER => {
+                let id = AuthorityKeyIdentifier::from_der(value).map_err(malformed)?;
+                self.issuer_key_id = id.key_identifier.map(|id| id.as_bytes().to_vec());
+            }
+            ID_CE_EXPIRED_CERTS_ON_CRL => {
+                let since = read_time(value).ok_or(CrlError::Extension(extension.extn_id))?;
+                self.expired_since = Some(since);
+            }
             other if extension.critical => self.refuse(Unsupported::CriticalExtension(other)),
             _ => {}
         }
@@ -216,50 +231,4 @@ impl KnownExtensions {
     fn refuse(&mut self, why: Unsupported) {
         self.unsupported.get_or_insert(why);
     }
-}
-
-type Entries = (Vec<(Serial, RevokedEntry)>, Option<Unsupported>);
-
-/// Decodes the entries and sorts them by serial number.
-fn read_entries(der: &[u8]) -> Result<Entries, CrlError> {
-    let mut reader = SliceReader::new(der).map_err(|_| CrlError::Der)?;
-    let mut entries = Vec::new();
-    let mut unsupported = None;
-    while !reader.is_finished() {
-        let entry = RevokedCert::<Rfc5280>::decode(&mut reader).map_err(|_| CrlError::Der)?;
-        let serial = Serial::new(entry.serial_number.as_bytes()).ok_or(CrlError::Der)?;
-        let mut reason = RevocationReason::Unspecified;
-        for extension in entry.crl_entry_extensions.iter().flatten() {
-            match extension.extn_id {
-                ID_CE_CRL_REASONS => reason = read_reason(extension)?,
-                ID_CE_CERTIFICATE_ISSUER => {
-                    unsupported.get_or_insert(Unsupported::Indirect);
-                }
-                other if extension.critical => {
-                    unsupported.get_or_insert(Unsupported::CriticalEntryExtension(other));
-                }
-                _ => {}
-            }
-        }
-        entries.push((serial, RevokedEntry { date: unix_time(&entry.revocation_date), reason }));
-    }
-    entries.sort_unstable_by_key(|(serial, _)| *serial);
-    Ok((entries, unsupported))
-}
-
-fn read_reason(extension: &Extension) -> Result<RevocationReason, CrlError> {
-    let reason = CrlReason::from_der(extension.extn_value.as_bytes())
-        .map_err(|_| CrlError::Extension(extension.extn_id))?;
-    Ok(match reason {
-        CrlReason::Unspecified => RevocationReason::Unspecified,
-        CrlReason::KeyCompromise => RevocationReason::KeyCompromise,
-        CrlReason::CaCompromise => RevocationReason::CaCompromise,
-        CrlReason::AffiliationChanged => RevocationReason::AffiliationChanged,
-        CrlReason::Superseded => RevocationReason::Superseded,
-        CrlReason::CessationOfOperation => RevocationReason::CessationOfOperation,
-        CrlReason::CertificateHold => RevocationReason::CertificateHold,
-        CrlReason::RemoveFromCRL => RevocationReason::RemoveFromCrl,
-        CrlReason::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
-        CrlReason::AaCompromise => RevocationReason::AaCompromise,
-    })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use der::asn1::{BitString, OctetString};
-use der::{Decode, Encode};
+use der::{Any, Decode, Encode, Tag};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
@@ -23,18 +23,18 @@ use crate::reason::Code;
 use crate::time::UnixTime;
 
 /// 2030-01-01T00:00:00Z, when everything that the maker makes by default is valid.
-pub(super) const NOW: UnixTime = UnixTime(1_893_456_000);
-pub(super) const DAY: i64 = 86_400;
+pub(in crate::pki) const NOW: UnixTime = UnixTime(1_893_456_000);
+pub(in crate::pki) const DAY: i64 = 86_400;
 
 /// A certificate with its key and the parameters that it was made from.
-pub(super) struct Entity {
-    pub(super) key: KeyPair,
-    pub(super) params: CertificateParams,
-    pub(super) certificate: Certificate,
+pub(in crate::pki) struct Entity {
+    pub(in crate::pki) key: KeyPair,
+    pub(in crate::pki) params: CertificateParams,
+    pub(in crate::pki) certificate: Certificate,
 }
 
 /// Parameters of a CA, valid in 2029 and 2030.
-pub(super) fn ca(name: &str) -> CertificateParams {
+pub(in crate::pki) fn ca(name: &str) -> CertificateParams {
     let mut params = named(name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -42,7 +42,7 @@ pub(super) fn ca(name: &str) -> CertificateParams {
 }
 
 /// Parameters of a leaf that may sign models, valid in 2029 and 2030.
-pub(super) fn leaf(name: &str) -> CertificateParams {
+pub(in crate::pki) fn leaf(name: &str) -> CertificateParams {
     let mut params = named(name);
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -61,30 +61,30 @@ fn named(name: &str) -> CertificateParams {
     params
 }
 
-pub(super) fn new_key() -> KeyPair {
+pub(in crate::pki) fn new_key() -> KeyPair {
     KeyPair::generate().unwrap()
 }
 
-pub(super) fn same_key(key: &KeyPair) -> KeyPair {
+pub(in crate::pki) fn same_key(key: &KeyPair) -> KeyPair {
     KeyPair::from_pem(&key.serialize_pem()).unwrap()
 }
 
 impl Entity {
-    pub(super) fn self_signed(params: CertificateParams) -> Self {
+    pub(in crate::pki) fn self_signed(params: CertificateParams) -> Self {
         Self::self_signed_with(params, new_key())
     }
 
-    pub(super) fn self_signed_with(params: CertificateParams, key: KeyPair) -> Self {
+    pub(in crate::pki) fn self_signed_with(params: CertificateParams, key: KeyPair) -> Self {
         let made = params.self_signed(&key).unwrap();
         let certificate = Certificate::from_der(made.der()).unwrap();
         Entity { key, params, certificate }
     }
 
-    pub(super) fn issue(&self, params: CertificateParams) -> Self {
+    pub(in crate::pki) fn issue(&self, params: CertificateParams) -> Self {
         self.issue_with(params, new_key())
     }
 
-    pub(super) fn issue_with(&self, params: CertificateParams, key: KeyPair) -> Self {
+    pub(in crate::pki) fn issue_with(&self, params: CertificateParams, key: KeyPair) -> Self {
         let made = params.signed_by(&key, &self.as_issuer()).unwrap();
         let certificate = Certificate::from_der(made.der()).unwrap();
         Entity { key, params, certificate }
@@ -94,12 +94,12 @@ impl Entity {
         Issuer::from_params(&self.params, &self.key)
     }
 
-    pub(super) fn anchor(&self) -> Anchor {
+    pub(in crate::pki) fn anchor(&self) -> Anchor {
         anchor(&self.certificate)
     }
 
     /// A CRL of 2029-12-31 to 2030-01-08 that lists `revoked`, changed by `change`.
-    pub(super) fn crl(
+    pub(in crate::pki) fn crl(
         &self,
         revoked: &[&Entity],
         change: impl FnOnce(&mut CertificateRevocationListParams),
@@ -118,18 +118,51 @@ impl Entity {
     }
 
     /// A CRL with any extensions and entries, valid in 2029 and 2030.
-    pub(super) fn odd_crl(&self, extensions: Vec<Extension>, entries: Vec<RevokedCert>) -> Vec<u8> {
+    ///
+    /// It has CRLNumber 7 unless `extensions` say otherwise.
+    pub(in crate::pki) fn odd_crl(
+        &self,
+        mut extensions: Vec<Extension>,
+        entries: Vec<RevokedCert>,
+    ) -> Vec<u8> {
+        let number = extension("2.5.29.20", false, &[2, 1, 7]);
+        if !extensions.iter().any(|extension| extension.extn_id == number.extn_id) {
+            extensions.push(number);
+        }
+        self.signed_crl(|tbs| {
+            tbs.revoked_certificates = (!entries.is_empty()).then_some(entries);
+            tbs.crl_extensions = Some(extensions);
+        })
+    }
+
+    /// A CRL of the same time and of version 1: without the field `version`, and without any
+    /// extension.
+    pub(in crate::pki) fn crl_of_version_1(&self, entries: Vec<RevokedCert>) -> Vec<u8> {
+        let version_two = self.signed_crl(|tbs| {
+            tbs.revoked_certificates = (!entries.is_empty()).then_some(entries);
+        });
+        let parts = Vec::<Any>::from_der(&version_two).unwrap();
+        let fields = parts[0].value().strip_prefix(&[2, 1, 1]).unwrap();
+        let tbs = Any::new(Tag::Sequence, fields).unwrap();
+        let signature = self.key.sign(&tbs.to_der().unwrap()).unwrap();
+        let signature = Any::encode_from(&BitString::from_bytes(&signature).unwrap()).unwrap();
+        vec![tbs, parts[1].clone(), signature].to_der().unwrap()
+    }
+
+    /// A CRL of the same time without extensions and entries, changed by `change`.
+    pub(in crate::pki) fn signed_crl(&self, change: impl FnOnce(&mut TbsCertList)) -> Vec<u8> {
         let issuer = self.certificate.tbs().subject().clone();
         let algorithm = self.certificate.signature_algorithm().unwrap().clone();
-        let tbs = TbsCertList {
+        let mut tbs = TbsCertList {
             version: x509_cert::Version::V2,
             signature: algorithm.clone(),
             issuer,
             this_update: utc("291231000000Z"),
             next_update: Some(utc("300108000000Z")),
-            revoked_certificates: (!entries.is_empty()).then_some(entries),
-            crl_extensions: (!extensions.is_empty()).then_some(extensions),
+            revoked_certificates: None,
+            crl_extensions: None,
         };
+        change(&mut tbs);
         let signature = self.key.sign(&tbs.to_der().unwrap()).unwrap();
         let list = CertificateList {
             tbs_cert_list: tbs,
@@ -140,7 +173,7 @@ impl Entity {
     }
 }
 
-pub(super) fn anchor(certificate: &Certificate) -> Anchor {
+pub(in crate::pki) fn anchor(certificate: &Certificate) -> Anchor {
     Anchor {
         name: certificate.subject(),
         certificate: certificate.clone(),
@@ -150,7 +183,7 @@ pub(super) fn anchor(certificate: &Certificate) -> Anchor {
     }
 }
 
-pub(super) fn revoked_entry(entity: &Entity) -> RevokedCertParams {
+pub(in crate::pki) fn revoked_entry(entity: &Entity) -> RevokedCertParams {
     RevokedCertParams {
         serial_number: SerialNumber::from(entity.certificate.serial().to_vec()),
         revocation_time: date_time_ymd(2029, 6, 1),
@@ -159,41 +192,41 @@ pub(super) fn revoked_entry(entity: &Entity) -> RevokedCertParams {
     }
 }
 
-pub(super) fn utc(text: &str) -> Time {
+pub(in crate::pki) fn utc(text: &str) -> Time {
     let mut der = vec![0x17, u8::try_from(text.len()).unwrap()];
     der.extend(text.as_bytes());
     Time::from_der(&der).unwrap()
 }
 
-pub(super) fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
+pub(in crate::pki) fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
     let extn_value = OctetString::new(value).unwrap();
     Extension { extn_id: oid.parse().unwrap(), critical, extn_value }
 }
 
 /// Everything that `validate` is asked with.
-pub(super) struct Question {
-    pub(super) chain: Vec<Certificate>,
-    pub(super) intermediates: Vec<Certificate>,
-    pub(super) anchors: Vec<Anchor>,
-    pub(super) crls: Vec<Crl>,
-    pub(super) revocation: Revocation,
-    pub(super) time: UnixTime,
-    pub(super) budget: Budget,
-    pub(super) profile: Profile,
-    pub(super) proof: Option<Proof>,
-    pub(super) policies: Option<InitialPolicies>,
+pub(in crate::pki) struct Question {
+    pub(in crate::pki) chain: Vec<Certificate>,
+    pub(in crate::pki) intermediates: Vec<Certificate>,
+    pub(in crate::pki) anchors: Vec<Anchor>,
+    pub(in crate::pki) crls: Vec<Crl>,
+    pub(in crate::pki) revocation: Revocation,
+    pub(in crate::pki) time: UnixTime,
+    pub(in crate::pki) budget: Budget,
+    pub(in crate::pki) profile: Profile,
+    pub(in crate::pki) proof: Option<Proof>,
+    pub(in crate::pki) policies: Option<InitialPolicies>,
 }
 
 impl Question {
     /// Without revocation, in the strict profile, at [`NOW`].
-    pub(super) fn new(chain: &[&Entity], anchors: &[&Entity]) -> Self {
+    pub(in crate::pki) fn new(chain: &[&Entity], anchors: &[&Entity]) -> Self {
         Self::about(
             chain.iter().map(|entity| entity.certificate.clone()).collect(),
             anchors.iter().map(|entity| entity.anchor()).collect(),
         )
     }
 
-    pub(super) fn about(chain: Vec<Certificate>, anchors: Vec<Anchor>) -> Self {
+    pub(in crate::pki) fn about(chain: Vec<Certificate>, anchors: Vec<Anchor>) -> Self {
         Question {
             chain,
             intermediates: Vec::new(),
@@ -208,16 +241,16 @@ impl Question {
         }
     }
 
-    pub(super) fn ask(&self) -> Result<VerifiedPath, PathError> {
+    pub(in crate::pki) fn ask(&self) -> Result<VerifiedPath, PathError> {
         self.ask_with(&CrlSet::new(self.crls.clone()))
     }
 
     /// Asks with this set instead of the CRLs of the question.
-    pub(super) fn ask_with(&self, crls: &CrlSet) -> Result<VerifiedPath, PathError> {
+    pub(in crate::pki) fn ask_with(&self, crls: &CrlSet) -> Result<VerifiedPath, PathError> {
         self.explain_with(crls).into_result()
     }
 
-    pub(super) fn explain(&self) -> Explanation {
+    pub(in crate::pki) fn explain(&self) -> Explanation {
         self.explain_with(&CrlSet::new(self.crls.clone()))
     }
 
@@ -238,29 +271,29 @@ impl Question {
 
     /// The error; a path that validates is a failure of the test.
     #[track_caller]
-    pub(super) fn refusal(&self) -> PathError {
+    pub(in crate::pki) fn refusal(&self) -> PathError {
         self.ask().expect_err("the path must be refused")
     }
 
     #[track_caller]
-    pub(super) fn code(&self) -> Code {
+    pub(in crate::pki) fn code(&self) -> Code {
         self.refusal().code()
     }
 }
 
 /// A root, an intermediate and a leaf.
-pub(super) struct ThreeTiers {
-    pub(super) root: Entity,
-    pub(super) middle: Entity,
-    pub(super) leaf: Entity,
+pub(in crate::pki) struct ThreeTiers {
+    pub(in crate::pki) root: Entity,
+    pub(in crate::pki) middle: Entity,
+    pub(in crate::pki) leaf: Entity,
 }
 
 impl ThreeTiers {
-    pub(super) fn new() -> Self {
+    pub(in crate::pki) fn new() -> Self {
         Self::with(ca("Root"), ca("Middle"), leaf("Signer"))
     }
 
-    pub(super) fn with(
+    pub(in crate::pki) fn with(
         root: CertificateParams,
         middle: CertificateParams,
         leaf: CertificateParams,
@@ -271,7 +304,7 @@ impl ThreeTiers {
         ThreeTiers { root, middle, leaf }
     }
 
-    pub(super) fn question(&self) -> Question {
+    pub(in crate::pki) fn question(&self) -> Question {
         Question::new(&[&self.leaf, &self.middle], &[&self.root])
     }
 }

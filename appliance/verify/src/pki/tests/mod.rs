@@ -4,7 +4,7 @@ mod budget;
 mod explain;
 mod leaf;
 mod limbo;
-mod maker;
+pub(super) mod maker;
 mod parse;
 mod paths;
 mod policies;

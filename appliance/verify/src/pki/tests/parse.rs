@@ -5,6 +5,7 @@ use der::{Any, Decode, Encode, Tag};
 use rcgen::{CustomExtension, SanType};
 
 use super::maker::{Entity, ThreeTiers, ca, extension, leaf, utc};
+use crate::hash::Sha256Digest;
 use crate::pki::{
     Certificate, CertificateError, Crl, CrlError, CrlNumber, RevocationReason, Unsupported,
 };
@@ -254,7 +255,93 @@ fn a_crl_names_one_algorithm_and_ends_where_it_ends() {
     let version_two = der.windows(3).position(|window| window == [2, 1, 1]).unwrap();
     let mut version_one = der.clone();
     version_one[version_two + 2] = 0;
+    assert!(Crl::parse(&version_one).is_err());
+    // Version 1 is the absence of the field, and knows no extensions.
+    let fields = parts[0].value().strip_prefix(&[2, 1, 1]).unwrap();
+    let (algorithm, signature) = (parts[1].clone(), parts[2].clone());
+    let version_one = vec![Any::new(Tag::Sequence, fields).unwrap(), algorithm, signature];
+    assert_eq!(Crl::parse(&version_one.to_der().unwrap()).unwrap_err(), CrlError::Version);
+    let with_extension = x509_cert::crl::RevokedCert {
+        serial_number: x509_cert::serial_number::SerialNumber::new(&[5]).unwrap(),
+        revocation_date: utc("290601000000Z"),
+        crl_entry_extensions: Some(vec![extension("2.5.29.21", false, &[0x0a, 1, 1])]),
+    };
+    let version_one = root.crl_of_version_1(vec![with_extension]);
     assert_eq!(Crl::parse(&version_one).unwrap_err(), CrlError::Version);
+}
+
+#[test]
+fn a_crl_that_is_too_large_is_not_looked_at() {
+    let bytes = vec![0x30; Crl::MOST_BYTES + 1];
+    assert_eq!(Crl::parse(&bytes).unwrap_err(), CrlError::TooLarge(bytes.len()));
+}
+
+#[test]
+fn the_worst_of_two_entries_for_one_serial_number_counts() {
+    let root = Entity::self_signed(ca("Root"));
+    let entry = |date: &str, reason| x509_cert::crl::RevokedCert {
+        serial_number: x509_cert::serial_number::SerialNumber::new(&[5]).unwrap(),
+        revocation_date: utc(date),
+        crl_entry_extensions: Some(vec![extension("2.5.29.21", false, &[0x0a, 1, reason])]),
+    };
+    let superseded = entry("290601000000Z", 4);
+    let compromised = entry("290701000000Z", 1);
+    for entries in [
+        vec![superseded.clone(), compromised.clone()],
+        vec![compromised.clone(), superseded.clone()],
+    ] {
+        let crl = Crl::parse(&root.odd_crl(vec![], entries)).unwrap().remove(0);
+        let found = crl.entry(&[5]).unwrap();
+        assert_eq!(found.date.to_string(), "2029-06-01T00:00:00Z");
+        assert_eq!(found.reason, RevocationReason::KeyCompromise);
+    }
+}
+
+#[test]
+fn serial_numbers_that_begin_alike_are_told_apart() {
+    let root = Entity::self_signed(ca("Root"));
+    let serial = |last: &[u8]| [&[0x7f; 8], last].concat();
+    let serials: Vec<Vec<u8>> =
+        (0..=255_u8).map(|last| serial(&[last])).chain([serial(&[]), serial(&[7, 7])]).collect();
+    let entries = serials.iter().rev().map(|serial| x509_cert::crl::RevokedCert {
+        serial_number: x509_cert::serial_number::SerialNumber::new(serial).unwrap(),
+        revocation_date: utc("290601000000Z"),
+        crl_entry_extensions: None,
+    });
+    let crl = Crl::parse(&root.odd_crl(vec![], entries.collect())).unwrap().remove(0);
+    assert_eq!(crl.len(), 258);
+    assert!(serials.iter().all(|serial| crl.entry(serial).is_some()));
+    for absent in [serial(&[7, 8]), vec![0x7f; 7], vec![0x7f; 7 + 3], vec![], vec![0xff; 64]] {
+        let is_listed = serials.contains(&absent);
+        assert_eq!(crl.entry(&absent).is_some(), is_listed, "{absent:02x?}");
+    }
+}
+
+/// `cargo test --release -p oms-verify million -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement: a million entries"]
+fn a_crl_of_a_million_entries_is_read_and_searched() {
+    let root = Entity::self_signed(ca("Root"));
+    let serial = |n: u32| Sha256Digest::of(&n.to_be_bytes()).0[..16].to_vec();
+    let entries = (0..1_000_000).map(|n| x509_cert::crl::RevokedCert {
+        serial_number: x509_cert::serial_number::SerialNumber::new(&serial(n)).unwrap(),
+        revocation_date: utc("290601000000Z"),
+        crl_entry_extensions: Some(vec![extension("2.5.29.21", false, &[0x0a, 1, 1])]),
+    });
+    let der = root.odd_crl(vec![], entries.collect());
+    let start = std::time::Instant::now();
+    let crl = Crl::parse(&der).unwrap().remove(0);
+    println!("{} bytes, {} entries: read in {:?}", der.len(), crl.len(), start.elapsed());
+    let start = std::time::Instant::now();
+    let key = |n| {
+        x509_cert::serial_number::SerialNumber::<x509_cert::certificate::Rfc5280>::new(&serial(n))
+            .unwrap()
+            .as_bytes()
+            .to_vec()
+    };
+    assert!((0..100_000).all(|n| crl.entry(&key(n)).is_some()));
+    assert!((1_000_000..1_100_000).all(|n| crl.entry(&key(n)).is_none()));
+    println!("200,000 look-ups in {:?}", start.elapsed());
 }
 
 #[test]
