@@ -13,6 +13,7 @@ use crate::pki::error::{Limit, PathError, WhyUnknown};
 use crate::pki::explain::Record;
 use crate::pki::moment::{Moment, check_validity};
 use crate::pki::signature::SignatureError;
+use crate::pki::usage::check_issuer_key;
 use crate::pki::{Certificate, Crl, rfc5280};
 
 impl Lookup<'_> {
@@ -161,8 +162,12 @@ impl Lookup<'_> {
 
     /// Whether the path, from the signer to an anchor, is valid and nothing of it is revoked.
     fn is_valid(&self, crl: &Crl, path: &[&Certificate]) -> Result<bool, PathError> {
-        let moment = Moment::of(self.input, path);
-        if path.iter().any(|certificate| check_validity(certificate, moment.effective).is_err()) {
+        let (moment, usage) = (Moment::of(self.input, path), self.input.profile.usage);
+        let is_fit = |certificate: &&Certificate| {
+            check_validity(certificate, moment.effective).is_ok()
+                && check_issuer_key(certificate, usage).is_ok()
+        };
+        if !path.iter().all(is_fit) {
             return Ok(false);
         }
         let mut comparisons = Comparisons::new();
