@@ -17,3 +17,4 @@ pub mod forge;
 pub mod json;
 pub mod root;
 pub mod scene;
+pub mod tsa;

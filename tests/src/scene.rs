@@ -63,6 +63,8 @@ pub struct Scene {
     pub carrier: PathBuf,
     /// The usual model on the carrier, `carrier/demo`, with the bundle `demo/model.sig`.
     pub model: PathBuf,
+    /// The corporate root.
+    pub root: Authority,
     /// The authority below the corporate root, which issues every certificate.
     pub issuer: Authority,
     /// The vendor's certificate and key.
@@ -139,7 +141,7 @@ impl Scene {
         vendor.key.write_private(top.join("vendor.key"));
         files::public(top.join("vendor.chain"), chain([&vendor.certificate, &issuer.certificate]));
         let model = carrier.join("demo");
-        Scene { dir, station, carrier, model, issuer, vendor, verdict }
+        Scene { dir, station, carrier, model, root, issuer, vendor, verdict }
     }
 
     /// A path in the folder that holds all of this and that nobody else uses.

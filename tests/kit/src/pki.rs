@@ -15,7 +15,7 @@ mod profile;
 
 use rcgen::{Issuer, PublicKeyData};
 
-pub use self::crl::{Crl, CrlProfile};
+pub use self::crl::{Crl, CrlProfile, RevocationReason};
 pub(crate) use self::key::spki_of_point;
 pub use self::key::{Key, KeyType};
 pub use self::profile::{ExtendedKeyUsage, KeyUsage, Profile, date, now};

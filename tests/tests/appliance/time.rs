@@ -1,8 +1,13 @@
-//! What the station remembers over time: the newest CRLs.
+//! Time: what the station remembers, and what a trusted time stamp proves.
 
-use oms_testkit::pki::CrlProfile;
-use oms_testkit::{files, model};
+use oms_station::clock::system_time;
+use oms_testkit::pki::{CrlProfile, KeyType, Leaf, Profile, RevocationReason};
+use oms_testkit::roots::{self, Anchor};
+use oms_testkit::{files, model, run};
 use oms_tests::scene::{POLICY, Scene};
+use oms_tests::tsa::{Tsa, add_token};
+use oms_tests::{entry, json};
+use oms_verify::time::UnixTime;
 
 /// A station whose policy uses CRLs where there are some, and a carrier with a signed model.
 fn scene_with_crls() -> Scene {
@@ -52,4 +57,161 @@ fn a_memory_of_crls_that_is_lost_or_damaged() {
     scene.undecided_at_ingest(3, "state.damaged");
     files::secret(&memory, kept);
     assert_eq!(scene.ingested().len(), 1);
+}
+
+const DAY: i64 = 86_400;
+
+/// The station's policy with these settings under `[time]`.
+fn policy(revocation: &str, time: &str) -> String {
+    let policy = POLICY.replace("mode = \"off\"", &format!("mode = \"{revocation}\""));
+    format!("{policy}\n[time]\ntimestamp-anchors = [\"corp-tsa\"]\n{time}\n")
+}
+
+/// A model whose signer's certificate expires ten days from now, and an authority that may have
+/// stamped it.
+struct Stamped {
+    scene: Scene,
+    tsa: Tsa,
+    signer: Leaf,
+    now: i64,
+}
+
+impl Stamped {
+    fn new(policy: &str) -> Stamped {
+        let scene = Scene::with_policy(policy);
+        let tsa = Tsa::new();
+        let root = &scene.root.certificate.pem;
+        let anchors = [
+            Anchor::new("corp-root", root, &["code-signing", "verdict"]),
+            Anchor::new("corp-tsa", &tsa.root_pem(), &["timestamping"]),
+        ];
+        roots::write(&scene.station.roots, &anchors);
+        model::write(&scene.model, 4_000);
+        let now = system_time().0;
+        let profile = Profile::code_signing("Release").email("release@vendor.example");
+        let profile = profile.validity(seconds(now - 10 * DAY), seconds(now + 10 * DAY));
+        let signer = scene.issuer.issue(profile, KeyType::P256);
+        scene.sign_as(&signer, &scene.issuer);
+        Stamped { scene, tsa, signer, now }
+    }
+
+    /// The same, stamped.
+    fn stamped(policy: &str) -> Stamped {
+        let stamped = Stamped::new(policy);
+        stamped.tsa.stamp_bundle(&stamped.scene.bundle());
+        stamped
+    }
+
+    /// CRLs of the root and the issuer of this many days from now, for a hundred days.
+    fn import(&self, days: i64, change: impl Fn(CrlProfile) -> CrlProfile) {
+        let from = self.now + days * DAY;
+        let crl = || CrlProfile::new(7).validity(seconds(from), seconds(from + 100 * DAY));
+        let station = &self.scene.station;
+        station.install_crl("root", &self.scene.root.crl(crl()).pem);
+        station.install_crl("issuer", &self.scene.issuer.crl(change(crl())).pem);
+    }
+
+    /// The codes of `verify` this many days from now; none when the model passes.
+    fn verify(&self, days: i64) -> Vec<String> {
+        let mut command = self.scene.verify();
+        command.arg("--crls").arg(&self.scene.station.crls);
+        command.arg("--at").arg(UnixTime(self.now + days * DAY).to_string());
+        let outcome = run::outcome(&mut command);
+        let document = json::conforming(&json::VERIFY, outcome.json());
+        let codes = json::codes(&document["reasons"]);
+        assert_eq!(outcome.status, i32::from(!codes.is_empty()), "{document:#}");
+        codes.into_iter().map(|code| code.to_string()).collect()
+    }
+}
+
+fn seconds(time: i64) -> u64 {
+    u64::try_from(time).unwrap()
+}
+
+const WITH_TIMESTAMP: &str = "expired-certificates = \"with-timestamp\"";
+
+#[test]
+fn a_certificate_that_expired_after_a_trusted_timestamp() {
+    let bare = Stamped::new(&policy("off", WITH_TIMESTAMP));
+    assert_eq!(bare.verify(5), [""; 0], "valid still");
+    assert_eq!(bare.verify(30), ["signature.certificate-expired"]);
+    bare.tsa.stamp_bundle(&bare.scene.bundle());
+    assert_eq!(bare.verify(30), [""; 0]);
+    let refused = Stamped::stamped(&policy("off", ""));
+    assert_eq!(refused.verify(5), [""; 0]);
+    assert_eq!(refused.verify(30), ["signature.certificate-expired"]);
+}
+
+#[test]
+fn a_timestamp_over_other_data_or_of_another_authority() {
+    let other = Stamped::new(&policy("off", WITH_TIMESTAMP));
+    add_token(&other.scene.bundle(), &other.tsa.stamp(b"another signature"));
+    assert_eq!(other.verify(5), [""; 0], "it takes nothing away while none is needed");
+    assert_eq!(other.verify(30), ["signature.certificate-expired", "timestamp.other-data"]);
+    let untrusted = Stamped::new(&policy("off", WITH_TIMESTAMP));
+    Tsa::new().stamp_bundle(&untrusted.scene.bundle());
+    assert_eq!(untrusted.verify(30), ["signature.certificate-expired", "timestamp.untrusted"]);
+    let junk = Stamped::new(&policy("off", "require-timestamp = true"));
+    assert_eq!(junk.verify(5), ["timestamp.missing"]);
+    add_token(&junk.scene.bundle(), b"junk");
+    assert_eq!(junk.verify(5), ["timestamp.malformed"]);
+    junk.tsa.stamp_bundle(&junk.scene.bundle());
+    assert_eq!(junk.verify(5), [""; 0]);
+    assert_eq!(junk.verify(-5), ["timestamp.future", "timestamp.malformed"]);
+}
+
+#[test]
+fn what_a_revocation_after_the_timestamp_means() {
+    let excused = policy("require", "revoked-certificates = \"with-timestamp\"");
+    let stamped = Stamped::stamped(&excused);
+    let revoked = |days: i64, reason| {
+        let time = seconds(stamped.now + days * DAY);
+        stamped.import(2, |crl| crl.revoke_for(&stamped.signer.certificate, time, reason));
+        stamped.verify(5)
+    };
+    assert_eq!(revoked(1, RevocationReason::Superseded), [""; 0]);
+    assert_eq!(revoked(-1, RevocationReason::Superseded), ["revocation.revoked"]);
+    for reason in [
+        RevocationReason::KeyCompromise,
+        RevocationReason::CaCompromise,
+        RevocationReason::AaCompromise,
+        RevocationReason::Unspecified,
+    ] {
+        assert_eq!(revoked(1, reason), ["revocation.revoked"], "{reason:?}");
+    }
+    let strict = Stamped::stamped(&policy("require", ""));
+    let time = seconds(strict.now + DAY);
+    let superseded = RevocationReason::Superseded;
+    strict.import(2, |crl| crl.revoke_for(&strict.signer.certificate, time, superseded));
+    assert_eq!(strict.verify(5), ["revocation.revoked"]);
+}
+
+#[test]
+fn an_expired_certificate_needs_a_crl_that_still_listed_it() {
+    let stamped = Stamped::stamped(&policy("require", WITH_TIMESTAMP));
+    stamped.import(5, |crl| crl);
+    assert_eq!(stamped.verify(30), [""; 0], "of after the timestamp and before the expiry");
+    stamped.import(5, |crl| crl.revoke(&stamped.signer.certificate));
+    assert_eq!(stamped.verify(30), ["revocation.revoked"]);
+    // Authorities drop what has expired: these tell nothing about it.
+    for days in [-5, 20] {
+        stamped.import(days, |crl| crl);
+        let codes = stamped.verify(30);
+        assert_eq!(codes.len(), 1, "{days}: {codes:?}");
+        assert!(codes.iter().all(|code| code.starts_with("revocation.")), "{days}: {codes:?}");
+    }
+}
+
+#[test]
+fn the_verdict_tells_the_trusted_time_and_the_clock() {
+    let stamped = Stamped::stamped(&policy("off", ""));
+    let [passed] = stamped.scene.ingested().try_into().unwrap();
+    let payload = entry::payload(&passed);
+    let detail = entry::detail(&payload);
+    let signed = &detail["signers"][0]["signed"];
+    let time = UnixTime::parse_rfc3339(signed["time"].as_str().unwrap()).unwrap();
+    assert!((stamped.now..stamped.now + 60).contains(&time.0), "{signed}");
+    assert_eq!(signed["source"], "timestamp:CN=Corp TSA (corp-tsa)");
+    assert_eq!(detail["clock"], "guarded");
+    assert_eq!(detail["clockHighest"], payload["predicate"]["timeVerified"]);
 }

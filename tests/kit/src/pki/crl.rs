@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+/// Why a certificate was revoked (RFC 5280, section 5.3.1).
+pub use rcgen::RevocationReason;
 use rcgen::{
-    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevocationReason,
-    RevokedCertParams, SerialNumber,
+    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
 };
 
 use super::{Certificate, profile};
@@ -24,7 +25,7 @@ pub struct CrlProfile {
     number: u64,
     this_update: u64,
     next_update: u64,
-    revoked: Vec<(Vec<u8>, u64)>,
+    revoked: Vec<(Vec<u8>, u64, RevocationReason)>,
 }
 
 impl CrlProfile {
@@ -55,17 +56,28 @@ impl CrlProfile {
 
     /// The same with a certificate revoked at a time, in seconds since 1970.
     #[must_use]
-    pub fn revoke_at(mut self, certificate: &Certificate, time: u64) -> CrlProfile {
-        self.revoked.push((certificate.serial.clone(), time));
+    pub fn revoke_at(self, certificate: &Certificate, time: u64) -> CrlProfile {
+        self.revoke_for(certificate, time, RevocationReason::KeyCompromise)
+    }
+
+    /// The same with a certificate revoked at a time for another reason.
+    #[must_use]
+    pub fn revoke_for(
+        mut self,
+        certificate: &Certificate,
+        time: u64,
+        reason: RevocationReason,
+    ) -> CrlProfile {
+        self.revoked.push((certificate.serial.clone(), time, reason));
         self
     }
 
     pub(super) fn sign(self, issuer: &Issuer<'_, KeyPair>) -> Crl {
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
-        let revoked_certs = self.revoked.iter().map(|(serial, time)| RevokedCertParams {
+        let revoked_certs = self.revoked.iter().map(|(serial, time, reason)| RevokedCertParams {
             serial_number: SerialNumber::from_slice(serial),
             revocation_time: epoch + Duration::from_secs(*time),
-            reason_code: Some(RevocationReason::KeyCompromise),
+            reason_code: Some(*reason),
             invalidity_date: None,
         });
         let crl = CertificateRevocationListParams {

@@ -1,0 +1,125 @@
+//! A time stamping authority (RFC 3161): `openssl ts`, so that the tokens are somebody else's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use oms_testkit::{files, run};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const CONFIG: &str = "
+[req]
+distinguished_name = name
+[name]
+[root]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[stamper]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = critical, timeStamping
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[tsa]
+default_tsa = corp
+[corp]
+serial = ./serial
+default_policy = 1.3.6.1.4.1.99999.1
+digests = sha256, sha384, sha512
+signer_digest = sha256
+accuracy = secs:1
+";
+
+/// A root and the authority that it has issued, valid for ten years from now.
+pub struct Tsa {
+    dir: TempDir,
+}
+
+impl Tsa {
+    /// A new authority.
+    ///
+    /// # Panics
+    /// When `openssl` is not installed or fails.
+    pub fn new() -> Tsa {
+        let tsa = Tsa { dir: tempfile::tempdir().unwrap() };
+        files::public(tsa.path("ts.cnf"), CONFIG);
+        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+        let root = ["-x509", "-days", "3650", "-subj", "/CN=Corp TSA Root", "-extensions", "root"];
+        let files = ["-keyout", "root.key", "-out", "root.pem", "-config", "ts.cnf"];
+        tsa.openssl(&[&["req"][..], &key, &root, &files].concat());
+        let files = ["-keyout", "tsa.key", "-out", "tsa.csr", "-config", "ts.cnf"];
+        tsa.openssl(&[&["req"][..], &key, &["-subj", "/CN=Corp TSA"], &files].concat());
+        let issuer = ["-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "3650"];
+        let files = ["-in", "tsa.csr", "-out", "tsa.pem", "-extfile", "ts.cnf"];
+        let extensions = ["-extensions", "stamper"];
+        tsa.openssl(&[&["x509", "-req"][..], &issuer, &files, &extensions].concat());
+        files::public(tsa.path("serial"), "01\n");
+        tsa
+    }
+
+    /// The root in PEM.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn root_pem(&self) -> String {
+        fs::read_to_string(self.path("root.pem")).unwrap()
+    }
+
+    /// A TimeStampResp over `data`, of now.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn stamp(&self, data: &[u8]) -> Vec<u8> {
+        files::public(self.path("data"), data);
+        let files = ["-data", "data", "-out", "query"];
+        self.openssl(&[&["ts", "-query", "-sha256", "-cert"][..], &files].concat());
+        let signer = ["-signer", "tsa.pem", "-inkey", "tsa.key"];
+        let files = ["-queryfile", "query", "-out", "reply", "-config", "ts.cnf"];
+        self.openssl(&[&["ts", "-reply"][..], &signer, &files].concat());
+        fs::read(self.path("reply")).unwrap()
+    }
+
+    /// Stamps the signature of a bundle, as its signer does.
+    ///
+    /// # Panics
+    /// When the bundle is not one.
+    pub fn stamp_bundle(&self, bundle: &Path) {
+        let document: Value = serde_json::from_slice(&fs::read(bundle).unwrap()).unwrap();
+        let signature = document["dsseEnvelope"]["signatures"][0]["sig"].as_str().unwrap();
+        add_token(bundle, &self.stamp(&BASE64_STANDARD.decode(signature).unwrap()));
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let mut command = Command::new("openssl");
+        let _ = run::outcome(command.args(arguments).current_dir(self.dir.path())).expect_status(0);
+    }
+}
+
+impl Default for Tsa {
+    fn default() -> Self {
+        Tsa::new()
+    }
+}
+
+/// Adds a token to a bundle.
+///
+/// # Panics
+/// When the bundle is not one.
+pub fn add_token(bundle: &Path, token: &[u8]) {
+    let mut document: Value = serde_json::from_slice(&fs::read(bundle).unwrap()).unwrap();
+    let material = &mut document["verificationMaterial"]["timestampVerificationData"];
+    if material.is_null() {
+        *material = json!({"rfc3161Timestamps": []});
+    }
+    let token = json!({"signedTimestamp": BASE64_STANDARD.encode(token)});
+    material["rfc3161Timestamps"].as_array_mut().unwrap().push(token);
+    files::public(bundle, document.to_string());
+}
