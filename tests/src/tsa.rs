@@ -6,24 +6,12 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use oms_testkit::pki::{Authority, KeyType, Leaf, Profile};
 use oms_testkit::{files, run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const CONFIG: &str = "
-[req]
-distinguished_name = name
-[name]
-[root]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign, cRLSign
-subjectKeyIdentifier = hash
-[stamper]
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = critical, timeStamping
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
 [tsa]
 default_tsa = corp
 [corp]
@@ -34,9 +22,12 @@ signer_digest = sha256
 accuracy = secs:1
 ";
 
-/// A root and the authority that it has issued, valid for ten years from now.
+/// A root and the authority that it has issued.
 pub struct Tsa {
     dir: TempDir,
+    /// The root.
+    pub root: Authority,
+    stamper: Leaf,
 }
 
 impl Tsa {
@@ -45,28 +36,14 @@ impl Tsa {
     /// # Panics
     /// When `openssl` is not installed or fails.
     pub fn new() -> Tsa {
-        let tsa = Tsa { dir: tempfile::tempdir().unwrap() };
+        let root = Authority::root(Profile::ca("Corp TSA Root"), KeyType::P256);
+        let stamper = root.issue(Profile::timestamping("Corp TSA"), KeyType::P256);
+        let tsa = Tsa { dir: tempfile::tempdir().unwrap(), root, stamper };
         files::public(tsa.path("ts.cnf"), CONFIG);
-        let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-        let root = ["-x509", "-days", "3650", "-subj", "/CN=Corp TSA Root", "-extensions", "root"];
-        let files = ["-keyout", "root.key", "-out", "root.pem", "-config", "ts.cnf"];
-        tsa.openssl(&[&["req"][..], &key, &root, &files].concat());
-        let files = ["-keyout", "tsa.key", "-out", "tsa.csr", "-config", "ts.cnf"];
-        tsa.openssl(&[&["req"][..], &key, &["-subj", "/CN=Corp TSA"], &files].concat());
-        let issuer = ["-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "3650"];
-        let files = ["-in", "tsa.csr", "-out", "tsa.pem", "-extfile", "ts.cnf"];
-        let extensions = ["-extensions", "stamper"];
-        tsa.openssl(&[&["x509", "-req"][..], &issuer, &files, &extensions].concat());
+        files::public(tsa.path("tsa.pem"), &tsa.stamper.certificate.pem);
+        tsa.stamper.key.write_private(tsa.path("tsa.key"));
         files::public(tsa.path("serial"), "01\n");
         tsa
-    }
-
-    /// The root in PEM.
-    ///
-    /// # Panics
-    /// When it is gone.
-    pub fn root_pem(&self) -> String {
-        fs::read_to_string(self.path("root.pem")).unwrap()
     }
 
     /// A TimeStampResp over `data`, of now.

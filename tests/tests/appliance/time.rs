@@ -83,7 +83,7 @@ impl Stamped {
         let root = &scene.root.certificate.pem;
         let anchors = [
             Anchor::new("corp-root", root, &["code-signing", "verdict"]),
-            Anchor::new("corp-tsa", &tsa.root_pem(), &["timestamping"]),
+            Anchor::new("corp-tsa", &tsa.root.certificate.pem, &["timestamping"]),
         ];
         roots::write(&scene.station.roots, &anchors);
         model::write(&scene.model, 4_000);
@@ -102,12 +102,13 @@ impl Stamped {
         stamped
     }
 
-    /// CRLs of the root and the issuer of this many days from now, for a hundred days.
+    /// CRLs of the roots and the issuer of this many days from now, for a hundred days.
     fn import(&self, days: i64, change: impl Fn(CrlProfile) -> CrlProfile) {
         let from = self.now + days * DAY;
         let crl = || CrlProfile::new(7).validity(seconds(from), seconds(from + 100 * DAY));
         let station = &self.scene.station;
         station.install_crl("root", &self.scene.root.crl(crl()).pem);
+        station.install_crl("tsa", &self.tsa.root.crl(crl()).pem);
         station.install_crl("issuer", &self.scene.issuer.crl(change(crl())).pem);
     }
 

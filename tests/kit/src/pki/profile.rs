@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, SanType, SerialNumber};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, SanType, SerialNumber,
+};
 use sha2::{Digest, Sha256};
 
 /// A purpose of the extended key usage extension (RFC 5280, section 4.2.1.12).
@@ -33,6 +35,7 @@ pub struct Profile {
     key_usages: Vec<KeyUsage>,
     extended_key_usages: Vec<ExtendedKeyUsage>,
     serial: Option<Vec<u8>>,
+    extensions: Vec<CustomExtension>,
 }
 
 impl Profile {
@@ -48,6 +51,7 @@ impl Profile {
             key_usages: vec![KeyUsage::KeyCertSign, KeyUsage::CrlSign],
             extended_key_usages: Vec::new(),
             serial: None,
+            extensions: Vec::new(),
         }
     }
 
@@ -58,6 +62,20 @@ impl Profile {
             key_usages: vec![KeyUsage::DigitalSignature],
             extended_key_usages: vec![ExtendedKeyUsage::CodeSigning],
             ..Profile::ca(common_name)
+        }
+    }
+
+    /// A time stamping authority (RFC 3161, section 2.3): timeStamping alone, and critical; valid
+    /// from 2020 to 2049.
+    pub fn timestamping(common_name: &str) -> Profile {
+        // extendedKeyUsage of timeStamping, which the library can only write as not critical.
+        let usage = [0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08];
+        let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 37], usage.to_vec());
+        extension.set_criticality(true);
+        Profile {
+            extended_key_usages: Vec::new(),
+            extensions: vec![extension],
+            ..Profile::code_signing(common_name)
         }
     }
 
@@ -166,6 +184,7 @@ impl Profile {
         };
         params.key_usages = self.key_usages;
         params.extended_key_usages = self.extended_key_usages;
+        params.custom_extensions = self.extensions;
         params.use_authority_key_identifier_extension = true;
         (params, serial)
     }
