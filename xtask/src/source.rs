@@ -31,8 +31,9 @@ pub(crate) fn without_tests(code: &str) -> (String, Vec<String>) {
     let mut rest = code;
     while let Some((before, after)) = rest.split_once(MARK) {
         kept.push_str(before);
-        let name = after
-            .trim_start()
+        let item = after.trim_start();
+        let item = item.strip_prefix("pub(crate) ").unwrap_or(item);
+        let name = item
             .strip_prefix("mod ")
             .map(|name| name.chars().take_while(|c| is_word(*c)).collect::<String>());
         let end = match (name, after.find([';', '{'])) {
@@ -230,10 +231,11 @@ mod tests {
     #[test]
     fn test_modules_are_left_out() {
         let (code, files) = without_tests(
-            "a\n#[cfg(test)]\nmod tests { fn f() { x } }\nb #[cfg(test)] mod cases; c",
+            "a\n#[cfg(test)]\nmod tests { fn f() { x } }\nb #[cfg(test)] mod cases; c\n\
+             #[cfg(test)]\npub(crate) mod shared; d",
         );
-        assert_eq!(code.split_whitespace().collect::<Vec<_>>(), ["a", "b", "c"]);
-        assert_eq!(files, ["cases"]);
+        assert_eq!(code.split_whitespace().collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!(files, ["cases", "shared"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Names of hosts and mailboxes: whether a certificate has the one that is expected (RFC 9525,
 //! RFC 5280, section 4.2.1.6), and whether they are well-formed.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use x509_cert::ext::pkix::name::GeneralName;
 

@@ -3,7 +3,7 @@
 //! It reads an empty excluded name as one that matches nothing, a wildcard in a certificate as a
 //! plain label, and a URI without a host as outside every excluded subtree.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use x509_cert::ext::pkix::NameConstraints;
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
