@@ -5,6 +5,7 @@ mod explain;
 mod leaf;
 mod limbo;
 pub(super) mod maker;
+mod name_constraints;
 mod parse;
 mod paths;
 mod policies;
