@@ -283,19 +283,18 @@ const SEQUENCE: u8 = 0x30;
 /// any is one piece, so that something is said about it.
 fn blocks<'a>(bytes: &'a [u8], label: &str) -> Vec<&'a [u8]> {
     const BEGIN: &[u8] = b"-----BEGIN ";
-    let wanted = [BEGIN, label.as_bytes(), b"-----"].concat();
-    let mut blocks = Vec::new();
-    let mut rest = bytes;
-    while bytes.first() != Some(&SEQUENCE) && !rest.is_empty() {
-        let body = rest.get(BEGIN.len()..).unwrap_or_default();
-        let next = body.windows(BEGIN.len()).position(|window| window == BEGIN);
-        let length = next.map_or(rest.len(), |at| at.saturating_add(BEGIN.len()));
-        let (block, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        if block.starts_with(&wanted) {
-            blocks.push(block);
-        }
-        rest = after;
+    if bytes.first() == Some(&SEQUENCE) {
+        return vec![bytes];
     }
+    let wanted = [BEGIN, label.as_bytes(), b"-----"].concat();
+    let windows = bytes.windows(BEGIN.len()).enumerate();
+    let starts = windows.filter(|(_, window)| *window == BEGIN).map(|(at, _)| at);
+    let ends = starts.clone().skip(1).chain([bytes.len()]);
+    let blocks: Vec<_> = starts
+        .zip(ends)
+        .filter_map(|(start, end)| bytes.get(start..end))
+        .filter(|block| block.starts_with(&wanted))
+        .collect();
     if blocks.is_empty() { vec![bytes] } else { blocks }
 }
 
