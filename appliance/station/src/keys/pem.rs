@@ -164,7 +164,10 @@ mod tests {
         [("prime256v1", KeyType::P256), ("secp384r1", KeyType::P384), ("secp521r1", KeyType::P521)];
 
     fn openssl(args: &[&str]) -> Vec<u8> {
-        let output = Command::new("openssl").args(args).output().expect("openssl is installed");
+        let output = Command::new("openssl")
+            .args(args)
+            .output()
+            .expect("openssl is installed (cargo xtask setup)");
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     }

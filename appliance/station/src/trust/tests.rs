@@ -49,7 +49,7 @@ fn the_shipped_laboratory_policy_loads_with_its_key() {
     let made = std::process::Command::new("openssl")
         .args(["ecparam", "-genkey", "-noout", "-name", "prime256v1"])
         .output()
-        .unwrap();
+        .expect("openssl is installed (cargo xtask setup)");
     let key = crate::keys::SigningKey::from_pem(&made.stdout, Path::new("key")).unwrap();
     let policy = site.file("lab.toml", LAB);
     assert_eq!(

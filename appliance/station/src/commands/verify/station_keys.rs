@@ -100,8 +100,12 @@ mod tests {
         }
 
         fn openssl(&self, args: &[&str]) {
-            let made = Command::new("openssl").args(args).current_dir(self.0.path()).output();
-            assert!(made.unwrap().status.success(), "{args:?}");
+            let made = Command::new("openssl")
+                .args(args)
+                .current_dir(self.0.path())
+                .output()
+                .expect("openssl is installed (cargo xtask setup)");
+            assert!(made.status.success(), "{args:?}");
         }
 
         fn key(&self, name: &str) -> SigningKey {

@@ -12,7 +12,7 @@ fn certificate() -> &'static [u8] {
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
             .args(["-nodes", "-keyout", "/dev/null", "-subj", "/CN=Root", "-days", "10"])
             .output()
-            .unwrap();
+            .expect("openssl is installed (cargo xtask setup)");
         assert!(made.status.success(), "{made:?}");
         made.stdout
     });

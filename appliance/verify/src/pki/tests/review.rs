@@ -73,7 +73,7 @@ fn openssl(arguments: &[&str]) -> Vec<u8> {
         .args(["-days", "3650", "-addext", "keyUsage=keyCertSign,cRLSign"])
         .args(arguments)
         .output()
-        .unwrap();
+        .expect("openssl is installed (cargo xtask setup)");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     made.stdout
 }
