@@ -6,7 +6,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use oms_testkit::pki::{Authority, KeyType, Leaf, Profile};
+use oms_testkit::pki::{Authority, Certificate, KeyType, Leaf, Profile};
 use oms_testkit::{files, run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -44,6 +44,11 @@ impl Tsa {
         tsa.stamper.key.write_private(tsa.path("tsa.key"));
         files::public(tsa.path("serial"), "01\n");
         tsa
+    }
+
+    /// The authority's certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.stamper.certificate
     }
 
     /// A TimeStampResp over `data`, of now.

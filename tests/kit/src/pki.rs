@@ -91,6 +91,11 @@ impl Authority {
         }
     }
 
+    /// The private key as PKCS#8 in PEM.
+    pub fn private_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A leaf with a new key.
     pub fn issue(&self, profile: Profile, key: KeyType) -> Leaf {
         let key = Key::generate(key);
@@ -103,6 +108,11 @@ impl Authority {
     /// curve.
     pub fn issue_for(&self, profile: Profile, spki: &[u8]) -> Certificate {
         self.certify(profile, &key::ForeignKey::from_spki(spki))
+    }
+
+    /// A certificate for the key of another authority, under whose name it then stands in a path.
+    pub fn certify_authority(&self, profile: Profile, subject: &Authority) -> Certificate {
+        self.certify(profile, subject.issuer.key())
     }
 
     /// A CRL of this authority.

@@ -1,5 +1,7 @@
 //! Time: what the station remembers, and what a trusted time stamp proves.
 
+use std::process::Command;
+
 use oms_station::clock::system_time;
 use oms_testkit::pki::{CrlProfile, KeyType, Leaf, Profile, RevocationReason};
 use oms_testkit::roots::{self, Anchor};
@@ -96,7 +98,7 @@ impl Stamped {
     }
 
     /// The same, stamped.
-    fn stamped(policy: &str) -> Stamped {
+    fn with_token(policy: &str) -> Stamped {
         let stamped = Stamped::new(policy);
         stamped.tsa.stamp_bundle(&stamped.scene.bundle());
         stamped
@@ -112,6 +114,38 @@ impl Stamped {
         station.install_crl("issuer", &self.scene.issuer.crl(change(crl())).pem);
     }
 
+    /// A CRL of the authority instead of the former one.
+    fn import_tsa(&self, crl: CrlProfile) {
+        self.scene.station.install_crl("tsa", &self.tsa.root.crl(crl).pem);
+    }
+
+    /// CRLs of this many days from now of the roots alone.
+    fn import_roots(&self, days: i64) {
+        let from = self.now + days * DAY;
+        let crl = || CrlProfile::new(8).validity(seconds(from), seconds(from + 100 * DAY));
+        self.scene.station.install_crl("root", &self.scene.root.crl(crl()).pem);
+        self.import_tsa(crl());
+    }
+
+    /// A CRL of the issuer from day 20 to day 50 that keeps every certificate which expired this
+    /// many days from now or later (expiredCertsOnCRL), by openssl.
+    fn keep_expired_since(&self, days: i64) {
+        let (scene, day) = (&self.scene, |days: i64| digits(UnixTime(self.now + days * DAY)));
+        let since: String = day(days).bytes().map(|byte| format!("{byte:02x}")).collect();
+        files::public(scene.path("issuer.pem"), &scene.issuer.certificate.pem);
+        files::secret(scene.path("issuer.key"), scene.issuer.private_pem());
+        files::public(scene.path("ca.cnf"), format!("{CA_CONFIG}2.5.29.60 = DER:180f{since}\n"));
+        files::public(scene.path("index.txt"), "");
+        files::public(scene.path("number"), "10\n");
+        let mut command = Command::new("openssl");
+        command.args(["ca", "-gencrl", "-config", "ca.cnf", "-out", "kept.pem"]);
+        command.args(["-cert", "issuer.pem", "-keyfile", "issuer.key"]);
+        command.args(["-crl_lastupdate", &day(20), "-crl_nextupdate", &day(50)]);
+        let _ = run::outcome(command.current_dir(scene.path("."))).expect_status(0);
+        let crl = std::fs::read_to_string(scene.path("kept.pem")).unwrap();
+        scene.station.install_crl("issuer", &crl);
+    }
+
     /// The codes of `verify` this many days from now; none when the model passes.
     fn verify(&self, days: i64) -> Vec<String> {
         let mut command = self.scene.verify();
@@ -121,8 +155,26 @@ impl Stamped {
         let document = json::conforming(&json::VERIFY, outcome.json());
         let codes = json::codes(&document["reasons"]);
         assert_eq!(outcome.status, i32::from(!codes.is_empty()), "{document:#}");
-        codes.into_iter().map(|code| code.to_string()).collect()
+        codes
     }
+}
+
+/// For `openssl ca -gencrl`.
+const CA_CONFIG: &str = "
+[ca]
+default_ca = corp
+[corp]
+database = index.txt
+crlnumber = number
+default_md = sha256
+crl_extensions = crl
+[crl]
+authorityKeyIdentifier = keyid
+";
+
+/// A time as GeneralizedTime has it.
+fn digits(time: UnixTime) -> String {
+    time.to_string().chars().filter(|c| !"-:T".contains(*c)).collect()
 }
 
 fn seconds(time: i64) -> u64 {
@@ -138,7 +190,7 @@ fn a_certificate_that_expired_after_a_trusted_timestamp() {
     assert_eq!(bare.verify(30), ["signature.certificate-expired"]);
     bare.tsa.stamp_bundle(&bare.scene.bundle());
     assert_eq!(bare.verify(30), [""; 0]);
-    let refused = Stamped::stamped(&policy("off", ""));
+    let refused = Stamped::with_token(&policy("off", ""));
     assert_eq!(refused.verify(5), [""; 0]);
     assert_eq!(refused.verify(30), ["signature.certificate-expired"]);
 }
@@ -164,7 +216,7 @@ fn a_timestamp_over_other_data_or_of_another_authority() {
 #[test]
 fn what_a_revocation_after_the_timestamp_means() {
     let excused = policy("require", "revoked-certificates = \"with-timestamp\"");
-    let stamped = Stamped::stamped(&excused);
+    let stamped = Stamped::with_token(&excused);
     let revoked = |days: i64, reason| {
         let time = seconds(stamped.now + days * DAY);
         stamped.import(2, |crl| crl.revoke_for(&stamped.signer.certificate, time, reason));
@@ -180,7 +232,7 @@ fn what_a_revocation_after_the_timestamp_means() {
     ] {
         assert_eq!(revoked(1, reason), ["revocation.revoked"], "{reason:?}");
     }
-    let strict = Stamped::stamped(&policy("require", ""));
+    let strict = Stamped::with_token(&policy("require", ""));
     let time = seconds(strict.now + DAY);
     let superseded = RevocationReason::Superseded;
     strict.import(2, |crl| crl.revoke_for(&strict.signer.certificate, time, superseded));
@@ -189,7 +241,7 @@ fn what_a_revocation_after_the_timestamp_means() {
 
 #[test]
 fn an_expired_certificate_needs_a_crl_that_still_listed_it() {
-    let stamped = Stamped::stamped(&policy("require", WITH_TIMESTAMP));
+    let stamped = Stamped::with_token(&policy("require", WITH_TIMESTAMP));
     stamped.import(5, |crl| crl);
     assert_eq!(stamped.verify(30), [""; 0], "of after the timestamp and before the expiry");
     stamped.import(5, |crl| crl.revoke(&stamped.signer.certificate));
@@ -204,8 +256,50 @@ fn an_expired_certificate_needs_a_crl_that_still_listed_it() {
 }
 
 #[test]
+fn a_crl_that_keeps_what_expired_tells_about_it_while_it_is_fresh() {
+    let stamped = Stamped::with_token(&policy("require", WITH_TIMESTAMP));
+    stamped.import(20, |crl| crl);
+    assert_eq!(stamped.verify(30), ["revocation.unknown"]);
+    stamped.keep_expired_since(0);
+    assert_eq!(stamped.verify(30), [""; 0]);
+    stamped.keep_expired_since(11);
+    assert_eq!(stamped.verify(30), ["revocation.unknown"], "from after it had expired");
+    stamped.keep_expired_since(0);
+    stamped.import_roots(60);
+    assert_eq!(stamped.verify(70), ["revocation.stale"]);
+}
+
+#[test]
+fn the_age_of_a_signature_is_that_of_its_timestamp() {
+    let limited = policy("off", "max-signature-age = \"12d\"");
+    let bare = Stamped::new(&limited);
+    assert_eq!(bare.verify(1), [""; 0]);
+    assert_eq!(bare.verify(3), ["signature.too-old"], "as old as the certificate may make it");
+    bare.tsa.stamp_bundle(&bare.scene.bundle());
+    assert_eq!(bare.verify(9), [""; 0]);
+    let limited = policy("off", &format!("max-signature-age = \"12d\"\n{WITH_TIMESTAMP}"));
+    let stamped = Stamped::with_token(&limited);
+    assert_eq!(stamped.verify(11), [""; 0]);
+    assert_eq!(stamped.verify(13), ["signature.too-old"]);
+}
+
+#[test]
+fn an_authority_that_is_revoked_or_has_no_fresh_crl_proves_nothing() {
+    let stamped = Stamped::with_token(&policy("require", "require-timestamp = true"));
+    stamped.import(2, |crl| crl);
+    assert_eq!(stamped.verify(5), [""; 0]);
+    stamped.import_tsa(CrlProfile::new(8).revoke(stamped.tsa.certificate()));
+    assert_eq!(stamped.verify(5), ["timestamp.untrusted"]);
+    stamped.import_tsa(
+        CrlProfile::new(9).validity(seconds(stamped.now - 2 * DAY), seconds(stamped.now + 4 * DAY)),
+    );
+    assert_eq!(stamped.verify(3), [""; 0]);
+    assert_eq!(stamped.verify(5), ["timestamp.untrusted"]);
+}
+
+#[test]
 fn the_verdict_tells_the_trusted_time_and_the_clock() {
-    let stamped = Stamped::stamped(&policy("off", ""));
+    let stamped = Stamped::with_token(&policy("off", ""));
     let [passed] = stamped.scene.ingested().try_into().unwrap();
     let payload = entry::payload(&passed);
     let detail = entry::detail(&payload);
