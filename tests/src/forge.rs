@@ -1,8 +1,6 @@
 //! Bundles with any content and a valid signature: what a signer could make who holds an admitted
 //! key and no good will.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use oms_testkit::files::{hex, sha256_hex};
@@ -12,21 +10,16 @@ use serde_json::{Value, json};
 /// The payload type of OMS.
 pub const IN_TOTO: &str = "application/vnd.in-toto+json";
 
-/// Signs anything with a P-256 key.
+/// Signs anything.
 pub struct Forger {
-    key: EcdsaKeyPair,
+    key: Key,
     hint: String,
 }
 
 impl Forger {
-    /// A forger with this key, which is on P-256.
-    ///
-    /// # Panics
-    /// When it is not.
+    /// A forger with this key.
     pub fn new(key: &Key) -> Forger {
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &key.private_der()).unwrap();
-        Forger { key: pair, hint: sha256_hex(spki_pem(&key.public_der()).as_bytes()) }
+        Forger { key: key.clone(), hint: sha256_hex(spki_pem(&key.public_der()).as_bytes()) }
     }
 
     /// A bundle of the method `key` around these payload bytes.
@@ -60,12 +53,12 @@ impl Forger {
         bundle
     }
 
-    /// The DSSE signature (over the pre-authentication encoding), in DER.
+    /// The DSSE signature, over the pre-authentication encoding.
     fn sign(&self, payload_type: &str, payload: &[u8]) -> Vec<u8> {
         let mut pae =
             format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
         pae.extend_from_slice(payload);
-        self.key.sign(&SystemRandom::new(), &pae).unwrap().as_ref().to_vec()
+        self.key.sign(&pae)
     }
 }
 

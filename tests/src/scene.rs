@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use oms_testkit::pki::{Authority, Key, KeyType, Leaf, Profile, chain};
+use oms_testkit::pki::{Authority, Certificate, Key, KeyType, Leaf, Profile, chain};
 use oms_testkit::roots::Anchor;
 use oms_testkit::run;
 use oms_testkit::station::{Station, StationKey};
@@ -171,10 +171,26 @@ impl Scene {
     /// # Panics
     /// When it cannot be signed.
     pub fn sign_as(&self, leaf: &Leaf, issuer: &Authority) {
+        self.sign_through(leaf, &[&issuer.certificate]);
+    }
+
+    /// Signs the usual model with a leaf and these certificates above it.
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn sign_through(&self, leaf: &Leaf, above: &[&Certificate]) {
         let key = leaf.key.write_private(self.path("other.key"));
-        let chain = chain([&leaf.certificate, &issuer.certificate]);
+        let chain = chain([&leaf.certificate].into_iter().chain(above.iter().copied()));
         let chain = files::public(self.path("other.chain"), chain);
-        sign(&self.model, &self.bundle(), &key, Some(&chain), &[]);
+        self.sign_with_files(&key, &chain);
+    }
+
+    /// Signs the usual model with a private key and a chain in PEM.
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn sign_with_files(&self, key: &Path, chain: &Path) {
+        sign(&self.model, &self.bundle(), key, Some(chain), &[]);
     }
 
     /// Signs the usual model with this bare key.

@@ -11,6 +11,7 @@ mod attestations;
 mod certificates;
 mod cli;
 mod crash;
+mod hierarchies;
 mod ingest;
 mod opening;
 mod openssl;

@@ -235,6 +235,13 @@ impl Certificate {
         self.subject_name() == self.issuer_name()
     }
 
+    /// Whether it is self-issued and names no other key than its own as its issuer's, as roots do
+    /// and certificates that link a CA's old and new key do not. Its signature is not checked.
+    pub fn says_self_signed(&self) -> bool {
+        let issuer_key = self.authority_key_id();
+        self.is_self_issued() && (issuer_key.is_none() || issuer_key == self.subject_key_id())
+    }
+
     /// Whether basicConstraints says that it is a CA.
     pub fn is_ca(&self) -> bool {
         self.0.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)

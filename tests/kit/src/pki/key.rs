@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{KeyPair, PublicKeyData, RsaKeySize, SignatureAlgorithm};
+use rcgen::{KeyPair, PublicKeyData, RsaKeySize, SignatureAlgorithm, SigningKey as _};
 
 use crate::files;
 
@@ -47,6 +47,11 @@ impl Key {
         Key { pair: pair.expect("a key pair") }
     }
 
+    /// Signs with the hash that [`KeyType`] names for certificates.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).expect("a signature")
+    }
+
     /// The private key as PKCS#8 in PEM.
     pub fn private_pem(&self) -> String {
         self.pair.serialize_pem()
@@ -75,6 +80,14 @@ impl Key {
     /// Writes the SubjectPublicKeyInfo in PEM.
     pub fn write_public(&self, path: impl AsRef<Path>) -> PathBuf {
         files::public(path.as_ref(), self.public_pem())
+    }
+}
+
+impl Clone for Key {
+    fn clone(&self) -> Key {
+        let algorithm = self.pair.algorithm();
+        let pair = KeyPair::from_pkcs8_pem_and_sign_algo(&self.private_pem(), algorithm);
+        Key { pair: pair.expect("the same key pair") }
     }
 }
 
