@@ -63,12 +63,23 @@ impl CrlProfile {
     /// The same with a certificate revoked at a time for another reason.
     #[must_use]
     pub fn revoke_for(
-        mut self,
+        self,
         certificate: &Certificate,
         time: u64,
         reason: RevocationReason,
     ) -> CrlProfile {
-        self.revoked.push((certificate.serial.clone(), time, reason));
+        self.revoke_serial(certificate.serial.clone(), time, reason)
+    }
+
+    /// The same with this serial number revoked, which no certificate needs to have.
+    #[must_use]
+    pub fn revoke_serial(
+        mut self,
+        serial: Vec<u8>,
+        time: u64,
+        reason: RevocationReason,
+    ) -> CrlProfile {
+        self.revoked.push((serial, time, reason));
         self
     }
 
