@@ -53,12 +53,17 @@ pub fn look_at(
     let policy = &terms.trust.policy;
     let statement = admitted.statement();
     let beside = !policy.attestations.is_empty();
-    let (files, left) = whereabouts.of(other, beside, policy.budget.attestations);
+    let (files, mut left) = whereabouts.of(other, beside, policy.budget.attestations);
     let mut outcomes = Vec::with_capacity(files.len());
     let mut accepted = 0usize;
+    let mut taken = 0u64;
     for Lying { root, path, in_model } in files {
         // What the manifest lists is a file of the model, whatever its name.
         if in_model.as_ref().is_some_and(|path| source.lists(statement.manifest(), path)) {
+            continue;
+        }
+        if taken >= policy.budget.attestations_bytes {
+            left = left.saturating_add(1);
             continue;
         }
         let file = path.rsplit('/').next().unwrap_or(&path).to_owned();
@@ -70,6 +75,7 @@ pub fn look_at(
                 continue;
             }
         };
+        taken = taken.saturating_add(bytes.len() as u64);
         let context = terms.context();
         let outcome = AttestationOutcome::of(policy, statement.root(), &bytes, place, &context);
         if let Some(attestation) = outcome.accepted() {

@@ -9,7 +9,7 @@ use oms_verify::budget::Budget;
 use oms_verify::hash::{HashAlgorithm, Sha256Digest};
 use oms_verify::key::PublicKey;
 use oms_verify::pki::{Anchor, CrlSet, Purpose, Revocation, RevocationMode};
-use oms_verify::reason::{Code, Reason, Reasons};
+use oms_verify::reason::{Class, Code, Reason, Reasons};
 use oms_verify::statement::{Manifest, Method, Pieces};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, receive};
@@ -218,22 +218,33 @@ fn check_attestations(root: &Root, verdict: &ReceivedVerdict) -> Result<Reasons,
         }
     }
     for ReceivedAttestation { name, size, digest } in &verdict.attestations {
-        let detail = match folder.file(name) {
-            Err(BeneathError::NotFound) => Some("the file is absent"),
-            Err(error) => return Err(refusal_or_failure(error, &shown(name))),
-            Ok(file) if file.size() != *size => Some("its bytes are not the verdict's"),
-            Ok(file) => {
-                let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
-                let progress = Progress::hidden();
-                let (_, pieces) = intake::hash_file(&file, hash, method, &progress, |_| Ok(()))
-                    .map_err(|reason| reason.about(shown(name)))?;
-                let same = matches!(&pieces, Pieces::Whole(found)
-                    if found.algorithm() == hash && found.as_bytes() == digest.0);
-                (!same).then_some("its bytes are not the verdict's")
+        let file = match folder.file(name) {
+            Ok(file) => file,
+            Err(BeneathError::NotFound) => {
+                let reason = Reason::new(Code::VerdictFiles, "the file is absent");
+                reasons.push(reason.about(shown(name)));
+                continue;
             }
+            Err(error) => match refusal_or_failure(error, &shown(name)) {
+                refusal if refusal.code.class() == Class::Refusal => {
+                    reasons.push(refusal);
+                    continue;
+                }
+                failure => return Err(failure),
+            },
         };
-        let reason = detail.map(|detail| Reason::new(Code::VerdictFiles, detail));
-        reasons.extend(reason.map(|reason| reason.about(shown(name))));
+        let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
+        let same = file.size() == *size && {
+            let progress = Progress::hidden();
+            let (_, pieces) = intake::hash_file(&file, hash, method, &progress, |_| Ok(()))
+                .map_err(|reason| reason.about(shown(name)))?;
+            matches!(&pieces, Pieces::Whole(found)
+                if found.algorithm() == hash && found.as_bytes() == digest.0)
+        };
+        if !same {
+            let reason = Reason::new(Code::VerdictFiles, "its bytes are not the verdict's");
+            reasons.push(reason.about(shown(name)));
+        }
     }
     Ok(reasons)
 }

@@ -42,6 +42,9 @@ pub struct Budget {
     pub attestations: usize,
     /// Bytes of one attestation.
     pub attestation_bytes: u64,
+    /// Bytes of the attestations of one model together: a further one is looked at while those
+    /// before it have less.
+    pub attestations_bytes: u64,
     /// Bytes of one CRL.
     pub crl_bytes: u64,
 }
@@ -69,6 +72,7 @@ impl Default for Budget {
             total_bytes: 4 * TIB,
             attestations: 64,
             attestation_bytes: 16 * MIB,
+            attestations_bytes: 64 * MIB,
             crl_bytes: 256 * MIB,
         }
     }

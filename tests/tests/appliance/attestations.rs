@@ -1,13 +1,15 @@
 //! Attestations on the carrier: which let a model pass, what goes out with it, and what the
 //! receiving side makes of that.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use oms_testkit::{files, run};
 use oms_tests::attest::{PROVENANCE, place, scene, statement, statement_about};
 use oms_tests::forge::Forger;
+use oms_tests::root::is_root;
 use oms_tests::scene::Scene;
 use oms_tests::{entry, json};
 use serde_json::json;
@@ -150,7 +152,8 @@ fn what_nobody_asks_for_stays_behind() {
 
 #[test]
 fn a_carrier_s_own_files_are_bounded() {
-    let hostile: [(&str, fn(&Path)); 4] = [
+    type Make = fn(&Path);
+    let hostile: [(&str, Make); 4] = [
         ("attestation.invalid", |path| drop(files::public(path, vec![b' '; 17 << 20]))),
         ("attestation.invalid", |path| drop(files::public(path, "[".repeat(100_000)))),
         ("attestation.invalid", |path| drop(files::public(path, ""))),
@@ -186,6 +189,33 @@ fn sixty_five_attestations() {
 }
 
 #[test]
+fn a_model_s_own_attestation_is_looked_at_before_those_of_models_with_longer_names() {
+    let scene = scene();
+    for number in 0..64 {
+        files::public(scene.carrier.join(format!("demo-{number:02}.intoto.json")), "{}");
+    }
+    place(&scene.carrier.join("demo.intoto.json"), &scene.forger(), &statement(&scene));
+    let _ = run::outcome(&mut scene.verify()).expect_status(0);
+    let _ = run::outcome(&mut scene.ingest()).expect_status(0);
+}
+
+#[test]
+fn the_attestations_of_a_model_are_bounded_together() {
+    let scene = scene();
+    let bulk = vec![b' '; 16 << 20];
+    for number in 0..5 {
+        files::public(scene.carrier.join(format!("demo.{number}.intoto.json")), &bulk);
+    }
+    place(&scene.carrier.join("demo.9.intoto.json"), &scene.forger(), &statement(&scene));
+    scene.refused(&["attestation.invalid", "attestation.missing", "attestation.too-many"]);
+    // A byte less before it, and it is looked at.
+    fs::write(scene.carrier.join("demo.4.intoto.json"), "").unwrap();
+    fs::write(scene.carrier.join("demo.3.intoto.json"), &bulk[1..]).unwrap();
+    let document = run::outcome(&mut scene.ingest()).expect_status(0).json();
+    assert_eq!(json::codes(&document["models"][0]["warnings"]), ["attestation.invalid"]);
+}
+
+#[test]
 fn in_place_the_operator_may_name_them() {
     let (scene, file) = attested();
     let elsewhere = scene.path("elsewhere");
@@ -195,6 +225,31 @@ fn in_place_the_operator_may_name_them() {
     let missing = scene.path("missing");
     let outcome = run::outcome(scene.verify().arg("--attestation").arg(missing)).expect_status(2);
     assert_eq!(json::codes(&outcome.json()["reasons"]), ["media.not-found"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_listed_matters_where_attestations_are_asked_for() {
+    if !is_root("becoming another user") {
+        return;
+    }
+    let as_nobody = |scene: &Scene, named: &[&Path]| {
+        fs::set_permissions(scene.path("."), Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(&scene.carrier, Permissions::from_mode(0o711)).unwrap();
+        let verify = scene.verify();
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
+        command.arg(verify.get_program()).args(verify.get_args());
+        for file in named {
+            command.arg("--attestation").arg(file);
+        }
+        run::outcome(&mut command)
+    };
+    let _ = as_nobody(&Scene::signed(), &[]).expect_status(0);
+    let (scene, file) = attested();
+    let document = as_nobody(&scene, &[]).expect_status(3).json();
+    assert_eq!(json::codes(&document["reasons"]), ["media.unreadable"]);
+    assert!(document["reasons"][0]["detail"].as_str().unwrap().contains("--attestation"));
+    let _ = as_nobody(&scene, &[&file]).expect_status(0);
 }
 
 #[test]
@@ -218,6 +273,13 @@ fn the_receiving_side_takes_exactly_the_attestations_of_the_verdict() {
     refused("a byte less");
     fs::remove_file(&out).unwrap();
     refused("none");
+    // A link is told like everything else that is wrong, and hides nothing.
+    symlink("../verdict.sigstore.json", &out).unwrap();
+    let spare = files::public(out.with_file_name("spare"), "");
+    let received = run::outcome(&mut scene.receive(&entry)).expect_status(1).json();
+    assert_eq!(json::codes(&received["reasons"]), ["media.symlink", "verdict.files"]);
+    fs::remove_file(spare).unwrap();
+    fs::remove_file(&out).unwrap();
     fs::remove_dir(out.parent().unwrap()).unwrap();
     refused("no folder");
     // Another file of the verdict is not the source's bundle.

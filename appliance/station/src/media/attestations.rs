@@ -22,6 +22,28 @@ pub(super) fn is_named_like_one(name: &str) -> bool {
     SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }
 
+/// How surely an attestation that lies beside a model is meant for it, by their names alone: the
+/// surest are looked at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kinship {
+    /// `demo.intoto.json` beside `demo`.
+    Own,
+    /// `demo-sbom.sigstore.json`, which may be about `demo` or about `demo-sbom`.
+    Alike,
+    /// Any other.
+    Other,
+}
+
+impl Kinship {
+    fn of(name: &str, model: &str) -> Self {
+        match name.strip_prefix(model) {
+            Some(rest) if rest.starts_with('.') => Kinship::Own,
+            Some(_) => Kinship::Alike,
+            None => Kinship::Other,
+        }
+    }
+}
+
 /// The attestations of a carrier: their names by the folder that holds them.
 #[derive(Debug, Default)]
 pub struct Attestations {
@@ -58,8 +80,8 @@ impl Attestations {
     }
 
     /// At most `most` of the ones of the model at `model` on `carrier`, and how many more there
-    /// are: those in its folder, then, where `beside` are asked for, those that lie beside it, the
-    /// ones that are named after it first.
+    /// are: those in its folder, then, where `beside` are asked for, those that lie beside it, by
+    /// their [`Kinship`].
     pub fn of<'a>(
         &self,
         carrier: &'a Root,
@@ -67,19 +89,28 @@ impl Attestations {
         beside: bool,
         most: usize,
     ) -> (Vec<Lying<'a>>, usize) {
-        let inside = self.names.get(model).filter(|_| is_folder).into_iter().flatten();
-        let inside = inside.map(|name| (super::join(model, name), Some(name.clone())));
+        let inside = self.names.get(model).filter(|_| is_folder);
         let (folder, own) = model.rsplit_once('/').unwrap_or(("", model));
         let beside = self.names.get(folder).filter(|_| beside && !model.is_empty());
-        let named = beside.into_iter().flat_map(|names| {
-            names.range(own.to_owned()..).take_while(|name| name.starts_with(own))
-        });
-        let others = beside.into_iter().flatten().filter(|name| !name.starts_with(own));
-        let beside = named.chain(others).map(|name| (super::join(folder, name), None));
-        let mut all = inside.chain(beside);
+        let count = inside.map_or(0, BTreeSet::len).saturating_add(beside.map_or(0, BTreeSet::len));
+        let inside = inside.into_iter().flatten();
+        let inside = inside.map(|name| (super::join(model, name), Some(name.clone())));
+        let starting = |start: String| {
+            beside
+                .into_iter()
+                .flat_map(move |names| names.range(start.clone()..))
+                .take_while(move |name| name.starts_with(own))
+        };
+        let of = move |kinship| move |name: &&String| Kinship::of(name, own) == kinship;
+        let own_ones = starting(format!("{own}.")).take_while(of(Kinship::Own));
+        let alike = starting(own.to_owned()).filter(of(Kinship::Alike));
+        let others = beside.into_iter().flatten().filter(of(Kinship::Other));
+        let beside = own_ones.chain(alike).chain(others);
+        let beside = beside.map(|name| (super::join(folder, name), None));
         let lying = |(path, in_model)| Lying { root: carrier, path, in_model };
-        let first = all.by_ref().take(most).map(lying).collect();
-        (first, all.count())
+        let first: Vec<_> = inside.chain(beside).take(most).map(lying).collect();
+        let left = count.saturating_sub(first.len());
+        (first, left)
     }
 }
 
@@ -139,14 +170,18 @@ impl InPlace {
             let bundles = bundles.iter().filter_map(|bundle| bundle.canonicalize().ok());
             folders.extend(bundles.filter_map(|bundle| bundle.parent().map(Path::to_owned)));
         }
-        // As on a carrier, the ones that are named after the model come first.
+        // In the order of a carrier.
         let own = canonical.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let mut all = InPlace::default();
         let mut seen = BTreeSet::new();
         for folder in folders {
             if seen.insert(folder.clone()) {
-                let mut names = names_in(&folder)?;
-                names.sort_by_key(|name| !name.starts_with(own));
+                let mut names = names_in(&folder).map_err(|mut reason| {
+                    let hint = ": attestations may lie there, name them with --attestation";
+                    reason.detail.push_str(hint);
+                    reason
+                })?;
+                names.sort_by_key(|name| Kinship::of(name, own));
                 all.add(&folder, names, &canonical)?;
             }
         }

@@ -96,9 +96,10 @@ impl<'a> Judge<'a> {
             }
         }
         if left > 0 {
+            let budget = &self.policy.budget;
             let detail = format!(
-                "{left} more than the {} that are looked at",
-                self.policy.budget.attestations
+                "{left} were not looked at: {} are, while those before them have less than {} bytes",
+                budget.attestations, budget.attestations_bytes
             );
             let reason = Reason::new(Code::AttestationTooMany, detail);
             if complete { self.warnings.push(reason) } else { self.reasons.push(reason) }
