@@ -1,10 +1,12 @@
 //! The station's clock, with a guard against being set back: whoever turns the clock back could
 //! make expired certificates valid and old CRLs fresh.
 //!
-//! The highest time that was ever read is kept in the station's state, and the time of the last
+//! The highest time that the station worked at is kept in its state, and the time of the last
 //! verdict in its record is a second lower bound, so that removing the one does not remove the
 //! guard. A clock that ran ahead by mistake is remembered as well: nothing proves afterwards that
-//! it was one. Until the true time comes, the station then decides nothing.
+//! it was one. Until the true time comes, the station then decides nothing, or until officers have
+//! corrected both files (SECURITY.md tells how). A time at which the station's own certificates are
+//! not valid is not remembered: it could not work then.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::record::{self, damaged};
 
 const FILE: &str = "clock.json";
+/// Bytes of the memory: one number.
+const LIMIT: u64 = 4 << 10;
 /// Seconds that the system's clock may be behind the highest time: a time service that corrects it
 /// steps back by less. Meanwhile the highest time is the time, so that time stands still at most.
 const TOLERANCE: i64 = 120;
@@ -57,7 +61,7 @@ impl Clock {
     /// When it cannot be read, is damaged, or is missing although `past` tells of decisions.
     pub fn open(state: &Path, past: Past) -> Result<Self, Reason> {
         let path = state.join(FILE);
-        let memory: Option<Memory> = record::read(&path)?;
+        let memory: Option<Memory> = record::read(&path, LIMIT)?;
         let highest = match (memory, past) {
             (Some(Memory { highest }), Past::None | Past::Decided(None)) => highest,
             (Some(Memory { highest }), Past::Decided(Some(last))) => highest.max(last.0),
@@ -67,6 +71,14 @@ impl Clock {
             }
         };
         Ok(Clock { path, highest: UnixTime(highest) })
+    }
+
+    /// The time, which is not remembered: nothing may be decided at it.
+    ///
+    /// # Errors
+    /// When the system's clock is behind the highest time by more than the tolerance.
+    pub fn look(&self) -> Result<UnixTime, Reason> {
+        self.guard(system_time())
     }
 
     /// The time, after it was made durable that it has been seen.
@@ -84,16 +96,21 @@ impl Clock {
     }
 
     fn advance(&mut self, system: UnixTime) -> Result<UnixTime, Reason> {
+        let time = self.guard(system)?;
+        if time > self.highest {
+            record::write(&self.path, &Memory { highest: time.0 })?;
+            self.highest = time;
+        }
+        Ok(time)
+    }
+
+    fn guard(&self, system: UnixTime) -> Result<UnixTime, Reason> {
         if self.highest.since(system) > TOLERANCE {
             let detail = format!("the clock shows {system}, the station has seen {}", self.highest);
             let reason = Reason::new(Code::ClockRolledBack, detail);
             return Err(reason.about(self.path.display().to_string()));
         }
-        if system > self.highest {
-            record::write(&self.path, &Memory { highest: system.0 })?;
-            self.highest = system;
-        }
-        Ok(self.highest)
+        Ok(system.max(self.highest))
     }
 }
 
@@ -128,6 +145,19 @@ mod tests {
         assert_eq!(clock.advance(after(-TOLERANCE)).unwrap(), T);
         assert_eq!(clock.advance(after(-TOLERANCE - 1)).unwrap_err().code, Code::ClockRolledBack);
         assert_eq!(clock.advance(after(1)).unwrap(), after(1));
+    }
+
+    #[test]
+    fn a_look_is_guarded_and_leaves_no_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::open(dir.path(), Past::None).unwrap();
+        assert!(clock.look().unwrap() > UnixTime(0));
+        assert_eq!(clock.highest(), UnixTime(0));
+        assert!(!dir.path().join(FILE).exists());
+        let ahead = Past::Decided(Some(UnixTime(system_time().0 + 2 * TOLERANCE)));
+        record::write(&dir.path().join(FILE), &Memory { highest: 0 }).unwrap();
+        let clock = Clock::open(dir.path(), ahead).unwrap();
+        assert_eq!(clock.look().unwrap_err().code, Code::ClockRolledBack);
     }
 
     #[test]

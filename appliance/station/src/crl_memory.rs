@@ -10,6 +10,8 @@ use crate::clock::Past;
 use crate::record::{self, damaged};
 
 const FILE: &str = "crl-floors.json";
+/// Bytes of the memory: some 300 for each of 16,384 issuers.
+const LIMIT: u64 = 16 << 20;
 
 /// What is kept in the station's state about CRLs.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ impl CrlMemory {
     /// When it cannot be read, is damaged, or is missing although `past` tells of decisions.
     pub fn open(state: &Path, past: Past) -> Result<Self, Reason> {
         let path = state.join(FILE);
-        let kept = match (record::read_bytes(&path)?, past) {
+        let kept = match (record::read_bytes(&path, LIMIT)?, past) {
             (Some(bytes), _) => {
                 Some(CrlFloors::parse(&bytes).map_err(|error| damaged(&error.to_string(), &path))?)
             }
@@ -71,6 +73,15 @@ mod tests {
         assert!(memory.floors().is_empty());
         memory.keep(CrlFloors::default()).unwrap();
         assert!(CrlMemory::open(dir.path(), Past::Decided(None)).is_ok(), "kept even if empty");
+    }
+
+    #[test]
+    fn a_memory_that_is_larger_than_it_can_be_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(dir.path().join(FILE)).unwrap();
+        file.set_len(LIMIT + 1).unwrap();
+        let error = CrlMemory::open(dir.path(), Past::None).unwrap_err();
+        assert_eq!(error.code, Code::StateDamaged);
     }
 
     #[test]

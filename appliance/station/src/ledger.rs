@@ -18,7 +18,7 @@ use oms_verify::verdict::Ledger as Position;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Past;
-use crate::record::{damaged, read, write};
+use crate::record::{PAYLOAD_LIMIT, damaged, read, write};
 use crate::storage::failed;
 
 const HEAD: &str = "head.json";
@@ -87,8 +87,8 @@ impl Ledger {
             _ => {}
         }
         let first = Head { sequence: 0, payload_sha256: Sha256Digest::ZERO.to_hex(), time: None };
-        let head = read(&state.join(HEAD))?.unwrap_or(first);
-        let pending: Option<Pending> = read(&state.join(PENDING))?;
+        let head = read(&state.join(HEAD), PAYLOAD_LIMIT)?.unwrap_or(first);
+        let pending: Option<Pending> = read(&state.join(PENDING), PAYLOAD_LIMIT)?;
         let mut ledger = Ledger { state: state.to_owned(), head, pending, _lock: lock };
         ledger.previous()?;
         ledger.check_archive()?;

@@ -22,14 +22,14 @@ use crate::signer::{Signer, read_chain};
 /// Opens the record, the keys and the spool.
 ///
 /// # Errors
-/// When one cannot be opened, when the clock was set back, or when nobody would accept what the keys sign: another key's
-/// certificate, an expired one, one that is not for code signing, a verdict certificate without
-/// the station's id, or one key for both.
+/// When one cannot be opened, when the clock was set back, or when nobody would accept what the
+/// keys sign: another key's certificate, an expired one, one that is not for code signing, a
+/// verdict certificate without the station's id, or one key for both.
 pub fn open(config: &Config) -> Result<Outbound, Reason> {
     let ledger = Ledger::open(&config.state)?;
     let crl_memory = CrlMemory::open(&config.state, ledger.past())?;
     let mut clock = Clock::open(&config.state, ledger.past())?;
-    let time = clock.now()?;
+    let time = clock.look()?;
     let verdict = signer(&config.verdict, "keys.verdict", time)?;
     let resign = signer(&config.resign, "keys.resign", time)?;
     if verdict.public_key() == resign.public_key() {
@@ -47,6 +47,8 @@ pub fn open(config: &Config) -> Result<Outbound, Reason> {
         );
         return Err(Reason::new(Code::ConfigCertificate, detail));
     }
+    // Remembered only now: a clock that is ahead by years is found out by the certificates.
+    clock.now()?;
     Outbound::open(config, ledger, clock, crl_memory, verdict, resign)
 }
 

@@ -10,24 +10,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::storage::failed;
 
-/// Bytes of a record: a payload lists every file of a model.
-const RECORD_LIMIT: u64 = 1 << 30;
+/// Bytes of a record of the ledger: a payload lists every file of a model.
+pub(crate) const PAYLOAD_LIMIT: u64 = 1 << 30;
 
-/// Reads a record that this station wrote; `None` when there is none. What somebody else put there
-/// is not followed.
+/// Reads a record that this station wrote, at most `limit` bytes; `None` when there is none. What
+/// somebody else put there is not followed.
 ///
 /// # Errors
 /// When it cannot be read, is damaged, or others may have written it.
-pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, Reason> {
-    let Some(bytes) = read_bytes(path)? else { return Ok(None) };
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(
+    path: &Path,
+    limit: u64,
+) -> Result<Option<T>, Reason> {
+    let Some(bytes) = read_bytes(path, limit)? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(&error.to_string(), path))
 }
 
 /// Reads the bytes of a record, as [`read`] does.
 ///
 /// # Errors
-/// When it cannot be read, or others may have written it.
-pub(crate) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, Reason> {
+/// When it cannot be read, is larger than any that this station writes, or others may have written
+/// it.
+pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Reason> {
     let metadata = match path.symlink_metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -37,7 +41,11 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, Reason> {
     if !metadata.is_file() || !ours || metadata.mode() & 0o022 != 0 {
         return Err(damaged("the record is not a file that only the station may write", path));
     }
-    let bytes = crate::bounded::read(path, RECORD_LIMIT);
+    if metadata.len() > limit {
+        let detail = format!("the record has {} bytes, at most {limit} are right", metadata.len());
+        return Err(damaged(&detail, path));
+    }
+    let bytes = crate::bounded::read(path, limit);
     bytes.map(Some).map_err(|error| failed("reading a record", &error, path))
 }
 

@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod hierarchies;
 mod ingest;
+mod memory;
 mod million;
 mod opening;
 mod openssl;

@@ -62,7 +62,7 @@ codes! {
     TimestampUntrusted = "timestamp.untrusted", Refusal, "A time stamp does not lead to an authority that the policy names.", "Check which time stamping authority the signer uses.";
     TimestampOtherData = "timestamp.other-data", Refusal, "A time stamp is about other data than the signature.", "Treat the bundle as manipulated; ask the signer for a new one.";
     TimestampFuture = "timestamp.future", Refusal, "A time stamp is from after the time of validation.", "Check the station's clock.";
-    ClockRolledBack = "clock.rolled-back", Undecided, "The clock shows a time before one that the station has seen.", "Set the clock; then try again.";
+    ClockRolledBack = "clock.rolled-back", Undecided, "The clock shows a time before one that the station has seen.", "Set the clock right. If it was ahead before, SECURITY.md tells how officers correct the station's memory.";
 
     // Sigstore bundles.
     SigstoreMalformed = "sigstore.malformed", Refusal, "The Sigstore bundle is incomplete or malformed.", "Ask the sender for a bundle written by a Sigstore client.";
@@ -140,7 +140,7 @@ codes! {
     PolicyUnreadable = "policy.unreadable", Configuration, "The policy cannot be read.", "Check the path; a bare name means /etc/oms-appliance/policies/.";
     TrustLocation = "trust.location", Configuration, "A policy, root, CRL, configuration, spool or record lies where others can change it.", "Move it out of the model and the carrier, and take away write access from others.";
     TrustAnchor = "trust.anchor", Configuration, "A trust anchor cannot be used.", "Correct roots.toml or the anchor's file.";
-    TrustCrl = "trust.crl", Configuration, "A CRL cannot be used.", "Import the CRL again in PEM or DER.";
+    TrustCrl = "trust.crl", Configuration, "The folder of CRLs, or one of its files, cannot be used.", "Keep in the folder the current CRL of each issuer, in PEM or DER, and no other file.";
     ConfigSyntax = "config.syntax", Configuration, "The configuration is not well-formed.", "Correct the file at the line and column that are named.";
     ConfigSpool = "config.spool", Configuration, "Spool, outbound and state must lie apart, and the spool on outbound's file system.", "Move the spool to a folder beside outbound, and state elsewhere.";
     ConfigPath = "config.path", Configuration, "A path of the configuration cannot be used.", "Correct the path, or create what it names and give the station access to it.";
@@ -162,7 +162,7 @@ codes! {
     OutboundWrite = "outbound.write", Undecided, "Writing to the spool, outbound or state failed.", "Check free space, permissions and the disk.";
     OutboundConflict = "outbound.conflict", Undecided, "An entry of this name is in outbound already.", "Check whether state was restored from a backup; sequence numbers are never used twice.";
     StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end.";
-    StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy before ingesting anything.";
+    StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy, or go on as SECURITY.md tells, before ingesting anything.";
 
     StateUnfinished = "state.unfinished", Configuration, "A decision that was begun belongs to another configuration.", "Start once with the former configuration, which ends it; then change the configuration.";
 
