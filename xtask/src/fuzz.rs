@@ -4,10 +4,8 @@
 //!  vectors, tests/kit ─▶ seeds ─▶ target/fuzz/corpus ─▶ instrumented program ─▶ new inputs
 //!                                                              └─▶ finding: the input, kept
 //! ```
-//!
-//! The stable compiler instruments for coverage by itself; only what is built for the named
-//! platform is instrumented, so that build scripts are not.
 
+mod build;
 mod seeds;
 
 use std::fs::{self, File};
@@ -19,21 +17,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use oms_testkit::run::target as target_folder;
 
 use crate::failure::{Failure, Finding};
-use crate::process::{cargo, command, run as run_command};
+use crate::process::command;
 
-/// The platform that the appliance is built for.
-const PLATFORM: &str = "x86_64-unknown-linux-gnu";
+pub(crate) use self::build::compile;
 
-/// What makes the compiler count the edges of the control flow and trace comparisons.
-const INSTRUMENTED: [&str; 7] = [
-    "--cfg",
-    "fuzzing",
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-];
+/// Tells the program which target it runs.
+const TARGET: &str = "OMS_FUZZ_TARGET";
 
 /// The names of the targets.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -42,7 +31,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 /// Runs the targets, or all of them when none is named, for `seconds` each and `jobs` at a time.
 pub(crate) fn run(targets: &[String], seconds: u64, jobs: usize) -> Result<(), Failure> {
-    build()?;
+    let program = build::build()?;
     let named = |name: &&str| targets.is_empty() || targets.iter().any(|target| target == name);
     let names: Vec<&str> = names().into_iter().filter(named).collect();
     for name in &names {
@@ -55,7 +44,7 @@ pub(crate) fn run(targets: &[String], seconds: u64, jobs: usize) -> Result<(), F
         for _ in 0..jobs.max(1) {
             scope.spawn(|| {
                 while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = fuzz(name, seconds);
+                    let result = fuzz(&program, name, seconds);
                     results.lock().unwrap_or_else(|p| p.into_inner()).push(result);
                 }
             });
@@ -90,23 +79,14 @@ impl Folders {
     }
 }
 
-/// The folder where everything is, apart from ordinary builds.
+/// The folder where everything is.
 fn top() -> PathBuf {
     target_folder().join("fuzz")
 }
 
-fn build() -> Result<(), Failure> {
-    let mut build = cargo(&["build", "--locked", "--package", "oms-fuzz", "--bins"]);
-    build.args(["--features", "libfuzzer", "--profile", "fuzz", "--target", PLATFORM]);
-    build.arg("--target-dir").arg(top());
-    build.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTED.join("\u{1f}"));
-    run_command(&mut build)
-}
-
 /// Runs one target and says how far it came; gives what it found.
-fn fuzz(name: &str, seconds: u64) -> Result<Option<Finding>, Failure> {
+fn fuzz(program: &Path, name: &str, seconds: u64) -> Result<Option<Finding>, Failure> {
     let folders = Folders::of(name);
-    let program = top().join(PLATFORM).join("fuzz").join(format!("fuzz-{name}"));
     let create = |path: &Path| {
         fs::create_dir_all(path).map_err(|source| Failure::Write { path: path.to_owned(), source })
     };
@@ -114,8 +94,8 @@ fn fuzz(name: &str, seconds: u64) -> Result<Option<Finding>, Failure> {
     let log = File::create(&folders.log)
         .map_err(|source| Failure::Write { path: folders.log.clone(), source })?;
 
-    let mut fuzzer = command(&program, &["-timeout=10", "-rss_limit_mb=512"]);
-    fuzzer.arg(format!("-max_total_time={seconds}"));
+    let mut fuzzer = command(program, &["-timeout=10", "-rss_limit_mb=512"]);
+    fuzzer.env(TARGET, name).arg(format!("-max_total_time={seconds}"));
     fuzzer.arg(format!("-max_len={}", seeds::longest(name)));
     fuzzer.args(["-print_final_stats=1", "-reload=0"]);
     fuzzer.arg(format!("-artifact_prefix={}/", folders.findings.display()));
@@ -138,11 +118,12 @@ fn fuzz(name: &str, seconds: u64) -> Result<Option<Finding>, Failure> {
         progress.inputs,
         if status.success() { "no finding" } else { "FINDING" }
     );
-    Ok((!status.success()).then(|| Finding::new(name, problem(&said, &program, &folders.log))))
+    Ok((!status.success())
+        .then(|| Finding::new(name, problem(&said, (program, name), &folders.log))))
 }
 
 /// What a finding is, and how to see it again.
-fn problem(said: &str, program: &Path, log: &Path) -> String {
+fn problem(said: &str, (program, name): (&Path, &str), log: &Path) -> String {
     const MARK: &str = "Test unit written to ";
     let input = said.lines().find_map(|line| line.split_once(MARK)).map(|(_, input)| input.trim());
     let cause = said
@@ -150,7 +131,9 @@ fn problem(said: &str, program: &Path, log: &Path) -> String {
         .find(|line| line.contains("panicked at") || line.contains("ERROR: libFuzzer"))
         .unwrap_or("the fuzzer failed");
     match input {
-        Some(input) => format!("{cause}\n  see it again: {} {input}", program.display()),
+        Some(input) => {
+            format!("{cause}\n  see it again: {TARGET}={name} {} {input}", program.display())
+        }
         None => format!("{cause}\n  see {}", log.display()),
     }
 }
@@ -199,8 +182,10 @@ mod tests {
     fn a_finding_names_its_cause_and_its_input() {
         let said = "thread panicked at src/x.rs:1:2:\n\
                     artifact_prefix='f/'; Test unit written to f/crash-1\n";
-        let text = problem(said, Path::new("fuzz-x"), Path::new("x.log"));
-        assert!(text.contains("src/x.rs:1:2") && text.contains("fuzz-x f/crash-1"), "{text}");
-        assert!(problem("", Path::new("p"), Path::new("x.log")).contains("x.log"));
+        let text = problem(said, (Path::new("fuzz"), "x"), Path::new("x.log"));
+        assert!(text.contains("src/x.rs:1:2"), "{text}");
+        assert!(text.contains("OMS_FUZZ_TARGET=x fuzz f/crash-1"), "{text}");
+        let text = problem("", (Path::new("fuzz"), "x"), Path::new("x.log"));
+        assert!(text.contains("x.log"), "{text}");
     }
 }
