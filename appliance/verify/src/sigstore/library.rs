@@ -19,6 +19,10 @@ use super::{Evidence, LogEntry, SigstoreError, TrustedRoot, TrustedTime};
 use crate::bundle::Bundle;
 use crate::json;
 
+/// Values, and keys of objects, in a statement. A manifest of as many files as a policy can allow
+/// stays within it.
+const PARTS_LIMIT: usize = 1_000_000;
+
 /// Verifies everything that the library verifies: certificate chain, certificate timestamp, log
 /// entries with their promises, time stamps, and that each entry is about this signature. `times`
 /// must be what it finds.
@@ -34,6 +38,10 @@ pub(super) fn verify(
 ) -> Result<(), SigstoreError> {
     // The library asks for an artifact that the statement is about. Which one, OMS decides later.
     let subject = subject(bundle.alleged_payload(), depth)?;
+    // It keeps the statement as a tree, which takes up to a hundred times the memory.
+    if parts(bundle.alleged_payload()) > PARTS_LIMIT {
+        return Err(malformed(format_args!("the statement has more than {PARTS_LIMIT} values")));
+    }
     let library = convert(bundle, evidence)?;
     let policy = VerificationPolicy::any_identity();
     let result = root.verifier().verify(subject, &library, &policy).map_err(translate)?;
@@ -137,6 +145,21 @@ fn subject(payload: &[u8], depth: usize) -> Result<Sha256Hash, SigstoreError> {
     Sha256Hash::from_hex(&digest).map_err(malformed)
 }
 
+/// How many values and keys strict JSON has, more or less: what stands between them is counted.
+fn parts(json: &[u8]) -> usize {
+    let (mut count, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b':' | b'[' | b'{' if !in_string => count = count.saturating_add(1),
+            _ => {}
+        }
+    }
+    count
+}
+
 fn malformed(error: impl std::fmt::Display) -> SigstoreError {
     SigstoreError::Malformed(shown(error))
 }
@@ -166,5 +189,16 @@ fn translate(error: Error) -> SigstoreError {
         ) => SigstoreError::InclusionProof(detail),
         Error::TransparencyLog(_) | Error::ArtifactMismatch(_) => SigstoreError::LogEntry(detail),
         _ => SigstoreError::Malformed(detail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_separates_values_is_counted_outside_strings() {
+        assert_eq!(parts(br#"{"a":[1,{"b":null}],"c":""}"#), 8);
+        assert_eq!(parts(br#"["a,b:[{", "\",\\\"", "\\", ","]"#), 4);
     }
 }

@@ -77,6 +77,12 @@ impl LogEntry {
         Err(SigstoreError::LogKeyWindow { log: hex(&self.log), time })
     }
 
+    /// When the log took the entry in, if the log signed that: without its promise nobody did.
+    pub(super) fn promised_time(&self) -> Option<UnixTime> {
+        let signed = self.promise.is_some() && !self.kind.is_v2();
+        self.integrated.filter(|_| signed).map(UnixTime)
+    }
+
     fn log<'r>(&self, root: &'r TrustedRoot) -> Result<&'r Log, SigstoreError> {
         root.log(&self.log).ok_or_else(|| SigstoreError::UnknownLog {
             log: hex(&self.log),

@@ -107,16 +107,16 @@ pub fn verify(
     })
 }
 
-/// A log's key must have been valid when the log took the entry in; where the entry tells no time,
-/// whenever the signature was there.
+/// A log's key must have been valid when the log took the entry in; where it has not signed the
+/// time of the entry, whenever the signature was there.
 fn check_log_keys(
     evidence: &Evidence,
     root: &TrustedRoot,
     times: &[TrustedTime],
 ) -> Result<(), SigstoreError> {
     for entry in evidence.entries() {
-        match entry.integrated.filter(|_| !entry.kind.is_v2()) {
-            Some(integrated) => entry.check_log_key(root, UnixTime(integrated))?,
+        match entry.promised_time() {
+            Some(integrated) => entry.check_log_key(root, integrated)?,
             None => {
                 for trusted in times {
                     entry.check_log_key(root, trusted.time)?;

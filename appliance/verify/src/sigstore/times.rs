@@ -54,12 +54,8 @@ pub(super) fn collect(
         times.push(TrustedTime { time, source: TimeSource::TimestampAuthority });
     }
     for entry in evidence.entries() {
-        // Without the log's promise nobody signed the time of the entry.
-        let (Some(time), Some(_), false) = (entry.integrated, &entry.promise, entry.kind.is_v2())
-        else {
-            continue;
-        };
-        times.push(TrustedTime { time: UnixTime(time), source: TimeSource::Log });
+        let Some(time) = entry.promised_time() else { continue };
+        times.push(TrustedTime { time, source: TimeSource::Log });
     }
     if times.is_empty() {
         return Err(SigstoreError::NoTime);

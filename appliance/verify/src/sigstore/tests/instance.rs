@@ -134,6 +134,8 @@ pub(super) struct Recipe {
     /// Whether the log promised in a version 1 entry to include it.
     pub(super) promise: bool,
     pub(super) stamps: Vec<i64>,
+    /// The predicate of the statement.
+    pub(super) predicate: Value,
     /// Whether the log entry is about another signature of the same key.
     pub(super) logs_another: bool,
     /// Whether the log entry has another certificate for the same key.
@@ -154,6 +156,7 @@ impl Recipe {
             integrated: SIGNED,
             promise: entry != Entry::HashedRekordV2,
             stamps: if entry == Entry::HashedRekordV2 { vec![SIGNED] } else { Vec::new() },
+            predicate: json!({}),
             logs_another: false,
             logs_other_certificate: false,
         }
@@ -247,7 +250,7 @@ impl Instance {
             "_type": "https://in-toto.io/Statement/v1",
             "subject": [{"name": "model", "digest": {"sha256": hex(&subject)}}],
             "predicateType": "https://vendor.example/any/v1",
-            "predicate": {}
+            "predicate": recipe.predicate
         });
         let payload = serde_json::to_vec(&statement).unwrap();
         let message = pae(PAYLOAD_TYPE_IN_TOTO, &payload);

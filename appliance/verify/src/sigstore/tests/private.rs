@@ -162,6 +162,24 @@ fn an_authority_counts_only_in_its_time() {
 }
 
 #[test]
+fn a_log_key_out_of_its_validity_gains_nothing_from_a_time_that_nobody_signed() {
+    // The log's key was given up before the signature was stamped; the entry tells an earlier time.
+    let over = json!({"start": "2024-01-01T00:00:00Z", "end": "2025-05-31T23:59:59Z"});
+    for entry in [Entry::Dsse, Entry::Intoto] {
+        let instance = Instance::new();
+        let mut recipe = Recipe::new(entry);
+        recipe.stamps = vec![SIGNED];
+        recipe.promise = false;
+        recipe.integrated = DAY - 86_400;
+        let mut root = instance.trusted_root();
+        assert!(ask(&root, &instance.bundle(&recipe)).is_ok());
+        root["tlogs"][0]["publicKey"]["validFor"] = over.clone();
+        let error = ask(&root, &instance.bundle(&recipe)).unwrap_err();
+        assert_eq!(error.code(), Code::SigstoreLogKey, "{entry:?}");
+    }
+}
+
+#[test]
 fn an_authority_whose_certificate_had_expired_is_refused() {
     // The library takes the authority's certificate as an anchor and does not look at its time.
     let instance =
@@ -315,4 +333,15 @@ fn the_signature_is_over_this_payload() {
         let error = ask(&instance.trusted_root(), &bundle).unwrap_err();
         assert_eq!(error, SigstoreError::Signature);
     }
+}
+
+#[test]
+fn a_statement_of_too_many_values_never_becomes_a_tree() {
+    let instance = Instance::new();
+    let mut recipe = Recipe::new(Entry::Dsse);
+    recipe.predicate = json!(vec![0; 1_000_000]);
+    let error = ask(&instance.trusted_root(), &instance.bundle(&recipe)).unwrap_err();
+    assert!(error.to_string().contains("more than 1000000 values"), "{error}");
+    recipe.predicate = json!(vec![0; 900_000]);
+    assert!(ask(&instance.trusted_root(), &instance.bundle(&recipe)).is_ok());
 }
