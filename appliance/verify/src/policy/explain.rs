@@ -132,7 +132,13 @@ fn age(rule: &SignerRule) -> Option<String> {
         Method::Sigstore { .. } => "its trusted time",
     };
     let age = rule.max_signature_age?;
-    Some(format!("A signature older than {age} is refused, counted from {since}."))
+    let caution = match rule.method {
+        Method::Certificate { .. } | Method::Key { .. } => {
+            " A timestamp may have been added long after the signature."
+        }
+        Method::Sigstore { .. } => "",
+    };
+    Some(format!("A signature older than {age} is refused, counted from {since}.{caution}"))
 }
 
 fn signatures(require: usize) -> String {

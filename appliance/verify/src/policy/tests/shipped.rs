@@ -155,7 +155,9 @@ fn prod_explains_itself() {
     );
     says(
         &text,
-        "Types of keys admitted: P-256, P-384, P-521. A signature older than 400d is refused",
+        "Types of keys admitted: P-256, P-384, P-521. A signature older than 400d is refused, \
+         counted from a trusted timestamp, or else from the first moment of the certificate's \
+         validity. A timestamp may have been added long after the signature.",
     );
     says(&text, "It may sign any model.");
     says(&text, "One admitted signer is enough.");
