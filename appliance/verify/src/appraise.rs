@@ -64,7 +64,7 @@ pub struct Signer {
 impl Signer {
     /// Whether both have a key or a name in common, so that they may be one signer.
     pub fn may_be_same(&self, other: &Signer) -> bool {
-        self.key == other.key || self.names.may_be_same(&other.names)
+        self.key.is_same_key(&other.key) || self.names.may_be_same(&other.names)
     }
 
     /// Whether the other one has this key and these names, and so tells nothing new.

@@ -223,6 +223,12 @@ impl PublicKey {
         self.spki.subject_public_key.raw_bytes()
     }
 
+    /// Whether both are one key, which RSA writes in several ways: for any padding, or for PSS
+    /// with any parameters (RFC 4055, section 1.2).
+    pub(crate) fn is_same_key(&self, other: &PublicKey) -> bool {
+        self.key_type == other.key_type && self.bits() == other.bits()
+    }
+
     fn is_short(&self) -> bool {
         matches!(self.key_type, KeyType::Rsa(bits) if bits < LEAST_RSA_BITS)
     }

@@ -210,6 +210,8 @@ fn rsa_signs_with_either_padding_and_its_own_hash() {
     let public = key("1.2.840.113549.1.1.1", null(), pair.public_key().as_ref());
     let pss_only = key("1.2.840.113549.1.1.10", None, pair.public_key().as_ref());
     assert_eq!(public.key_type(), KeyType::Rsa(2048));
+    // One key, whatever padding its SubjectPublicKeyInfo is for.
+    assert!(public != pss_only && public.is_same_key(&pss_only));
     let encodings: [(&'static dyn aws_lc_rs::signature::RsaEncoding, Algorithm); 6] = [
         (&RSA_PKCS1_SHA256, Algorithm::Pkcs1(Hash::Sha256)),
         (&RSA_PKCS1_SHA384, Algorithm::Pkcs1(Hash::Sha384)),
