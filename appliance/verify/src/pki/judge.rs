@@ -6,7 +6,7 @@ use super::issued::{self, Issued};
 use super::moment::{Moment, check_validity};
 use super::path::{PathInput, VerifiedPath};
 use super::rfc5280;
-use super::{Anchor, Certificate, PathError, RevocationStatus};
+use super::{Anchor, Certificate, PathError, RevocationMode, RevocationStatus};
 use super::{form, revocation, usage};
 use crate::key::PublicKey;
 
@@ -30,7 +30,8 @@ pub(super) fn judge(
     }
     let key = check_leaf(input, leaf, record)?;
     check_issuers(input, path, record)?;
-    rfc5280::check(path, input.policies, comparisons, record)?;
+    let reads_crls = input.revocation.mode != RevocationMode::Off;
+    rfc5280::check(path, input.policies, reads_crls, comparisons, record)?;
     for (at, certificate) in path.iter().enumerate() {
         if input.profile.strict_form {
             let is_anchor = at > 0 && at.saturating_add(1) == path.len();
@@ -40,7 +41,7 @@ pub(super) fn judge(
             record.not_asked(at, CheckName::Form, "this use does not ask for it");
         }
     }
-    let statuses = check_revocation(input, path, &anchor.certificate, issued, record)?;
+    let statuses = check_revocation(input, path, issued, comparisons, record)?;
     Ok(VerifiedPath {
         anchor: anchor.clone(),
         leaf: (*leaf).clone(),
@@ -128,13 +129,13 @@ fn check_issuers(
 fn check_revocation(
     input: &PathInput<'_>,
     path: &[&Certificate],
-    anchor: &Certificate,
     issued: &Issued,
+    comparisons: &mut Comparisons,
     record: &mut Record,
 ) -> Result<Vec<RevocationStatus>, PathError> {
     let mut statuses = Vec::with_capacity(path.len());
-    for (at, (certificate, issuer)) in path.iter().zip(path.iter().skip(1)).enumerate() {
-        match revocation::status(input, certificate, issuer, anchor, issued.checks()) {
+    for at in 0..path.len().saturating_sub(1) {
+        match revocation::status(input, path, at, issued, comparisons) {
             Ok(status) => {
                 match status {
                     RevocationStatus::Good { .. } | RevocationStatus::RevokedSince { .. } => {

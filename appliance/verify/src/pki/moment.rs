@@ -1,6 +1,6 @@
 //! When a path is validated: now, or at a moment in the past that somebody trusted vouches for.
 
-use super::path::PathInput;
+use super::path::{PathInput, Proof};
 use super::{Certificate, PathError};
 use crate::time::UnixTime;
 
@@ -22,14 +22,10 @@ impl Moment {
     /// excused: none was valid before, and now decides.
     pub(super) fn of(input: &PathInput<'_>, certificates: &[&Certificate]) -> Self {
         let now = input.time;
-        let valid_at = |time| certificates.iter().all(|c| check_validity(c, time).is_ok());
         let expired = certificates.iter().any(|c| now > c.not_after());
-        let effective = input
-            .proof
-            .filter(|proof| expired && proof.excuses_expiry && proof.time <= now)
-            .map(|proof| proof.time)
-            .filter(|time| valid_at(*time))
-            .unwrap_or(now);
+        let effective = proof_for(input, certificates)
+            .filter(|proof| expired && proof.excuses_expiry)
+            .map_or(now, |proof| proof.time);
         Moment { now, effective }
     }
 
@@ -37,6 +33,13 @@ impl Moment {
     pub(super) fn is_past(self) -> bool {
         self.effective != self.now
     }
+}
+
+/// The proof, if every one of `certificates` was valid at its time: a signature from before a
+/// certificate began was not made under it, and so proves nothing about it.
+pub(super) fn proof_for(input: &PathInput<'_>, certificates: &[&Certificate]) -> Option<Proof> {
+    let valid_at = |time| certificates.iter().all(|c| check_validity(c, time).is_ok());
+    input.proof.filter(|proof| proof.time <= input.time && valid_at(proof.time))
 }
 
 /// Checks that `time` lies in the certificate's validity, both ends included

@@ -13,13 +13,15 @@ mod lookup;
 mod scope;
 mod signer;
 
+use std::cell::RefCell;
 use std::fmt;
-use std::sync::Arc;
 
 use self::lookup::{Found, Link, Lookup};
+use super::comparisons::Comparisons;
 use super::error::{PathError, WhyUnknown};
+use super::issued::Issued;
+use super::moment::proof_for;
 use super::path::PathInput;
-use super::signature::SignatureChecks;
 use super::{Certificate, RevocationReason};
 use crate::hash::Sha256Digest;
 use crate::time::{Span, UnixTime};
@@ -108,7 +110,8 @@ impl fmt::Display for RevocationStatus {
     }
 }
 
-/// Establishes the status of `certificate`, which `issuer`'s key has signed, in a path to `anchor`.
+/// Establishes the status of the certificate at `at` in `path`, which leads from a leaf to an
+/// anchor.
 ///
 /// An older CRL than one that was verified before refuses in every mode but `Off`: somebody took
 /// the newer one away.
@@ -118,18 +121,21 @@ impl fmt::Display for RevocationStatus {
 /// the CRL stale. When the budget of signature checks is used up.
 pub(super) fn status(
     input: &PathInput<'_>,
-    certificate: &Certificate,
-    issuer: &Certificate,
-    anchor: &Certificate,
-    checks: &Arc<SignatureChecks>,
+    path: &[&Certificate],
+    at: usize,
+    issued: &Issued,
+    comparisons: &mut Comparisons,
 ) -> Result<RevocationStatus, PathError> {
+    let Some([certificate, above @ ..]) = path.get(at..) else { return Err(PathError::Empty) };
+    let Some(issuer) = above.first() else { return Ok(RevocationStatus::Anchor) };
     let required = match input.revocation.mode {
         RevocationMode::Off => return Ok(RevocationStatus::Off),
         RevocationMode::IfAvailable => false,
         RevocationMode::Require => true,
     };
     let subject = || certificate.subject();
-    let lookup = Lookup { input, anchor, checks };
+    let (proof, comparisons) = (proof_for(input, path), RefCell::new(comparisons));
+    let lookup = Lookup { input, above, proof, issued, comparisons };
     match lookup.find(Link { certificate, issuer })? {
         Found::Revoked { date, reason } => {
             Err(PathError::Revoked { subject: subject(), date, reason })

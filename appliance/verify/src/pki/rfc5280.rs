@@ -25,16 +25,21 @@ use super::path::InitialPolicies;
 use super::{Certificate, extensions, name_constraints, policies};
 
 /// Validates `path`, leaf first, whose last certificate is the anchor. A pinned leaf stands alone,
-/// and is asked only what a leaf is asked.
+/// and is asked only what a leaf is asked. `reads_crls` tells whether CRLs are looked at.
 pub(super) fn check(
     path: &[&Certificate],
     initial: Option<&InitialPolicies>,
+    reads_crls: bool,
     budget: &mut Comparisons,
     record: &mut Record,
 ) -> Result<(), PathError> {
     check_key_usage(path, record)?;
     for (at, certificate) in path.iter().enumerate() {
-        record.step(at, CheckName::CriticalExtensions, extensions::check(certificate))?;
+        record.step(
+            at,
+            CheckName::CriticalExtensions,
+            extensions::check(certificate, reads_crls),
+        )?;
     }
     comparisons::spend(path, budget)?;
     let whole = candidate(path, path.len())?;

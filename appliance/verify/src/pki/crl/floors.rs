@@ -114,14 +114,22 @@ impl CrlFloors {
         self.0.is_empty()
     }
 
-    /// Whether a newer CRL of the series has been verified before.
-    pub(in crate::pki) fn has_newer(&self, series: &Series, crl: &Crl) -> bool {
-        self.0.get(series).is_some_and(|floor| floor.is_above(crl))
+    /// Whether a newer CRL of the series has been verified before; with `until`, one that was
+    /// issued by then.
+    pub(in crate::pki) fn has_newer(
+        &self,
+        series: &Series,
+        crl: &Crl,
+        until: Option<UnixTime>,
+    ) -> bool {
+        self.0.get(series).is_some_and(|floor| {
+            floor.is_above(crl) && until.is_none_or(|until| floor.this_update <= until)
+        })
     }
 
     /// Remembers a verified CRL, unless a newer one of its series is known.
     pub(in crate::pki) fn raise(&mut self, series: Series, crl: &Crl) {
-        if self.has_newer(&series, crl) {
+        if self.has_newer(&series, crl, None) {
             return;
         }
         if self.0.len() >= MOST_SERIES && !self.0.contains_key(&series) {

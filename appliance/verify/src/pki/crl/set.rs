@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::floors::Series;
 use super::{Crl, CrlFloors};
 use crate::pki::canonical::CanonicalName;
+use crate::time::UnixTime;
 
 /// CRLs of any issuer, found by their issuer's name, and the floors below which none counts.
 ///
@@ -54,12 +55,18 @@ impl CrlSet {
         self.by_issuer.get(issuer).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether a newer CRL of the series was verified before this set was made.
+    /// Whether a newer CRL of the series was verified before this set was made; with `until`, one
+    /// that was issued by then.
     ///
     /// What was verified since does not count: otherwise an answer would depend on the order of
     /// the questions.
-    pub(in crate::pki) fn has_fallen_behind(&self, series: &Series, crl: &Crl) -> bool {
-        self.floors.has_newer(series, crl)
+    pub(in crate::pki) fn has_fallen_behind(
+        &self,
+        series: &Series,
+        crl: &Crl,
+        until: Option<UnixTime>,
+    ) -> bool {
+        self.floors.has_newer(series, crl, until)
     }
 
     /// Notes that `crl` is of its issuer beyond doubt.

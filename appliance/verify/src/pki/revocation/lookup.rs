@@ -1,13 +1,14 @@
 //! What the CRLs say about one certificate.
 
-use std::sync::Arc;
+use std::cell::RefCell;
 
 use super::RevocationMode;
 use super::scope::covers;
+use crate::pki::comparisons::Comparisons;
 use crate::pki::crl::Series;
 use crate::pki::error::{PathError, WhyUnknown};
-use crate::pki::path::PathInput;
-use crate::pki::signature::SignatureChecks;
+use crate::pki::issued::Issued;
+use crate::pki::path::{PathInput, Proof};
 use crate::pki::{Certificate, Crl, RevocationReason, RevokedEntry};
 use crate::time::UnixTime;
 
@@ -19,12 +20,15 @@ pub(super) struct Link<'a> {
 }
 
 /// What the look-up depends on.
-#[derive(Clone, Copy)]
 pub(super) struct Lookup<'a> {
     pub(super) input: &'a PathInput<'a>,
-    /// The anchor of the certificate's path, which must be that of the CRL's signer too.
-    pub(super) anchor: &'a Certificate,
-    pub(super) checks: &'a Arc<SignatureChecks>,
+    /// The certificate's path from its issuer to the anchor.
+    pub(super) above: &'a [&'a Certificate],
+    /// A time of the signature at which the whole path was valid.
+    pub(super) proof: Option<Proof>,
+    pub(super) issued: &'a Issued,
+    /// What the whole search may still cost.
+    pub(super) comparisons: RefCell<&'a mut Comparisons>,
 }
 
 /// What was found.
@@ -107,9 +111,10 @@ impl<'a> Lookup<'a> {
                 if series_seen.contains(&series) {
                     continue;
                 }
-                // A CRL from the lifetime of an expired certificate is old by nature.
-                let old_by_nature = worth == Worth::FromItsLifetime;
-                if !old_by_nature && self.input.crls.has_fallen_behind(&series, crl) {
+                // A CRL from the lifetime of an expired certificate is old by nature: only a newer
+                // one from that lifetime would have to be here instead.
+                let lifetime = (worth == Worth::FromItsLifetime).then(|| certificate.not_after());
+                if self.input.crls.has_fallen_behind(&series, crl, lifetime) {
                     rolled_back = rolled_back.or(Some(crl.this_update()));
                     continue;
                 }
@@ -174,7 +179,7 @@ impl<'a> Lookup<'a> {
         if is_dropped && !is_listed {
             // A revocation stays listed at least until the first CRL after the expiry (RFC 5280,
             // section 3.3): what this CRL does not list was not revoked when it was made.
-            let lifetime = self.input.proof.map(|proof| proof.time..=not_after);
+            let lifetime = self.proof.map(|proof| proof.time..=not_after);
             return match lifetime {
                 Some(lifetime) if lifetime.contains(&crl.this_update()) => Worth::FromItsLifetime,
                 _ => Worth::Nothing,
@@ -189,7 +194,7 @@ impl<'a> Lookup<'a> {
 
     /// Whether the signature is proven to be from before the revocation, and of a sound key.
     fn excuses(&self, entry: RevokedEntry) -> bool {
-        self.input.proof.is_some_and(|proof| {
+        self.proof.is_some_and(|proof| {
             proof.excuses_revocation
                 && entry.reason.leaves_key_sound()
                 && entry.date > proof.time

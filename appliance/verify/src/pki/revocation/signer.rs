@@ -1,14 +1,15 @@
 //! Whose signature is on a CRL (RFC 5280, section 6.3.3, steps f and g).
 //!
 //! Mostly the key that signed the certificate. A CA that renewed its key may sign its CRLs with
-//! the other one: then a certificate of the same name must lead to the same anchor, by a path that
-//! is valid and not revoked. The anchor of the same name that an officer installed for the other
-//! key is as good as the anchor itself.
+//! the other one: then a certificate of the same name must lead to the same anchor through CAs of
+//! the same names, by a path that is valid and not revoked. Another CA below that anchor could
+//! give anybody the name. The anchor of the same name that an officer installed for the other key
+//! is as good as the anchor itself.
 
 use super::RevocationMode;
 use super::lookup::{Found, Link, Lookup, OtherKeys};
 use crate::hash::Sha256Digest;
-use crate::pki::comparisons::Comparisons;
+use crate::pki::canonical::CanonicalName;
 use crate::pki::error::{Limit, PathError, WhyUnknown};
 use crate::pki::explain::Record;
 use crate::pki::moment::{Moment, check_validity};
@@ -62,7 +63,7 @@ impl Lookup<'_> {
             return Ok(Err(WhyUnknown::IssuerExpired));
         }
         let (tbs, signature) = (crl.tbs_der(), crl.signature());
-        match self.checks.check_once(tbs, signature, crl.algorithm(), signer.spki()) {
+        match self.issued.checks().check_once(tbs, signature, crl.algorithm(), signer.spki()) {
             Ok(()) => {}
             Err(SignatureError::Budget) => return Err(PathError::Budget(Limit::SignatureChecks)),
             Err(SignatureError::Disagreement) => {
@@ -84,6 +85,7 @@ impl Lookup<'_> {
         for signer in self.certificates() {
             if signer.subject_name() != crl.issuer_name()
                 || signer.spki() == link.issuer.spki()
+                || !may_speak_for_ca(signer)
                 || key_id.is_some_and(|id| signer.subject_key_id() != Some(id))
             {
                 continue;
@@ -115,7 +117,7 @@ impl Lookup<'_> {
     ) -> Result<bool, PathError> {
         let Some(&last) = path.last() else { return Ok(false) };
         if self.is_anchor(last) {
-            return self.is_valid(crl, path);
+            return Ok(self.has_same_names(path) && self.is_valid(crl, path)?);
         }
         if path.len() >= self.input.budget.path_depth || *ways == 0 {
             return Ok(false);
@@ -142,14 +144,19 @@ impl Lookup<'_> {
 
     /// Whether it is the path's anchor, or that of another key of the same CA.
     fn is_anchor(&self, certificate: &Certificate) -> bool {
-        certificate.subject_name() == self.anchor.subject_name()
+        let anchor = self.above.last();
+        anchor.is_some_and(|anchor| certificate.subject_name() == anchor.subject_name())
             && self.input.anchors.iter().any(|anchor| anchor.certificate == *certificate)
     }
 
+    /// Whether the same CAs stand in `path` as above the certificate, each with any number of its
+    /// keys.
+    fn has_same_names(&self, path: &[&Certificate]) -> bool {
+        names_of(path) == names_of(self.above)
+    }
+
     fn is_issued_by(&self, subject: &Certificate, issuer: &Certificate) -> Result<bool, PathError> {
-        let Some(algorithm) = subject.signature_algorithm() else { return Ok(false) };
-        let (tbs, signature) = (subject.tbs_der(), subject.signature());
-        match self.checks.check(tbs, signature, algorithm, issuer.spki()) {
+        match self.issued.check(subject, issuer) {
             Ok(()) => Ok(true),
             Err(SignatureError::Budget) => Err(PathError::Budget(Limit::SignatureChecks)),
             Err(SignatureError::Disagreement) => {
@@ -170,12 +177,13 @@ impl Lookup<'_> {
         if !path.iter().all(is_fit) {
             return Ok(false);
         }
-        let mut comparisons = Comparisons::new();
-        match rfc5280::check(path, None, &mut comparisons, &mut Record::of(path)) {
+        let mut comparisons = self.comparisons.borrow_mut();
+        match rfc5280::check(path, None, true, &mut comparisons, &mut Record::of(path)) {
             Ok(()) => {}
             Err(exhausted @ PathError::Budget(_)) => return Err(exhausted),
             Err(_) => return Ok(false),
         }
+        drop(comparisons);
         for (certificate, issuer) in path.iter().zip(path.iter().skip(1)) {
             if !self.is_not_revoked(crl, Link { certificate, issuer })? {
                 return Ok(false);
@@ -199,4 +207,17 @@ impl Lookup<'_> {
             Found::Revoked { .. } | Found::Excused { .. } | Found::RolledBack { .. } => false,
         })
     }
+}
+
+/// The names of the CAs in `path`, one after the other.
+fn names_of<'c>(path: &[&'c Certificate]) -> Vec<&'c CanonicalName> {
+    let mut names: Vec<_> = path.iter().map(|certificate| certificate.subject_name()).collect();
+    names.dedup();
+    names
+}
+
+/// Whether a certificate with the name of a CA may be that of its CRLs: a CA's, or one that says
+/// so. A leaf that was given the name is neither.
+fn may_speak_for_ca(signer: &Certificate) -> bool {
+    signer.is_ca() || signer.key_usage().is_some_and(|usage| usage.crl_sign())
 }

@@ -5,12 +5,12 @@ mod keys;
 mod partial;
 mod proof;
 
-use std::sync::Arc;
-
 use rcgen::{CertificateRevocationListParams, RevokedCertParams, SerialNumber, date_time_ymd};
 
 use super::{Revocation, RevocationMode, RevocationStatus, status};
 use crate::budget::Budget;
+use crate::pki::comparisons::Comparisons;
+use crate::pki::issued::Issued;
 use crate::pki::signature::SignatureChecks;
 use crate::pki::tests::maker::{Entity, NOW};
 use crate::pki::{Anchor, Certificate, Crl, CrlSet, PathError, PathInput, Profile, Proof};
@@ -53,9 +53,11 @@ impl<'a> Scene<'a> {
             profile: Profile::CODE_SIGNING,
             policies: None,
         };
-        let checks = Arc::new(SignatureChecks::new(64));
-        let [certificate, issuer, anchor] = self.link.map(|entity| &entity.certificate);
-        status(&input, certificate, issuer, anchor, &checks)
+        let issued = Issued::new(SignatureChecks::new(64));
+        let mut path = self.link.map(|entity| &entity.certificate).to_vec();
+        // An anchor that issued the certificate itself stands twice.
+        path.dedup();
+        status(&input, &path, 0, &issued, &mut Comparisons::new())
     }
 
     #[track_caller]

@@ -63,7 +63,9 @@ fn an_extension_may_be_there_once() {
     let at = der.windows(pattern.len()).position(|window| window == pattern).unwrap();
     der[at + 3] = 0x03;
     let twice = ObjectIdentifier::new_unwrap("1.2.3");
-    assert_eq!(Certificate::from_der(&der), Err(CertificateError::DuplicateExtension(twice)));
+    let error = Certificate::from_der(&der).unwrap_err();
+    assert_eq!(error, CertificateError::DuplicateExtension(twice));
+    assert_eq!(error.code().id(), "signature.duplicate-extension");
 }
 
 #[test]

@@ -319,3 +319,26 @@ fn a_crl_that_revokes_raises_its_floor_and_a_forged_one_does_not() {
     assert_eq!(asked.ask_with(&set).unwrap_err().code(), Code::RevocationCrlSignature);
     assert!(set.raised().is_empty());
 }
+
+#[test]
+fn critical_distribution_points_are_understood_where_crls_are_looked_at() {
+    let ask = |mode, value: &[u8]| {
+        let mut points = CustomExtension::from_oid_content(&[2, 5, 29, 31], value.to_vec());
+        points.set_criticality(true);
+        let mut params = leaf("Signer");
+        params.custom_extensions = vec![points];
+        let pki = ThreeTiers::with(ca("Root"), ca("Middle"), params);
+        let crls = vec![pki.root.crl(&[], |_| ()), pki.middle.crl(&[], |_| ())];
+        question(&pki, mode, crls).ask().map(|_| ()).map_err(|error| error.code())
+    };
+    let uri = GeneralName::UniformResourceIdentifier(Ia5String::new("http://crl.example").unwrap());
+    let full_name = Some(DistributionPointName::FullName(vec![uri]));
+    let point =
+        DistributionPoint { distribution_point: full_name, reasons: None, crl_issuer: None };
+    let points = CrlDistributionPoints(vec![point]).to_der().unwrap();
+    let refused = Err(Code::SignatureCriticalExtension);
+    assert_eq!(ask(RevocationMode::Require, &points), Ok(()));
+    assert_eq!(ask(RevocationMode::IfAvailable, &points), Ok(()));
+    assert_eq!(ask(RevocationMode::Off, &points), refused);
+    assert_eq!(ask(RevocationMode::Require, &[5, 0]), refused);
+}

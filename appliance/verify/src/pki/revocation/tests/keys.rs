@@ -3,8 +3,8 @@
 use rcgen::KeyUsagePurpose;
 
 use super::{Scene, of_day};
-use crate::pki::RevocationMode;
 use crate::pki::tests::maker::{Entity, ca, leaf, same_key};
+use crate::pki::{Crl, RevocationMode};
 
 /// A root, an intermediate with its old and its new key, and a leaf under the old one.
 struct Renewed {
@@ -130,4 +130,47 @@ fn certificates_of_the_same_name_cost_no_more_than_the_budget() {
     let mut scene = pki.scene();
     scene.chain.extend(crowd.iter());
     assert!(scene.status(&[&by_stranger]).is_err());
+}
+
+#[test]
+fn another_ca_below_the_anchor_does_not_speak_for_this_one() {
+    let pki = Renewed::new();
+    let hostile = pki.root.issue(ca("Hostile"));
+    let named_root = hostile.issue(ca("Root"));
+    for (impostor, above) in
+        [(hostile.issue(ca("Middle")), &hostile), (named_root.issue(ca("Middle")), &named_root)]
+    {
+        let mut scene = pki.scene();
+        scene.chain = vec![&pki.leaf, &pki.old, &impostor, above, &hostile];
+        let crls = [
+            of_day(&pki.root, 20, &[]),
+            of_day(&hostile, 20, &[]),
+            of_day(&named_root, 20, &[]),
+            of_day(&impostor, 20, &[]),
+        ];
+        assert_eq!(scene.code(&crls.each_ref()), "revocation.crl-signature");
+        scene.mode = RevocationMode::IfAvailable;
+        let revoking = of_day(&impostor, 20, &[&pki.leaf]);
+        assert!(scene.status(&[&crls[0], &crls[1], &crls[2], &revoking]).is_ok());
+    }
+}
+
+#[test]
+fn a_certificate_of_the_name_signs_crls_when_it_is_a_ca_or_says_so() {
+    let pki = Renewed::new();
+    let of_root = of_day(&pki.root, 20, &[]);
+    for (usages, good) in [
+        (vec![], false),
+        (vec![KeyUsagePurpose::DigitalSignature], false),
+        (vec![KeyUsagePurpose::CrlSign], true),
+    ] {
+        let mut params = leaf("Middle");
+        params.extended_key_usages = vec![];
+        params.key_usages = usages.clone();
+        let signer = pki.root.issue(params);
+        let mut scene = pki.scene();
+        scene.chain = vec![&pki.leaf, &pki.old, &signer];
+        let crl = Crl::parse(&signer.odd_crl(vec![], vec![])).unwrap().remove(0);
+        assert_eq!(scene.is_good(&[&of_root, &crl]), good, "{usages:?}");
+    }
 }

@@ -169,3 +169,40 @@ fn a_crl_that_keeps_what_expired_must_be_fresh() {
     let odd = extension("2.5.29.60", false, &5_u8.to_der().unwrap());
     assert!(Crl::parse(&pki.middle.odd_crl(vec![odd], vec![])).is_err());
 }
+
+#[test]
+fn a_newer_crl_of_its_last_days_is_missed() {
+    use crate::pki::CrlSet;
+    let pki = Expired::new();
+    let key = pki.middle.certificate.public_key().unwrap().fingerprint();
+    // Its signature was followed by a revocation that the station has seen: day 13 is gone.
+    let newest = of_day(&pki.middle, 13, &[&pki.leaf]);
+    let seen = CrlSet::new(Vec::new());
+    seen.raise(crate::pki::crl::Series::of(&newest, key), &newest);
+    let status = |day| {
+        let crls = vec![of_day(&pki.middle, day, &[])];
+        pki.scene().status_in(&CrlSet::with_floors(crls, seen.raised()))
+    };
+    assert_eq!(status(12).unwrap_err().code().id(), "revocation.rolled-back");
+    assert!(status(14).is_ok());
+}
+
+#[test]
+fn a_proof_from_before_the_certificate_excuses_no_revocation_above_it() {
+    // The authority ceased on 2029-06-01. Whoever has its key since makes a leaf for a signature
+    // that was stamped before.
+    let ask = |month| {
+        let mut params = leaf("Signer");
+        params.not_before = date_time_ymd(2029, month, 1);
+        let pki = ThreeTiers::with(ca("Root"), ca("Middle"), params);
+        let mut question = pki.question();
+        question.revocation.mode = RevocationMode::Require;
+        question.proof = proven("2029-05-31");
+        let ceased = entry(&pki.middle, RevocationReason::CessationOfOperation);
+        let of_root = pki.root.crl(&[], |crl| crl.revoked_certs = vec![ceased]);
+        question.crls = vec![of_root, pki.middle.crl(&[], |_| ())];
+        question.ask().map(|_| ()).map_err(|error| error.code().id())
+    };
+    assert_eq!(ask(5), Ok(()));
+    assert_eq!(ask(7), Err("revocation.revoked"));
+}
