@@ -37,7 +37,8 @@ const IN_VECTORS: &str = "oms-conformance";
 /// `true`.
 pub(crate) fn run(suite: Option<&Path>) -> Result<(), Failure> {
     let Some(suite) = Suite::find(suite)? else { return Ok(()) };
-    run_command(&mut cargo(&["build", "--locked", "--package", "oms-conformance"]))?;
+    // As the tests build it: with other features, its dependencies would be built once more.
+    run_command(&mut cargo(&["build", "--locked", "--workspace", "--bins"]))?;
     let bench = Bench {
         adapter: Adapter { program: binary("oms-conformance"), assets: suite.0.join("assets") },
         schemas: Schemas::load(),

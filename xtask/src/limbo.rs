@@ -105,11 +105,12 @@ fn is_judged(case: &Case) -> bool {
 }
 
 fn build(release: bool) -> Result<PathBuf, Failure> {
-    let mut build = cargo(&["build", "--locked", "--package", "oms-station", "--bins"]);
-    if release {
-        build.arg("--release");
-    }
-    run_command(&mut build)?;
+    // As the tests build it: with other features, its dependencies would be built once more.
+    let arguments: &[&str] = match release {
+        false => &["build", "--locked", "--workspace", "--bins"],
+        true => &["build", "--locked", "--release", "--package", "oms-station", "--bins"],
+    };
+    run_command(&mut cargo(arguments))?;
     let profile = if release { "release" } else { "debug" };
     Ok(target().join(profile).join("oms-appliance"))
 }
