@@ -256,6 +256,24 @@ fn an_expired_certificate_needs_a_crl_that_still_listed_it() {
 }
 
 #[test]
+fn an_issuer_that_expired_after_the_timestamp_as_well() {
+    let mut stamped = Stamped::new(&policy("require", WITH_TIMESTAMP));
+    let days = |days: i64| seconds(stamped.now + days * DAY);
+    let short = Profile::ca("Corp Short").validity(days(-10), days(10));
+    let issuer = stamped.scene.root.intermediate(short, KeyType::P256);
+    let profile = Profile::code_signing("Release").email("release@vendor.example");
+    let signer = issuer.issue(profile.validity(days(-10), days(10)), KeyType::P256);
+    stamped.scene.issuer = issuer;
+    stamped.scene.sign_as(&signer, &stamped.scene.issuer);
+    stamped.import(5, |crl| crl);
+    assert_eq!(stamped.verify(30), ["signature.certificate-expired"]);
+    stamped.tsa.stamp_bundle(&stamped.scene.bundle());
+    assert_eq!(stamped.verify(30), [""; 0]);
+    stamped.import_roots(20);
+    assert_eq!(stamped.verify(30), ["revocation.unknown"], "the root dropped it");
+}
+
+#[test]
 fn a_crl_that_keeps_what_expired_tells_about_it_while_it_is_fresh() {
     let stamped = Stamped::with_token(&policy("require", WITH_TIMESTAMP));
     stamped.import(20, |crl| crl);
