@@ -11,6 +11,7 @@ use oms_station::progress::Progress;
 use oms_station::receive::{ReceiverTrust, check_entry};
 use oms_station::trust::{Anchors, Guard};
 use oms_sys::durable::Lock;
+use oms_testkit::pki::CrlProfile;
 use oms_testkit::{files, model, run};
 use oms_tests::attest::{self, place};
 use oms_tests::root::{in_namespace, is_root};
@@ -18,6 +19,7 @@ use oms_tests::scene::{STATION, Scene};
 use oms_tests::{entry, json};
 use oms_verify::budget::Budget;
 use oms_verify::bundle::{Bundle, Material};
+use oms_verify::time::UnixTime;
 use serde_json::Value;
 
 /// How often the program is killed.
@@ -26,6 +28,10 @@ const ROUNDS: usize = 60;
 #[test]
 fn killed_at_any_moment() {
     let scene = attest::scene();
+    let policy = fs::read_to_string(&scene.station.policy).unwrap();
+    let policy = policy.replace("mode = \"off\"", "mode = \"if-available\"");
+    files::public(&scene.station.policy, policy);
+    let mut imports = Imports::default();
     for name in ["second", "broken"] {
         let folder = model::write(scene.carrier.join(name), 30_000);
         scene.sign(&folder, &scene.carrier.join(format!("{name}.sig")), &[]);
@@ -37,6 +43,7 @@ fn killed_at_any_moment() {
     model::flip_weight_bit(scene.carrier.join("broken"));
     let trust = trust(&scene);
 
+    imports.next(&scene);
     let start = Instant::now();
     let _ = run::outcome(&mut scene.ingest()).expect_status(1);
     // Moments are drawn from the time that a whole run takes, so that every step is hit.
@@ -45,6 +52,7 @@ fn killed_at_any_moment() {
     let mut killed = 0;
     let mut seen = 0;
     for _ in 0..ROUNDS {
+        imports.next(&scene);
         // Without `timeout`, which would be killed in its place.
         let mut command = run::command();
         command.args(scene.ingest().get_args().skip(3));
@@ -56,7 +64,9 @@ fn killed_at_any_moment() {
         let entries = scene.station.entries();
         assert!(entries.len() >= seen, "an entry went away");
         for name in entries.iter().skip(seen) {
-            complete(&scene.station.outbound.join(name), &trust);
+            let entry = scene.station.outbound.join(name);
+            complete(&entry, &trust);
+            imports.remembered(&scene, &entry);
         }
         seen = entries.len();
     }
@@ -67,6 +77,43 @@ fn killed_at_any_moment() {
     assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
     assert!(!scene.station.state.join("pending.json").exists(), "nothing is begun");
     unbroken(&scene, &trust);
+    imports
+        .remembered(&scene, &scene.station.outbound.join(scene.station.entries().last().unwrap()));
+    assert_eq!(imports.newest(&scene), imports.0.len() as u64);
+}
+
+/// The CRLs that were imported one after the other: SHA-256 of each, from number 1.
+#[derive(Default)]
+struct Imports(Vec<String>);
+
+impl Imports {
+    /// Imports the next CRL of the vendor's issuer.
+    fn next(&mut self, scene: &Scene) {
+        let crl = scene.issuer.crl(CrlProfile::new(self.0.len() as u64 + 1)).pem;
+        scene.station.install_crl("issuer", &crl);
+        self.0.push(files::sha256_hex(crl.as_bytes()));
+    }
+
+    /// The number that the station remembers.
+    fn newest(&self, scene: &Scene) -> u64 {
+        let memory = fs::read(scene.station.state.join("crl-floors.json")).unwrap();
+        let memory: Value = serde_json::from_slice(&memory).unwrap();
+        let number = memory["floors"][0]["number"].as_str().unwrap();
+        u64::from_str_radix(number, 16).unwrap()
+    }
+
+    /// What is out is never newer than what the station remembers: neither its CRL nor its time.
+    fn remembered(&self, scene: &Scene, entry: &Path) {
+        let payload = entry::payload(entry);
+        let used = &entry::detail(&payload)["policy"]["crls"][0];
+        let number = self.0.iter().position(|digest| used == digest).unwrap() as u64 + 1;
+        assert!(self.newest(scene) >= number, "{entry:?} used CRL {number}");
+        let clock = fs::read(scene.station.state.join("clock.json")).unwrap();
+        let clock: Value = serde_json::from_slice(&clock).unwrap();
+        let time = payload["predicate"]["timeVerified"].as_str().unwrap();
+        let time = UnixTime::parse_rfc3339(time).unwrap();
+        assert!(clock["highest"].as_i64().unwrap() >= time.0, "{entry:?} is of {time}");
+    }
 }
 
 fn trust(scene: &Scene) -> ReceiverTrust {
@@ -200,7 +247,9 @@ fn a_disk_that_fills_up_at_any_step() {
     if !is_root("mounting") {
         return;
     }
-    let scene = Scene::signed();
+    let scene = attest::scene();
+    let file = scene.carrier.join("demo.intoto.json");
+    place(&file, &scene.forger(), &attest::statement(&scene));
     // Each round leaves 4 kB more on the disk, so that the run fails one step later each time.
     let script = r#"
         cp -a "$STATION" "$STATION.copy"

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use oms_testkit::pki::{KeyType, Profile};
-use oms_testkit::{files, run};
+use oms_testkit::{files, run, vectors};
 use oms_tests::forge::Forger;
 use oms_tests::scene::{Scene, any_content, appliance};
 use oms_tests::{entry, json};
@@ -153,4 +153,36 @@ fn verify_leaves_nothing_behind() {
     let before = entry::files(&scene.path(""));
     verified(&scene, &[], 0);
     assert_eq!(entry::files(&scene.path("")), before);
+}
+
+#[test]
+fn a_sigstore_signer_is_in_the_document() {
+    let Some(vectors) = vectors::dir() else { return };
+    let cases = vectors.join("oms-conformance/test-cases/verify/historical");
+    let policy = |identity: &str| {
+        let signer = format!(
+            "[[signer]]\nmethod = \"sigstore\"\ntrusted-root = \"sigstore-public-good\"\n\
+             identity = \"{identity}\"\nissuer = \"https://sigstore.verify.ibm.com/oauth2\"\n"
+        );
+        any_content().replacen("[[signer]]", &format!("{signer}\n[[signer]]"), 1)
+    };
+    for (version, identity, status) in [
+        ("v1.0.0", "stefanb@us.ibm.com", 0),
+        ("v1.1.0", "stefanb@us.ibm.com", 0),
+        ("v1.1.0", "another@us.ibm.com", 1),
+    ] {
+        let scene = Scene::with_policy(&policy(identity));
+        let case = cases.join(format!("historical-{version}-sigstore"));
+        let mut verify = scene.verify_at(&case.join("model"));
+        let outcome = run::outcome(verify.arg("--bundle").arg(case.join("bundle.sig")));
+        let document = json::conforming(&json::VERIFY, outcome.expect_status(status).json());
+        if status == 1 {
+            assert!(json::codes(&document["reasons"]).contains(&"sigstore.identity".to_owned()));
+            continue;
+        }
+        let signer = &document["signers"][0];
+        assert_eq!((&signer["rule"], &signer["method"]), (&"signer[0]".into(), &"sigstore".into()));
+        assert!(signer["identity"].as_str().unwrap().contains(identity), "{signer:#}");
+        assert!(signer["signed"]["source"].as_str().unwrap().contains("sigstore-public-good"));
+    }
 }
