@@ -1,23 +1,10 @@
 //! Real model files: what others wrote is identified and well-formed.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use oms_inspect::{Budget, Format, Identified, InspectError, Inspection, inspect};
-
-/// The folder of public vectors: `OMS_VECTORS`, or beside the repository. Says loudly when there is
-/// none, and fails where `OMS_REQUIRE_VECTORS` is `1`.
-fn vectors() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
-    let folder = std::env::var_os("OMS_VECTORS").map_or_else(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var_os("OMS_REQUIRE_VECTORS").is_some_and(|value| value == "1");
-    assert!(!required, "OMS_VECTORS not found: {}", folder.display());
-    eprintln!("SKIPPED: OMS_VECTORS not found");
-    None
-}
+use oms_testkit::vectors;
 
 fn model(vectors: &Path, name: &str) -> Result<Inspection, InspectError> {
     let mut file = File::open(vectors.join("models/silero-vad").join(name))?;
@@ -27,7 +14,7 @@ fn model(vectors: &Path, name: &str) -> Result<Inspection, InspectError> {
 
 #[test]
 fn real_models_are_identified_and_well_formed() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::dir() else { return };
     for (name, format) in [
         ("silero_vad_16k.safetensors", Format::Safetensors),
         ("silero_vad.jit", Format::Zip),
@@ -42,7 +29,7 @@ fn real_models_are_identified_and_well_formed() {
 
 #[test]
 fn a_real_model_cut_short_is_malformed() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::dir() else { return };
     let path = vectors.join("models/silero-vad/silero_vad_16k.safetensors");
     let mut file = File::open(&path).unwrap();
     let length = file.metadata().unwrap().len();
@@ -53,7 +40,7 @@ fn a_real_model_cut_short_is_malformed() {
 
 #[test]
 fn a_real_zip_behind_a_prefix_is_ambiguous() {
-    let Some(vectors) = vectors() else { return };
+    let Some(vectors) = vectors::dir() else { return };
     let zip = std::fs::read(vectors.join("models/silero-vad/silero_vad.jit")).unwrap();
     let bytes = [&b"{\"a\": 1}\n"[..], &zip].concat();
     let found =

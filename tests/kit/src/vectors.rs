@@ -1,6 +1,8 @@
 //! The public test vectors, which are not part of the repository.
 
 use std::env;
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Where the vectors lie: `OMS_VECTORS`, or the folder `shared/vectors` beside the repository.
@@ -14,15 +16,34 @@ pub fn dir() -> Option<PathBuf> {
     if dir.is_dir() {
         return Some(dir);
     }
+    skip(&dir);
+    None
+}
+
+/// One file of the vectors, by its path below [`dir`]. Without it a test returns early, as there.
+///
+/// # Panics
+/// As [`dir`].
+pub fn read(path: &str) -> Option<Vec<u8>> {
+    let path = location().join(path);
+    let bytes = fs::read(&path).ok();
+    if bytes.is_none() {
+        skip(&path);
+    }
+    bytes
+}
+
+fn skip(missing: &Path) {
+    let missing = missing.display();
     assert!(
         env::var_os("OMS_REQUIRE_VECTORS").is_none_or(|value| value != "1"),
-        "OMS_REQUIRE_VECTORS=1, and there are no test vectors in {} (set OMS_VECTORS)",
-        dir.display()
+        "OMS_REQUIRE_VECTORS=1, and there are no test vectors in {missing} (set OMS_VECTORS)",
     );
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test").to_owned();
-    eprintln!("SKIPPED {test}: no test vectors in {} (set OMS_VECTORS)", dir.display());
-    None
+    // Written past the capture of the test harness, so that it is seen.
+    let _ =
+        writeln!(io::stderr(), "SKIPPED {test}: no test vectors in {missing} (set OMS_VECTORS)");
 }
 
 /// Where the vectors are looked for, whether they are there or not.

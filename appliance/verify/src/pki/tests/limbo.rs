@@ -1,8 +1,6 @@
 //! The groups of x509-limbo that are about the standard alone, straight from its file.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-
+use oms_testkit::vectors;
 use serde::Deserialize;
 
 use super::maker::{Question, anchor};
@@ -41,21 +39,8 @@ struct Name {
 }
 
 fn cases() -> Option<Vec<Case>> {
-    let root = std::env::var_os("OMS_VECTORS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-        PathBuf::from,
-    );
-    let path = root.join("x509-limbo/limbo.json");
-    match std::fs::read(&path) {
-        Ok(text) => Some(serde_json::from_slice::<Limbo>(&text).unwrap().testcases),
-        Err(error) => {
-            let required = std::env::var_os("OMS_REQUIRE_VECTORS").is_some_and(|v| v == "1");
-            assert!(!required, "{}: {error}", path.display());
-            // Written past the capture of the test harness, so that it is seen.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: no vectors: {}: {error}", path.display());
-            None
-        }
-    }
+    let text = vectors::read("x509-limbo/limbo.json")?;
+    Some(serde_json::from_slice::<Limbo>(&text).unwrap().testcases)
 }
 
 fn certificates<'a>(pem: impl IntoIterator<Item = &'a String>) -> Vec<Certificate> {

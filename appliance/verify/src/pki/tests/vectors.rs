@@ -1,7 +1,6 @@
 //! The public conformance suite's certificates: the leaf is a CA and is named like its issuer.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use oms_testkit::vectors;
 
 use super::maker::{Question, anchor};
 use crate::pki::{Certificate, Profile};
@@ -9,21 +8,8 @@ use crate::reason::Code;
 use crate::time::UnixTime;
 
 fn read(name: &str) -> Option<Certificate> {
-    let root = std::env::var_os("OMS_VECTORS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-        PathBuf::from,
-    );
-    let path = root.join("oms-conformance/assets/keys/certificate").join(name);
-    match std::fs::read(&path) {
-        Ok(text) => Some(Certificate::many_from_pem(&text).unwrap().remove(0)),
-        Err(error) => {
-            let required = std::env::var_os("OMS_REQUIRE_VECTORS").is_some_and(|v| v == "1");
-            assert!(!required, "{}: {error}", path.display());
-            // Written past the capture of the test harness, so that it is seen.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: no vectors: {}: {error}", path.display());
-            None
-        }
-    }
+    let pem = vectors::read(&format!("oms-conformance/assets/keys/certificate/{name}"))?;
+    Some(Certificate::many_from_pem(&pem).unwrap().remove(0))
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! The public bundles of the method `sigstore`, against the trusted root that is shipped.
 
-use std::io::Write as _;
-use std::path::PathBuf;
-
+use oms_testkit::vectors;
 use serde_json::{Value, json};
 
 use super::public_good;
@@ -23,23 +21,8 @@ const HISTORICAL: [&str; 4] = ["v0.3.1", "v1.0.0", "v1.0.1", "v1.1.0"];
 
 /// The bundle of a historical case, unless there are no vectors.
 fn historical(version: &str) -> Option<Vec<u8>> {
-    let root = std::env::var_os("OMS_VECTORS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-        PathBuf::from,
-    );
-    let case =
-        format!("oms-conformance/test-cases/verify/historical/historical-{version}-sigstore");
-    let path = root.join(case).join("bundle.sig");
-    match std::fs::read(&path) {
-        Ok(bytes) => Some(bytes),
-        Err(error) => {
-            let required = std::env::var_os("OMS_REQUIRE_VECTORS").is_some_and(|v| v == "1");
-            assert!(!required, "{}: {error}", path.display());
-            // Written past the capture of the test harness, so that it is seen.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: no vectors: {}: {error}", path.display());
-            None
-        }
-    }
+    let case = format!("historical-{version}-sigstore");
+    vectors::read(&format!("oms-conformance/test-cases/verify/historical/{case}/bundle.sig"))
 }
 
 fn judge(bytes: &[u8], time: UnixTime) -> Result<(Bundle, SigstoreSigner), SigstoreError> {
