@@ -8,6 +8,7 @@ use sigstore_verify::types::{CanonicalizedBody, Checkpoint, KindVersion, Sha256H
 use super::evidence::Kind;
 use super::root::Log;
 use super::{LogEntry, SigstoreError, TrustedRoot};
+use crate::hash::Sha256Digest;
 use crate::pki::Certificate;
 use crate::time::UnixTime;
 
@@ -74,7 +75,7 @@ impl LogEntry {
         if self.log(root)?.is_valid_at(time) {
             return Ok(());
         }
-        Err(SigstoreError::LogKeyWindow { log: hex(&self.log), time })
+        Err(SigstoreError::LogKeyWindow { log: Sha256Digest(self.log).to_hex(), time })
     }
 
     /// When the log took the entry in, if the log signed that: without its promise nobody did.
@@ -85,7 +86,7 @@ impl LogEntry {
 
     fn log<'r>(&self, root: &'r TrustedRoot) -> Result<&'r Log, SigstoreError> {
         root.log(&self.log).ok_or_else(|| SigstoreError::UnknownLog {
-            log: hex(&self.log),
+            log: Sha256Digest(self.log).to_hex(),
             root: root.name.clone(),
         })
     }
@@ -104,8 +105,4 @@ fn is_signed(checkpoint: &Checkpoint, entry: &LogEntry, log: &Log) -> bool {
 
 fn refuse(detail: impl Into<String>) -> SigstoreError {
     SigstoreError::InclusionProof(detail.into())
-}
-
-fn hex(id: &[u8; 32]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -134,11 +134,10 @@ impl TrustedRoot {
 
     /// What is in it, for people.
     pub fn summary(&self) -> TrustedRootSummary {
-        let hex = |id: &[u8; 32]| id.iter().map(|byte| format!("{byte:02x}")).collect();
         let Parsed { authorities, logs, timestamping, .. } = &*self.parsed;
         TrustedRootSummary {
             authorities: authorities.iter().map(|ca| ca.anchor.certificate.subject()).collect(),
-            logs: logs.keys().map(hex).collect(),
+            logs: logs.keys().map(|id| Sha256Digest(*id).to_hex()).collect(),
             timestamp_authorities: timestamping.len(),
         }
     }

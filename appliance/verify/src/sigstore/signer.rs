@@ -146,11 +146,11 @@ fn check_path(
 ) -> Result<(), SigstoreError> {
     let authorities = || root.authorities().iter().filter(|authority| authority.is_valid_at(time));
     let anchors: Vec<Anchor> = authorities().map(|authority| authority.anchor.clone()).collect();
-    let mut chain = evidence.certificates().to_vec();
-    chain.extend(authorities().flat_map(|authority| authority.intermediates.iter().cloned()));
+    let intermediates: Vec<Certificate> =
+        authorities().flat_map(|authority| authority.intermediates.iter().cloned()).collect();
     let input = PathInput {
-        chain: &chain,
-        intermediates: &[],
+        chain: evidence.certificates(),
+        intermediates: &intermediates,
         anchors: &anchors,
         crls: &CrlSet::default(),
         revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },

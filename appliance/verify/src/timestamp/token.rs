@@ -98,9 +98,8 @@ impl Token {
 impl Response {
     /// The token of a response whose status is granted (0) or grantedWithMods (1).
     fn granted(self) -> Result<ContentInfo, TimestampError> {
-        let Response { status, token } = self;
-        let _ = (status.text, status.failure);
-        token.filter(|_| status.status <= 1).ok_or(TimestampError::NotGranted(status.status))
+        let status = self.status.status;
+        self.token.filter(|_| status <= 1).ok_or(TimestampError::NotGranted(status))
     }
 }
 

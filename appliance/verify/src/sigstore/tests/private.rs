@@ -15,10 +15,17 @@ const ENTRIES: [Entry; 3] = [Entry::Dsse, Entry::Intoto, Entry::HashedRekordV2];
 const LATER: UnixTime = UnixTime(1_767_225_600);
 
 fn ask(root: &Value, bundle: &Value) -> Result<SigstoreSigner, SigstoreError> {
-    let budget = Budget::default();
+    ask_within(&Budget::default(), root, bundle)
+}
+
+fn ask_within(
+    budget: &Budget,
+    root: &Value,
+    bundle: &Value,
+) -> Result<SigstoreSigner, SigstoreError> {
     let root = TrustedRoot::parse("private", &serde_json::to_vec(root).unwrap()).unwrap();
-    let bundle = Bundle::parse(&serde_json::to_vec(bundle).unwrap(), &budget).unwrap();
-    verify(&bundle, &root, LATER, &budget)
+    let bundle = Bundle::parse(&serde_json::to_vec(bundle).unwrap(), budget).unwrap();
+    verify(&bundle, &root, LATER, budget)
 }
 
 /// The code of a bundle that is made as `change` has the recipe.
@@ -63,6 +70,14 @@ fn good_bundles_of_every_kind_verify() {
         assert_eq!(signer.times().iter().map(|t| t.source).collect::<Vec<_>>(), [source]);
         assert_eq!(signer.root(), "private");
     }
+}
+
+#[test]
+fn the_intermediates_of_the_root_do_not_count_as_the_carriers() {
+    let instance = Instance::new();
+    let bundle = instance.bundle(&Recipe::new(Entry::Dsse));
+    let budget = Budget { certificates: 1, ..Budget::default() };
+    ask_within(&budget, &instance.trusted_root(), &bundle).unwrap();
 }
 
 #[test]
