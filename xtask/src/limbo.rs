@@ -243,15 +243,6 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn case(id: &str, expected: &str) -> Case {
-        let text = format!(
-            r#"{{"id": "{id}", "trusted_certs": [], "untrusted_intermediates": [],
-                "peer_certificate": "", "expected_result": "{expected}",
-                "expected_peer_names": []}}"#
-        );
-        serde_json::from_str(&text).unwrap()
-    }
-
     fn ran(answer: Answer) -> Run {
         Run { answer, time: Duration::from_millis(20) }
     }
@@ -260,11 +251,13 @@ mod tests {
     fn what_is_about_tls_clients_is_counted_and_not_judged_but_must_not_break() {
         let exceptions: Exceptions = toml::from_str("").unwrap();
         let mut report = Report::default();
-        let web = case("webpki::a::b", "SUCCESS");
+        let web = Case::example("webpki::a::b", "SUCCESS");
         let refused = || ran(Answer::Refused("x".into()));
         assert!(report.add(&web, &refused(), &exceptions).is_ok());
         assert!(report.add(&web, &ran(Answer::Broken("x".into())), &exceptions).is_err());
-        assert!(report.add(&case("rfc5280::a", "SUCCESS"), &refused(), &exceptions).is_err());
+        assert!(
+            report.add(&Case::example("rfc5280::a", "SUCCESS"), &refused(), &exceptions).is_err()
+        );
         let group = &report.groups["webpki"];
         assert_eq!((group.cases, group.unexpected, group.judged), (2, 2, false));
         assert_eq!(group.longest_ms, 20);
@@ -272,7 +265,7 @@ mod tests {
 
     #[test]
     fn every_case_is_run_in_a_folder_of_its_own_and_keeps_its_place() {
-        let cases: Vec<_> = (0..20).map(|n| case(&format!("g::{n}"), "SUCCESS")).collect();
+        let cases: Vec<_> = (0..20).map(|n| Case::example(&format!("g::{n}"), "SUCCESS")).collect();
         let runs = run_all(&cases, |case, folder| {
             assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
             std::fs::write(folder.join("file"), "").unwrap();

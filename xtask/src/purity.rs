@@ -1,15 +1,14 @@
 //! `cargo xtask purity`: `oms-verify` and `oms-inspect` decide about bytes and can do no I/O. What
 //! they would need for it must be neither in their source nor among their dependencies.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use oms_testkit::vectors::workspace;
 
 use crate::failure::{Failure, Finding};
 use crate::packages::{Packages, Reached};
 use crate::process::read;
-use crate::source::{code_only, has_word, imports, without_tests};
+use crate::source::{code_only, has_word, imports, rust_files, without_tests};
 
 /// The pure packages and their folders.
 const PURE: [(&str, &str); 2] =
@@ -127,8 +126,7 @@ fn is_known(reached: &Reached<'_>, need: &str, (from, to, _): &Exception) -> boo
 }
 
 fn sources(folder: &Path) -> Result<Vec<Finding>, Failure> {
-    let mut files = Vec::new();
-    collect(folder, &mut files)?;
+    let files = rust_files(folder)?;
     let mut findings = Vec::new();
     let mut tests = Vec::new();
     for path in &files {
@@ -191,21 +189,10 @@ fn violations(code: &str) -> Vec<String> {
     paths.chain(everything).chain(macros).chain(words).chain(clock).collect()
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let error = |source| Failure::Read { path: folder.to_owned(), source };
-    for entry in fs::read_dir(folder).map_err(error)? {
-        let path = entry.map_err(error)?.path();
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

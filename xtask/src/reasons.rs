@@ -1,18 +1,24 @@
-//! `cargo xtask reasons`: the reference of all reason codes, generated from the one table of them.
+//! `cargo xtask reasons`: the reference of all reason codes, generated from the one table of them,
+//! each of which something must give.
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use oms_testkit::vectors::workspace;
 use oms_verify::reason::{Class, Code};
 
 use crate::failure::{Failure, Finding};
-use crate::process::write;
+use crate::process::{read, write};
+use crate::source::{code_only, has_word, rust_files, without_tests};
 
 /// Where the reference lies.
 const REFERENCE: &str = "appliance/verify/REASONS.md";
+/// Where codes are given, outside tests.
+const PRODUCERS: &str = "appliance";
 
-/// Writes the reference, or with `check` only compares it with what is there.
+/// Writes the reference, or with `check` only compares it with what is there, and finds the codes
+/// that nothing gives.
 pub(crate) fn run(check: bool) -> Result<(), Failure> {
     let path = workspace().join(REFERENCE);
     let text = reference();
@@ -20,8 +26,24 @@ pub(crate) fn run(check: bool) -> Result<(), Failure> {
         return write(&path, &text);
     }
     let current = fs::read_to_string(&path).unwrap_or_default() == text;
-    let stale = Finding::new(REFERENCE, "is not up to date: run `cargo xtask reasons`");
-    Finding::none_in("reasons", if current { Vec::new() } else { vec![stale] })
+    let stale = || Finding::new(REFERENCE, "is not up to date: run `cargo xtask reasons`");
+    let mut findings: Vec<_> = (!current).then(stale).into_iter().collect();
+    findings.extend(without_producer(&workspace().join(PRODUCERS))?);
+    Finding::none_in("reasons", findings)
+}
+
+/// A finding for each code that no source below `folder` names outside of tests.
+fn without_producer(folder: &Path) -> Result<Vec<Finding>, Failure> {
+    let mut given = String::new();
+    for path in rust_files(folder)? {
+        let is_test = path.components().any(|part| part.as_os_str() == "tests")
+            || path.file_name().is_some_and(|name| name == "tests.rs");
+        if !is_test {
+            given.push_str(&without_tests(&code_only(&read(&path)?)).0);
+        }
+    }
+    let unused = Code::ALL.iter().filter(|code| !has_word(&given, &format!("Code::{code:?}")));
+    Ok(unused.map(|code| Finding::new(code, "no code gives this reason")).collect())
 }
 
 /// The reference as Markdown, in the order of the table.
@@ -56,6 +78,17 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_needs_a_producer_that_is_no_test() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        file("a.rs", "fn f() { g(Code::BundleEmpty) } // Code::BundleJson");
+        file("tests.rs", "fn f() { g(Code::BundleMissing) }");
+        let found = without_producer(dir.path()).unwrap();
+        assert_eq!(found.len(), Code::ALL.len() - 1);
+        assert!(found.iter().all(|finding| finding.place != Code::BundleEmpty.id()));
+    }
 
     #[test]
     fn every_code_is_a_row_of_four_cells() {

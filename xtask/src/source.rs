@@ -1,6 +1,24 @@
 //! Reads Rust source as far as the checks need it: what is code, and what is only a test.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// Every Rust file below `folder`, in no order.
+pub(crate) fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let error = |source| Failure::Read { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(error)? {
+        let path = entry.map_err(error)?.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
 
 /// The source with everything inside comments, strings and characters replaced by spaces. Lines
 /// stay where they are.

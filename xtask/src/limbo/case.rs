@@ -120,3 +120,16 @@ fn der(pem: &str) -> Option<Vec<u8>> {
     let body: String = body.take_while(|line| !line.starts_with("-----END")).collect();
     STANDARD.decode(body.trim()).ok()
 }
+
+#[cfg(test)]
+impl Case {
+    /// A case without certificates, and with this expectation as the file has it.
+    pub(super) fn example(id: &str, expected: &str) -> Self {
+        let text = format!(
+            r#"{{"id": "{id}", "trusted_certs": [], "untrusted_intermediates": [],
+                "peer_certificate": "", "expected_result": "{expected}",
+                "expected_peer_names": []}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+}

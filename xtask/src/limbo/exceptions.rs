@@ -120,19 +120,10 @@ mod tests {
         toml::from_str(&text).unwrap()
     }
 
-    fn case(id: &str, expected: &str) -> Case {
-        let text = format!(
-            r#"{{"id": "{id}", "trusted_certs": [], "untrusted_intermediates": [],
-                "peer_certificate": "", "expected_result": "{expected}",
-                "expected_peer_names": []}}"#
-        );
-        serde_json::from_str(&text).unwrap()
-    }
-
     #[test]
     fn a_case_without_an_exception_ends_as_expected_or_is_a_finding() {
         let exceptions = exceptions("refused", "accepted", "4.2");
-        let judge = |expected, answer| exceptions.judge(&case("g::b", expected), &answer);
+        let judge = |expected, answer| exceptions.judge(&Case::example("g::b", expected), &answer);
         assert!(judge("SUCCESS", Answer::Accepted).unwrap().is_none());
         assert!(judge("FAILURE", Answer::Refused("x".into())).unwrap().is_none());
         assert!(judge("SUCCESS", Answer::Refused("x".into())).is_err());
@@ -144,7 +135,7 @@ mod tests {
     #[test]
     fn an_exception_excuses_only_what_it_says() {
         let exceptions = exceptions("refused", "accepted", "4.2");
-        let judge = |answer| exceptions.judge(&case("g::a", "FAILURE"), &answer);
+        let judge = |answer| exceptions.judge(&Case::example("g::a", "FAILURE"), &answer);
         assert_eq!(judge(Answer::Accepted).unwrap().unwrap().clause, "4.2");
         assert!(judge(Answer::Refused("x".into())).unwrap_err().contains("remove"));
         assert!(judge(Answer::Broken("x".into())).is_err());
@@ -152,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_exception_that_fits_nothing_is_a_finding() {
-        let case = case("g::a", "FAILURE");
+        let case = Case::example("g::a", "FAILURE");
         let faults = |exceptions: Exceptions, cases: &[&Case]| exceptions.faults(cases).len();
         assert_eq!(faults(exceptions("refused", "accepted", "4.2"), &[&case]), 0);
         assert_eq!(faults(exceptions("refused", "accepted", "4.2"), &[]), 1);
