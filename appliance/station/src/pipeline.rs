@@ -1,7 +1,7 @@
 //! The whole way of one model, as the design's data flow tells it.
 //!
 //! ```text
-//!  find ▶ parse ▶ trust ▶ open ▶ read once ▶ look inside ▶ decide ▶ sign ▶ publish
+//!  find ▶ parse ▶ trust ▶ open ▶ attestations ▶ read once ▶ look inside ▶ decide ▶ sign ▶ publish
 //! ```
 
 use std::path::Path;

@@ -1,10 +1,13 @@
 //! Decides about OMS bundles. Pure: no file, no network, no clock, no process.
 //!
 //! ```text
-//!  bytes ──Bundle::parse──▶ Bundle ──────────────┐            an allegation
-//!  anchors, CRLs, time ──pki::validate──▶ TrustedSigner       whom to believe
-//!                           Bundle::open(signer) ─▶ Statement the signed manifest
-//!  Statement + observed files + findings ──Verdict::decide──▶ Verdict
+//!  bytes ──Bundle::parse──▶ Bundle                            an allegation
+//!  time stamps ──timestamp::verify──▶ Proof                   since when it has been signed
+//!  anchors, CRLs, time ──pki::validate────┐
+//!  trusted root, time ──sigstore::verify──┴▶ TrustedSigner    whom to believe
+//!  Bundle::open(signer) ──▶ Statement                         the signed manifest
+//!  other bundles ──AttestationOutcome::of──▶ Attestation      what others say about the model
+//!  Statement + attestations + observed files + findings ──decide──▶ Verdict
 //! ```
 //!
 //! Each step takes the type that the one before made, and only that step can make it. A refusal

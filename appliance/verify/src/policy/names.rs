@@ -1,7 +1,8 @@
 //! Patterns on the alternative names of a certificate (RFC 5280, section 4.2.1.6).
 //!
 //! A wildcard stands for one whole part at the front and nothing else, so that a pattern never
-//! admits a name of another domain.
+//! admits a name of another domain. The wildcard here is the policy's; for one in a certificate,
+//! which names a web server, see [`Certificate::has_name`](crate::pki::Certificate::has_name).
 
 use std::fmt;
 
