@@ -19,6 +19,7 @@ mod opening;
 mod openssl;
 mod policies;
 mod properties;
+mod readme;
 mod receive;
 mod refusals;
 mod roots;

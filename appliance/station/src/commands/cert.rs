@@ -13,8 +13,8 @@ use clap::{Subcommand, ValueEnum};
 use const_oid::ObjectIdentifier;
 use oms_verify::budget::Budget;
 use oms_verify::pki::{
-    Certificate, CrlSet, Explanation, InitialPolicies, PathError, PathInput, Profile, Revocation,
-    RevocationMode, VerifiedPath, explain,
+    Certificate, CrlSet, Explanation, InitialPolicies, Limit, PathError, PathInput, Profile,
+    Revocation, RevocationMode, VerifiedPath, explain,
 };
 use oms_verify::reason::{Class, Code, Reason};
 use oms_verify::time::UnixTime;
@@ -31,11 +31,12 @@ pub(super) enum Command {
     Verify(Args),
 }
 
-/// Every FILE|DIR is a file, or a folder of files, in PEM or DER. Of a folder with a roots.toml,
-/// --roots takes the anchors that it names for the purpose; of any other, every certificate.
-/// What cannot be used of roots, intermediates and CRLs is skipped and listed.
+const FILES: &str = "Every FILE|DIR is a file, or a folder of files, in PEM or DER. Of a folder \
+with a roots.toml, --roots takes the anchors that it names for the purpose; of any other, every \
+certificate. What cannot be used of roots, intermediates and CRLs is skipped and listed.";
+
 #[derive(clap::Args)]
-#[command(after_help = super::EXIT_CODES)]
+#[command(after_help = format!("{FILES}\n\n{}", super::EXIT_CODES))]
 pub(super) struct Args {
     /// The certificate to judge, in PEM or DER; what follows it in PEM are untrusted intermediates
     chain: PathBuf,
@@ -137,11 +138,13 @@ fn judge(args: &Args, reader: &mut Reader) -> Result<Judged, Reason> {
     let intermediates = reader.intermediates(&args.intermediates)?;
     let crls = CrlSet::new(reader.crls(&args.crls, &budget)?);
     let chain = reader.chain(&args.chain, &budget)?;
+    let mut is_limited = false;
     if let Some(most) = args.max_path_length {
         let self_issued = chain.iter().skip(1).chain(&intermediates);
         let self_issued = self_issued.filter(|certificate| certificate.is_self_issued()).count();
         let both_ends = 2;
         let depth = most.saturating_add(self_issued).saturating_add(both_ends);
+        is_limited = depth < budget.path_depth;
         budget.path_depth = budget.path_depth.min(depth);
     }
     let time = args.at.unwrap_or_else(system_time);
@@ -168,6 +171,13 @@ fn judge(args: &Args, reader: &mut Reader) -> Result<Judged, Reason> {
     let file = args.chain.display().to_string();
     let mut reasons = match explanation.result() {
         Ok(path) => args.check_length(path).err().into_iter().collect(),
+        Err(PathError::Budget(Limit::Depth)) if is_limited => {
+            let detail = format!(
+                "no path has {} intermediates or fewer, as --max-path-length asks",
+                args.max_path_length.unwrap_or_default()
+            );
+            vec![Reason::new(Code::SignaturePathLength, detail)]
+        }
         Err(error) => vec![reason(error)],
     };
     reasons.extend(chain.first().into_iter().flat_map(|leaf| args.missing_names(leaf)));

@@ -42,7 +42,7 @@ pub(super) struct Args {
     /// The verifier's URI: the id of the station that is expected
     #[arg(long, value_name = "URI")]
     verifier: String,
-    /// The folder of CRLs
+    /// The folder of CRLs: what they revoke is refused [default: revocation is not checked]
     #[arg(long, value_name = "DIR", requires = "roots")]
     crls: Option<PathBuf>,
     /// The time of validation, RFC 3339 [default: the clock's]

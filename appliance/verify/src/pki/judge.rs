@@ -38,7 +38,7 @@ pub(super) fn judge(
             let formed = form::check(certificate, is_anchor, issued);
             record.step(at, CheckName::Form, formed)?;
         } else {
-            record.not_asked(at, CheckName::Form, "this use does not ask for it");
+            record.not_asked(at, CheckName::Form, "only the purpose any asks for it");
         }
     }
     let statuses = check_revocation(input, path, issued, comparisons, record)?;

@@ -20,8 +20,8 @@ pub fn explain(policy: &Policy) -> String {
         head,
         signers(&policy.signers),
         signatures(policy.require),
-        revocation(&policy.revocation),
-        time(&policy.time),
+        revocation(&policy.revocation, admits_sigstore(policy)),
+        time(&policy.time, admits_sigstore(policy)),
         attestations(&policy.attestations),
         manifest(&policy.manifest, &policy.budget),
         content(&policy.content),
@@ -152,7 +152,14 @@ fn signatures(require: usize) -> String {
     }
 }
 
-fn revocation(revocation: &Revocation) -> String {
+/// Whether Sigstore signers are admitted, of the model or of an attestation.
+fn admits_sigstore(policy: &Policy) -> bool {
+    let attesters = policy.attestations.iter().map(|rule| &rule.signer);
+    let mut signers = policy.signers.iter().chain(attesters);
+    signers.any(|rule| matches!(rule.method, Method::Sigstore { .. }))
+}
+
+fn revocation(revocation: &Revocation, sigstore: bool) -> String {
     let mode = match revocation.mode {
         RevocationMode::Require => {
             "Revocation. Every certificate on a path, the anchor aside, needs a CRL that says it \
@@ -167,13 +174,19 @@ fn revocation(revocation: &Revocation) -> String {
              expires, and the verdict says so."
         }
     };
-    match (revocation.mode, revocation.max_crl_age) {
-        (RevocationMode::Off, _) | (_, None) => mode.to_owned(),
-        (_, Some(age)) => format!("{mode} A CRL older than {age} does not count."),
+    let mut text = mode.to_owned();
+    if let (true, Some(age)) = (revocation.mode != RevocationMode::Off, revocation.max_crl_age) {
+        text.push_str(&format!(" A CRL older than {age} does not count."));
     }
+    if sigstore {
+        text.push_str(
+            " Certificates of Sigstore have no CRLs: to withdraw a signer, change its rule.",
+        );
+    }
+    text
 }
 
-fn time(rules: &TimeRules) -> String {
+fn time(rules: &TimeRules, sigstore: bool) -> String {
     let mut sentences = Vec::new();
     if rules.timestamp_anchors.is_empty() {
         sentences.push("Time. No time stamping authority counts.".to_owned());
@@ -184,7 +197,10 @@ fn time(rules: &TimeRules) -> String {
         ));
     }
     if rules.require_timestamp {
-        sentences.push("A signature by certificate without one is refused.".to_owned());
+        sentences.push(
+            "A signature by certificate without one is refused, of the model and of attestations."
+                .to_owned(),
+        );
     }
     sentences.push(match rules.expired_certificates {
         Afterwards::Refuse => "A certificate that has expired is refused.".to_owned(),
@@ -202,6 +218,13 @@ fn time(rules: &TimeRules) -> String {
                 .to_owned()
         }
     });
+    if sigstore {
+        sentences.push(
+            "A Sigstore certificate counts at the trusted times of its bundle, which its trusted \
+             root vouches for."
+                .to_owned(),
+        );
+    }
     if let Some(age) = rules.max_signature_age {
         sentences.push(format!("Whoever signed, a signature older than {age} is refused."));
     }

@@ -45,7 +45,7 @@ codes! {
     SignatureIdentity = "signature.identity", Refusal, "The certificate's identity is not one that the rule admits.", "Check the identity with the signer, or correct the rule.";
     SignatureModelName = "signature.model-name", Refusal, "The signer may not sign a model of this name.", "Ask the security officer whether the rule's models should include it.";
     SignatureTooOld = "signature.too-old", Refusal, "The signature is older than the rule allows.", "Ask the signer to sign the model again.";
-    SignatureThreshold = "signature.threshold", Refusal, "Fewer distinct signers than the policy requires have signed these files.", "Ask for the missing signatures.";
+    SignatureThreshold = "signature.threshold", Refusal, "Fewer distinct signers than the policy requires have signed these files.", "Ask for the missing signatures; for `verify`, name every bundle with --bundle.";
     SignatureFilesDiffer = "signature.files-differ", Refusal, "Two bundles of the model list different files.", "Ask the signers to sign the same files.";
     SignatureNamesDiffer = "signature.names-differ", Refusal, "Two bundles of the model give it different names.", "Ask the signers to sign the model under one name.";
     RevocationRevoked = "revocation.revoked", Refusal, "A certificate of the chain is revoked.", "Do not use the model; ask the signer what happened.";
@@ -59,7 +59,7 @@ codes! {
     // Time stamps and the clock.
     TimestampMissing = "timestamp.missing", Refusal, "The bundle has no trusted time stamp, and the policy needs one.", "Ask the signer for a bundle with an RFC 3161 time stamp of an authority that the policy names.";
     TimestampMalformed = "timestamp.malformed", Refusal, "A time stamp is not an RFC 3161 token as it must be.", "Ask the signer for a bundle with a proper time stamp.";
-    TimestampUntrusted = "timestamp.untrusted", Refusal, "A time stamp does not lead to an authority that the policy names.", "Check which time stamping authority the signer uses.";
+    TimestampUntrusted = "timestamp.untrusted", Refusal, "A time stamp does not lead to an authority that the policy names.", "Check which time stamping authority the signer uses; if the policy names its anchor, import the CRLs that its path needs.";
     TimestampOtherData = "timestamp.other-data", Refusal, "A time stamp is about other data than the signature.", "Treat the bundle as manipulated; ask the signer for a new one.";
     TimestampFuture = "timestamp.future", Refusal, "A time stamp is from after the time of validation.", "Check the station's clock.";
     ClockRolledBack = "clock.rolled-back", Undecided, "The clock shows a time before one that the station has seen.", "Set the clock right. If it was ahead before, SECURITY.md tells how officers correct the station's memory.";

@@ -55,6 +55,14 @@ struct CheckShown {
     sentence: String,
 }
 
+impl CheckShown {
+    /// Whether neither was run, for the same reason: people are told once.
+    fn is_left_out_like(&self, other: &CheckShown) -> bool {
+        let is_left_out = self.outcome == CheckOutcome::NotRun.name();
+        is_left_out && other.outcome == self.outcome && other.sentence == self.sentence
+    }
+}
+
 impl Document {
     /// The document of a judgement, or of what kept it from being made.
     pub(super) fn new(args: &Args, judged: Result<Judged, Reason>, skipped: Vec<Skipped>) -> Self {
@@ -150,14 +158,20 @@ impl Step {
         let _ = writeln!(text, "  issuer   {}", Printable(&self.issuer));
         let _ = writeln!(text, "  serial   {}, SHA-256 {}", self.serial, self.sha256);
         let _ = writeln!(text, "  valid    {} to {}", self.not_before, self.not_after);
-        for check in &self.checks {
-            let mark = match check.outcome {
+        for alike in self.checks.chunk_by(CheckShown::is_left_out_like) {
+            let Some(first) = alike.first() else { continue };
+            let mark = match first.outcome {
                 outcome if outcome == CheckOutcome::Passed.name() => "ok",
                 outcome if outcome == CheckOutcome::Failed.name() => "FAILED",
                 _ => "not run",
             };
-            let sentence = Printable(&check.sentence);
-            let _ = writeln!(text, "  {mark:<8} {:<21} {sentence}", check.name);
+            let names = if alike.len() == self.checks.len() {
+                "all checks".to_owned()
+            } else {
+                alike.iter().map(|check| check.name).collect::<Vec<_>>().join(", ")
+            };
+            let sentence = Printable(&first.sentence);
+            let _ = writeln!(text, "  {mark:<8} {names:<21} {sentence}");
         }
         text.push('\n');
     }

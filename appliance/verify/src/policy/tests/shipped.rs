@@ -134,7 +134,12 @@ fn sigstore_explains_itself() {
         &text,
         "A timestamp (RFC 3161) counts when its authority's path leads to the anchor corp-tsa.",
     );
-    says(&text, "A signature by certificate without one is refused.");
+    says(
+        &text,
+        "A signature by certificate without one is refused, of the model and of attestations.",
+    );
+    says(&text, "Certificates of Sigstore have no CRLs");
+    says(&text, "A Sigstore certificate counts at the trusted times of its bundle");
     says(
         &text,
         "A certificate that has expired passes when a timestamp shows that it signed before",
@@ -174,6 +179,7 @@ fn prod_explains_itself() {
     );
     says(&text, "The new bundle carries no annotations.");
     says(&text, "No time stamping authority counts. A certificate that has expired is refused.");
+    assert!(!text.contains("Sigstore"), "not admitted: {text}");
     assert_eq!(text.matches("\n\n").count(), 8, "one paragraph a section");
     assert!(text.ends_with(".\n"));
 }
