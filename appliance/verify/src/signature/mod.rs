@@ -7,7 +7,9 @@
 //! ```
 //!
 //! A signature counts when both accept it. RSA has one implementation only: the other one has an
-//! open advisory (RUSTSEC-2023-0071). Whatever verifies a signature in this crate comes here.
+//! open advisory (RUSTSEC-2023-0071). Whatever verifies a signature in this crate comes here, but
+//! for what only the services of a Sigstore instance sign (checkpoints, promises, certificate
+//! timestamps and its time stamps): that is `sigstore-verify`'s, with AWS-LC alone.
 //!
 //! Where the two are known to differ on purpose: RustCrypto refuses Ed25519 signatures whose R is
 //! of small order (`verify_strict`), AWS-LC does not. No honest signer makes one. Both take ECDSA
