@@ -7,7 +7,7 @@ use crate::budget::Budget;
 use crate::hash::Sha256Digest;
 use crate::json::{self, JsonError};
 use crate::policy::Condition;
-use crate::reason::shorten;
+use crate::reason::{NAME_CHARS, shorten};
 use crate::statement::{PREDICATE_TYPE, PREDICATE_TYPE_LEGACY, STATEMENT_TYPE};
 
 /// The `_type`s of statements that are read as attestations.
@@ -89,8 +89,10 @@ impl<'b> Attestation<'b> {
         if [PREDICATE_TYPE, PREDICATE_TYPE_LEGACY].contains(&raw.predicate_type.as_str()) {
             return Err(AttestationError::Signature { found: raw.predicate_type });
         }
-        let subject = |RawSubject { name, digest }| {
+        // The name goes into the verdict, which many attestations must not blow up.
+        let subject = |RawSubject { mut name, digest }| {
             let digest = Sha256Digest::from_hex(digest.sha256.as_deref()?)?;
+            name.iter_mut().for_each(|name| shorten(name, NAME_CHARS));
             Some(Subject { digest, name })
         };
         Ok(Attestation {
@@ -110,7 +112,7 @@ impl<'b> Attestation<'b> {
         self.subjects.iter().any(|subject| subject.digest == root)
     }
 
-    /// The name of the first subject with this SHA-256, where it has one.
+    /// The name of the first subject with this SHA-256, where it has one; shortened.
     pub fn subject_name(&self, root: Sha256Digest) -> Option<&str> {
         self.subjects.iter().find(|subject| subject.digest == root)?.name.as_deref()
     }

@@ -273,6 +273,19 @@ fn what_is_no_attestation_is_refused_as_invalid() {
 }
 
 #[test]
+fn a_name_of_megabytes_does_not_go_into_the_verdict() {
+    let mut scene = Scene::new(vec![]);
+    let mut statement = scene.right();
+    for subject in statement["subject"].as_array_mut().unwrap() {
+        subject["name"] = json!("n".repeat(1 << 20));
+    }
+    scene.attest(&statement, "a.intoto.json");
+    let verdict = scene.decide();
+    let name = verdict.attestations()[0].subject_name().unwrap();
+    assert!(name.starts_with("nnn") && name.len() < 10_000, "{} bytes", name.len());
+}
+
+#[test]
 fn an_attestation_is_as_large_as_the_budget_of_attestations() {
     let mut scene = Scene::new(vec![]);
     let bytes = bundle(&to_bytes(&scene.right()), &scene.ci);
