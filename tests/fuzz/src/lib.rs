@@ -3,6 +3,7 @@
 //! The programs in `targets` hand them the inputs of libFuzzer (`cargo xtask fuzz`); a test hands
 //! them good inputs and cut ones. A finding is a panic, an overflow, a wait, or memory that grows.
 
+mod attestation;
 mod bundle;
 mod certificate;
 mod crl;
@@ -12,6 +13,7 @@ mod policy;
 mod sigstore;
 mod timestamp;
 
+pub use attestation::{ABOUT, attestation};
 pub use bundle::{bundle, statement};
 pub use certificate::certificate;
 pub use crl::crl;
@@ -25,7 +27,7 @@ pub use timestamp::timestamp;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("bundle", bundle),
     ("statement", statement),
     ("certificate", certificate),
@@ -34,6 +36,7 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("policy", policy),
     ("timestamp", timestamp),
     ("sigstore", sigstore),
+    ("attestation", attestation),
 ];
 
 #[cfg(test)]

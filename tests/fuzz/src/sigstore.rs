@@ -25,7 +25,8 @@ pub fn sigstore(data: &[u8]) {
     }
 }
 
-static PUBLIC_GOOD: LazyLock<Option<TrustedRoot>> = LazyLock::new(|| {
+/// The root that is built into the appliance.
+pub(crate) static PUBLIC_GOOD: LazyLock<Option<TrustedRoot>> = LazyLock::new(|| {
     let bytes = include_bytes!("../../../firmware-roots/sigstore/public-good.json");
-    TrustedRoot::parse("public-good", bytes).ok()
+    TrustedRoot::parse("sigstore-public-good", bytes).ok()
 });

@@ -33,6 +33,48 @@ fn every_target_comes_back_from_good_and_cut_inputs() {
 }
 
 #[test]
+fn every_policy_of_the_repository_resolves() {
+    for name in ["lab", "prod", "sigstore"] {
+        let path = workspace().join(format!("policies/{name}.toml"));
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(policy::resolve(&text, policy::KEY).err(), None, "{name}");
+    }
+}
+
+#[test]
+fn an_attestation_is_accepted_when_it_says_what_the_policy_asks_for() {
+    let payload = format!(
+        r#"{{"_type": "https://in-toto.io/Statement/v1", "predicate": {{"level": 3}},
+            "predicateType": "https://slsa.dev/provenance/v1",
+            "subject": [{{"digest": {{"sha256": "{ABOUT}"}}}}]}}"#
+    );
+    let accepted = |conditions: &str, payload: &str| {
+        let outcome = attestation::judge(conditions, payload.as_bytes());
+        outcome.unwrap().accepted().is_some()
+    };
+    let at_least = |level: u8| format!("{{ field = \"predicate.level\", at-least = {level} }}");
+    assert!(accepted(&at_least(3), &payload));
+    assert!(!accepted(&at_least(4), &payload));
+    assert!(!accepted("", &payload.replace(ABOUT, "00")));
+    assert!(attestation::judge("]", payload.as_bytes()).is_none());
+}
+
+#[test]
+fn resources_may_be_listed_in_any_order() {
+    statement(
+        br#"{"_type": "https://in-toto.io/Statement/v1", "subject": [{"name": "model", "digest":
+            {"sha256": "61d4849d9d90076d6215f4d525f13d6574af8e3f67aef3e6f36fc40a14fdd226"}}],
+            "predicateType": "https://model_signing/signature/v1.0", "predicate": {
+            "serialization":
+            {"method": "files", "hash_type": "sha256", "allow_symlinks": false}, "resources": [
+            {"algorithm": "sha256", "name": "b",
+            "digest": "f6310066c7320497ea554260c32c43660bff648cb2a61194832cc086077085e1"},
+            {"algorithm": "sha256", "name": "a",
+            "digest": "32dcb1f8e1ae52d5963e56a6ba06ab58b424c15ed2a6b70d2feca1d089370028"}]}}"#,
+    );
+}
+
+#[test]
 fn a_chain_is_signed_anew_as_it_was() {
     let chain = pki();
     let pieces: Vec<_> = chain.iter().take(3).map(|der| path::Fields::of(der).unwrap()).collect();

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use oms_testkit::pki::{Authority, CrlProfile, KeyType, Leaf, Profile};
 use oms_testkit::vectors::{self, workspace};
 use oms_verify::budget::Budget;
@@ -16,6 +18,9 @@ use super::Folders;
 use crate::failure::Failure;
 use crate::limbo;
 use crate::process::write as write_text;
+
+/// The trusted root that is built in.
+const PUBLIC_GOOD: &str = "firmware-roots/sigstore/public-good.json";
 
 /// Bytes of the longest input that a target is given.
 pub(super) fn longest(name: &str) -> usize {
@@ -48,6 +53,7 @@ fn seeds(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
         "policy" => policies(),
         "timestamp" => timestamps(),
         "sigstore" => sigstore(),
+        "attestation" => Ok(attestations()),
         _ => Ok(Vec::new()),
     }
 }
@@ -73,24 +79,42 @@ fn payloads(bundles: &[Vec<u8>]) -> Vec<Vec<u8>> {
     bundles.map(|bundle| bundle.alleged_payload().to_vec()).collect()
 }
 
-/// The tokens of the vectors' bundles, each with the root of the authority that stamped: nothing
-/// else in the input need be true for it to be parsed.
+/// The tokens of the vectors' bundles, each with the signature that it is over and the certificates
+/// of the authority that stamped, which is the one of the public Sigstore instance.
 fn timestamps() -> Result<Vec<Vec<u8>>, Failure> {
     let budget = Budget::default();
-    let root = Pki::new().chain.pop().unwrap_or_default();
-    let mut seeds = vec![oms_fuzz::join([&b"0"[..], b"signature", &root])];
+    let authority = public_good_authority()?;
+    let mut seeds =
+        vec![oms_fuzz::join([&[&b"0"[..], b"signature"], &slices(&authority)[..]].concat())];
     for bytes in bundles()? {
         let Ok(bundle) = Bundle::parse(&bytes, &budget) else { continue };
-        let tokens = bundle.timestamps().iter();
-        seeds.extend(tokens.map(|token| oms_fuzz::join([&token[..], b"signature", &root])));
+        for token in bundle.timestamps() {
+            let about = [&token[..], bundle.signature_bytes()];
+            seeds.push(oms_fuzz::join([&about, &slices(&authority)[..]].concat()));
+        }
     }
     Ok(seeds)
+}
+
+/// The certificates of the time stamping authority in the trusted root that is built in.
+fn public_good_authority() -> Result<Vec<Vec<u8>>, Failure> {
+    let path = workspace().join(PUBLIC_GOOD);
+    let root: serde_json::Value =
+        serde_json::from_slice(&read(&path)?).map_err(|source| Failure::Json { path, source })?;
+    let chain = root.pointer("/timestampAuthorities/0/certChain/certificates");
+    let certificates = chain.and_then(|chain| chain.as_array()).into_iter().flatten();
+    let bytes = certificates.filter_map(|certificate| certificate.get("rawBytes")?.as_str());
+    Ok(bytes.filter_map(|text| BASE64_STANDARD.decode(text).ok()).collect())
+}
+
+fn slices(pieces: &[Vec<u8>]) -> Vec<&[u8]> {
+    pieces.iter().map(Vec::as_slice).collect()
 }
 
 /// The bundles, and the trusted root that is built in.
 fn sigstore() -> Result<Vec<Vec<u8>>, Failure> {
     let mut seeds = bundles()?;
-    seeds.push(read(&workspace().join("firmware-roots/sigstore/public-good.json"))?);
+    seeds.push(read(&workspace().join(PUBLIC_GOOD))?);
     Ok(seeds)
 }
 
@@ -120,10 +144,86 @@ fn crls() -> Result<Vec<Vec<u8>>, Failure> {
 
 fn policies() -> Result<Vec<Vec<u8>>, Failure> {
     let files = files_below(&workspace().join("policies")).into_iter();
-    files
+    let mut policies = files
         .filter(|path| path.extension().is_some_and(|end| end == "toml"))
         .map(|path| read(&path))
-        .collect()
+        .collect::<Result<Vec<_>, _>>()?;
+    policies.push(POLICY.as_bytes().to_vec());
+    Ok(policies)
+}
+
+/// What the policies of the repository do not use.
+const POLICY: &str = r#"
+policy = { id = "seed", version = 1 }
+[[signer]]
+method = "certificate"
+anchors = ["corp-root"]
+subject = ["CN=Release,O=Corp"]
+issuer = ["CN=Signing,O=Corp"]
+san-email = ["*@corp.example"]
+san-dns = ["*.corp.example"]
+certificate-policies = ["1.3.6.1.4.1.99999.1"]
+extended-key-usage = ["1.3.6.1.4.1.99999.2"]
+keys = ["P-384", "RSA-2048"]
+models = ["llm-*"]
+[[signer]]
+method = "key"
+key = "vendor.pem"
+[signatures]
+require = 2
+[revocation]
+mode = "if-available"
+max-crl-age = "7d"
+[time]
+timestamp-anchors = ["corp-tsa"]
+require-timestamp = false
+expired-certificates = "with-timestamp"
+revoked-certificates = "with-timestamp"
+[[attestation]]
+predicate-type = "https://slsa.dev/provenance/v1"
+where = [
+  { field = "predicate.buildDefinition.buildType", equals = "https://corp.example/build" },
+  { field = "predicate.levels.[]", at-least = 3 },
+  { field = "predicate.reviewed", one-of = [true, 1, "yes"] },
+]
+[attestation.signer]
+method = "sigstore"
+trusted-root = "sigstore-public-good"
+identity = "*@corp.example"
+issuer = "https://accounts.corp.example"
+[manifest]
+hashes = ["sha256"]
+[content]
+allow = "any"
+"#;
+
+/// Conditions, and payloads that they are about: an SLSA provenance and a bill of materials.
+fn attestations() -> Vec<Vec<u8>> {
+    let statement = |version: &str, predicate: &str| {
+        format!(
+            r#"{{"_type":"https://in-toto.io/Statement/{version}","subject":[{{"name":"llm",
+            "digest":{{"sha512":"00","sha256":"{}"}}}}],"predicate":{predicate},
+            "predicateType":"https://slsa.dev/provenance/v1"}}"#,
+            oms_fuzz::ABOUT
+        )
+    };
+    let provenance = r#"{"buildDefinition":{"buildType":"https://corp.example/build"},"level":3}"#;
+    let materials =
+        r#"{"components":[{"name":"a","score":0.5},{"name":"b","score":-1e3}],"x":null}"#;
+    let seeds = [
+        (
+            r#"{ field = "predicate.buildDefinition.buildType", equals = "https://corp.example/build" },
+            { field = "predicate.level", at-least = 3 }"#,
+            statement("v1", provenance),
+        ),
+        (
+            r#"{ field = "predicate.components.[].name", one-of = ["b", 1, true] },
+            { field = "predicate.components.1.score", at-least = -1000 },
+            { field = "predicate.x", present = true }, { field = "predicate.y", present = false }"#,
+            statement("v0.1", materials),
+        ),
+    ];
+    seeds.map(|(conditions, payload)| oms_fuzz::join([conditions, &payload])).to_vec()
 }
 
 /// What the kit makes: leaf, authority and root, and a CRL, all in DER.
@@ -184,12 +284,44 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use oms_verify::pki::{Anchor, CrlSet, Purpose, Revocation, RevocationMode};
+    use oms_verify::policy::{RawPolicy, Vocabulary};
+    use oms_verify::time::UnixTime;
+    use oms_verify::timestamp::{TimestampTrust, verify};
+
     use super::*;
 
     #[test]
     fn every_target_has_seeds() {
         for name in super::super::names() {
             assert!(!seeds(name).unwrap().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_policy_is_one_and_the_time_stamps_are_trusted() {
+        assert_eq!(RawPolicy::parse(POLICY, &Vocabulary { formats: &[] }).err(), None);
+
+        let certificates = public_good_authority().unwrap();
+        let anchors = certificates.iter().map(|der| Anchor {
+            name: "authority".to_owned(),
+            certificate: Certificate::from_der(der).unwrap(),
+            purposes: [Purpose::Timestamping].into(),
+            provenance: String::new(),
+            file_sha256: Sha256Digest::of(der),
+        });
+        let trust = TimestampTrust {
+            anchors: &anchors.collect::<Vec<_>>(),
+            crls: &CrlSet::default(),
+            revocation: &Revocation { mode: RevocationMode::Off, max_crl_age: None },
+            time: UnixTime(1_893_456_000),
+            budget: &Budget::default(),
+        };
+        for bytes in bundles().unwrap() {
+            let Ok(bundle) = Bundle::parse(&bytes, trust.budget) else { continue };
+            for token in bundle.timestamps() {
+                verify(token, bundle.signature_bytes(), &trust).unwrap();
+            }
         }
     }
 
