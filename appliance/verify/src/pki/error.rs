@@ -6,6 +6,7 @@ use super::RevocationReason;
 use super::Unsupported;
 use crate::key::KeyError;
 use crate::reason::Code;
+use crate::signature::algorithm_name;
 use crate::time::UnixTime;
 
 /// Why no certification path was accepted. `subject` names the certificate at fault (RFC 4514).
@@ -113,7 +114,7 @@ pub enum PathError {
         leaf: bool,
     },
     /// A certificate is signed with an algorithm that is not accepted.
-    #[error("{subject} is signed with {algorithm}, which is not accepted")]
+    #[error("{subject} is signed with {}, which is not accepted", algorithm_name(.algorithm))]
     SignatureAlgorithm {
         /// The certificate.
         subject: String,

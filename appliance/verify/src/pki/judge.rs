@@ -9,6 +9,7 @@ use super::rfc5280;
 use super::{Anchor, Certificate, PathError, RevocationMode, RevocationStatus};
 use super::{form, revocation, usage};
 use crate::key::PublicKey;
+use crate::signature::algorithm_name;
 
 /// Judges `path`, leaf first, whose last certificate is that of `anchor`, and records each check.
 ///
@@ -78,8 +79,9 @@ fn signature(
 ) -> Result<String, PathError> {
     match issued.check(certificate, issuer) {
         Ok(()) => {
-            let oid = certificate.signature_algorithm().map(|algorithm| algorithm.oid.to_string());
-            Ok(format!("the issuer's signature verifies ({})", oid.unwrap_or_default()))
+            let algorithm = certificate.signature_algorithm();
+            let name = algorithm.map(|found| algorithm_name(&found.oid)).unwrap_or_default();
+            Ok(format!("the issuer's signature verifies ({name})"))
         }
         Err(cause) => Err(issued::error(certificate, issuer, cause)),
     }

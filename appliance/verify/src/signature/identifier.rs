@@ -1,5 +1,7 @@
 //! Which algorithm an AlgorithmIdentifier names (RFC 5758, RFC 4055, RFC 8410).
 
+use const_oid::ObjectIdentifier;
+use const_oid::db::DB;
 use const_oid::db::rfc5912::{
     ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_MGF_1, ID_RSASSA_PSS,
     ID_SHA_256, ID_SHA_384, ID_SHA_512, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
@@ -36,6 +38,12 @@ impl Algorithm {
             _ => None,
         }
     }
+}
+
+/// The name of an algorithm in the standards, such as `ecdsa-with-SHA256`; its number where it is
+/// not known.
+pub(crate) fn algorithm_name(algorithm: &ObjectIdentifier) -> String {
+    DB.by_oid(algorithm).map_or_else(|| algorithm.to_string(), str::to_owned)
 }
 
 /// The hash to which the parameters of an id-RSASSA-PSS key restrict it (RFC 4055, section 3.3):

@@ -23,7 +23,7 @@ mod tests;
 
 use crate::key::PublicKey;
 
-pub(crate) use identifier::pss_key_hash;
+pub(crate) use identifier::{algorithm_name, pss_key_hash};
 pub(crate) use rust_crypto::is_sound_ed25519;
 
 /// The hashes that a signature may use. SHA-1 and MD5 are not among them.

@@ -33,6 +33,9 @@ fn sha1_is_never_accepted() {
         assert!(matches!(question.refusal(), PathError::SignatureAlgorithm { .. }));
         assert_eq!(question.code(), Code::SignatureWeakHash);
     }
+    let question = Question::about(vec![fixture!("pkcs1-sha1")], vec![root]);
+    let told = question.refusal().to_string();
+    assert!(told.contains("signed with sha1WithRSAEncryption,"), "{told}");
 }
 
 #[test]
