@@ -40,6 +40,8 @@ pub struct Admitted {
     size: u64,
     statement: Statement,
     signer: Signer,
+    /// Why timestamps of the bundle do not count.
+    discounted: Vec<Reason>,
 }
 
 /// A signer as a rule of the policy admitted it.
@@ -98,6 +100,12 @@ impl Admitted {
     pub fn signer(&self) -> &Signer {
         &self.signer
     }
+
+    /// Why timestamps of the bundle do not count, under a policy that names authorities. None was
+    /// needed, so that nothing here speaks against the model.
+    pub fn discounted_timestamps(&self) -> &[Reason] {
+        &self.discounted
+    }
 }
 
 /// Opens `bundle`, which was read from `file`, with the first signer rule of `policy` that admits
@@ -150,6 +158,7 @@ pub fn appraise(
             size: bundle.size(),
             statement,
             signer: signer.describe(rule),
+            discounted: timestamps.refused(file),
         });
     }
     Err(closest(refusals, bundle, file))

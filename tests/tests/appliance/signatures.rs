@@ -116,5 +116,7 @@ fn a_counted_bundle_is_no_unsigned_file_and_a_refused_one_is() {
     let stranger = scene.issuer.issue(profile("QA", "qa@other.example"), KeyType::P256);
     let second = also_signed(&scene, &stranger.key, &stranger.certificate);
     fs::copy(second, scene.model.join("qa.sig")).unwrap();
-    let _ = scene.refused_at_ingest(&["manifest.unsigned-file"]);
+    let refused = scene.refused_at_ingest(&["manifest.unsigned-file"]);
+    let detail = entry::detail(&entry::payload(&refused))["reasons"][0]["detail"].clone();
+    assert_eq!(detail, "it is a bundle that does not count; it stays behind");
 }

@@ -10,6 +10,7 @@ use oms_tests::scene::{POLICY, Scene};
 use oms_tests::tsa::{Tsa, add_token};
 use oms_tests::{entry, json};
 use oms_verify::time::UnixTime;
+use serde_json::Value;
 
 /// A station whose policy uses CRLs where there are some, and a carrier with a signed model.
 fn scene_with_crls() -> Scene {
@@ -148,6 +149,15 @@ impl Stamped {
 
     /// The codes of `verify` this many days from now; none when the model passes.
     fn verify(&self, days: i64) -> Vec<String> {
+        json::codes(&self.decision(days)["reasons"])
+    }
+
+    /// The codes of what does not refuse the model.
+    fn warnings(&self, days: i64) -> Vec<String> {
+        json::codes(&self.decision(days)["warnings"])
+    }
+
+    fn decision(&self, days: i64) -> Value {
         let mut command = self.scene.verify();
         command.arg("--crls").arg(&self.scene.station.crls);
         command.arg("--at").arg(UnixTime(self.now + days * DAY).to_string());
@@ -155,7 +165,7 @@ impl Stamped {
         let document = json::conforming(&json::VERIFY, outcome.json());
         let codes = json::codes(&document["reasons"]);
         assert_eq!(outcome.status, i32::from(!codes.is_empty()), "{document:#}");
-        codes
+        document
     }
 }
 
@@ -200,6 +210,7 @@ fn a_timestamp_over_other_data_or_of_another_authority() {
     let other = Stamped::new(&policy("off", WITH_TIMESTAMP));
     add_token(&other.scene.bundle(), &other.tsa.stamp(b"another signature"));
     assert_eq!(other.verify(5), [""; 0], "it takes nothing away while none is needed");
+    assert_eq!(other.warnings(5), ["timestamp.other-data"]);
     assert_eq!(other.verify(30), ["signature.certificate-expired", "timestamp.other-data"]);
     let untrusted = Stamped::new(&policy("off", WITH_TIMESTAMP));
     Tsa::new().stamp_bundle(&untrusted.scene.bundle());

@@ -73,8 +73,12 @@ impl Timestamps {
         })
     }
 
-    /// `reason`, and why no timestamp of the bundle helps against it: those that do not verify
-    /// are told only where one was needed.
+    /// Why timestamps of the bundle `file` do not count.
+    pub(super) fn refused(&self, file: &str) -> Vec<Reason> {
+        self.refused.iter().map(|reason| reason.clone().by_default_about(file)).collect()
+    }
+
+    /// `reason`, and why no timestamp of the bundle helps against it.
     pub(super) fn with(&self, reason: Reason) -> Vec<Reason> {
         let mut reasons = vec![reason];
         if self.trusted.is_none() {

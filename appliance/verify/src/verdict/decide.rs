@@ -172,11 +172,11 @@ pub fn decide(case: Case<'_>) -> Verdict {
     let mut judge = Judge::new(policy);
     let found = bundles.iter().map(|bundle| (bundle.file.clone(), bundle.digest)).collect();
     // A bundle whose signer is admitted is no unsigned file; a refused one is.
-    let mut counted: BTreeSet<String> = bundles
-        .iter()
-        .filter(|bundle| bundle.result.is_ok())
-        .filter_map(|bundle| bundle.in_model.clone())
-        .collect();
+    let in_model = |is_admitted: bool| -> BTreeSet<String> {
+        let alike = bundles.iter().filter(|bundle| bundle.result.is_ok() == is_admitted);
+        alike.filter_map(|bundle| bundle.in_model.clone()).collect()
+    };
+    let (mut counted, discounted) = (in_model(true), in_model(false));
     let (admitted, refused) = split(bundles);
 
     judge.signatures(&admitted, refused);
@@ -191,7 +191,7 @@ pub fn decide(case: Case<'_>) -> Verdict {
         (Some(first), Some(observed)) => {
             let manifest = first.statement().manifest();
             files = judge.files(manifest, &observed);
-            judge.unlisted(&observed, &counted);
+            judge.unlisted(&observed, &counted, &discounted);
             judge.content(&files, &findings);
             judge.reasons.append(observed.problems);
         }

@@ -32,6 +32,9 @@ impl<'a> Judge<'a> {
                 self.reasons.extend(differences.map(|reason| reason.about(other.file())));
             }
         }
+        for one in admitted {
+            self.warnings.extend(one.discounted_timestamps().iter().cloned());
+        }
         let distinct = distinct::count(admitted.iter().map(Admitted::signer));
         // Whatever the policy requires, no signer is never enough.
         let enough = distinct >= self.policy.require.max(1);
@@ -174,7 +177,13 @@ impl<'a> Judge<'a> {
     }
 
     /// What lies in the model's folder and is not listed.
-    pub(super) fn unlisted(&mut self, observed: &Observed, counted: &BTreeSet<String>) {
+    /// `counted` are the paths of what was accepted there, `discounted` those of refused bundles.
+    pub(super) fn unlisted(
+        &mut self,
+        observed: &Observed,
+        counted: &BTreeSet<String>,
+        discounted: &BTreeSet<String>,
+    ) {
         let rules = &self.policy.manifest;
         for unlisted in &observed.unlisted {
             if counted.contains(&unlisted.path) {
@@ -186,7 +195,10 @@ impl<'a> Judge<'a> {
                 (Code::ManifestIgnoredPath, "manifest.ignored-paths", detail, refuses)
             } else {
                 let refuses = rules.unsigned_files == UnsignedFiles::Reject;
-                let detail = "nobody signed it; it stays behind";
+                let detail = match discounted.contains(&unlisted.path) {
+                    true => "it is a bundle that does not count; it stays behind",
+                    false => "nobody signed it; it stays behind",
+                };
                 (Code::ManifestUnsignedFile, "manifest.unsigned-files", detail, refuses)
             };
             let reason = Reason::new(code, detail).about(&unlisted.path).by_rule(rule);
