@@ -32,8 +32,8 @@ const STANDS_IN: &str = "OMS_FUZZ_COMPILER";
 
 /// Builds the program and gives its path.
 pub(super) fn build() -> Result<PathBuf, Failure> {
-    let itself =
-        env::current_exe().map_err(|source| Failure::Read { path: "xtask".into(), source })?;
+    // By its place: an earlier check may have built this program anew since it was started.
+    let itself = target_folder().join("debug/xtask");
     // Of the whole workspace, so that the features of the dependencies are those of other builds.
     let mut build = cargo(&["build", "--locked", "--workspace", "--bin", "fuzz"]);
     build.args(["--features", "oms-fuzz/libfuzzer"]);

@@ -81,7 +81,7 @@ impl Attestations {
 
     /// At most `most` of the ones of the model at `model` on `carrier`, and how many more there
     /// are: those in its folder, then, where `beside` are asked for, those that lie beside it, by
-    /// their [`Kinship`].
+    /// how closely their names are the model's.
     pub fn of<'a>(
         &self,
         carrier: &'a Root,
