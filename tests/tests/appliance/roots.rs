@@ -169,6 +169,20 @@ fn the_end_of_an_anchor_is_seen_ahead() {
 }
 
 #[test]
+fn the_end_of_a_trusted_root_is_seen_ahead() {
+    let site = Site::of(&[]);
+    let at = |time: &str| {
+        let check = run::outcome(site.command("check").args(["--json", "--at", time]));
+        let document = json::conforming(&ROOTS_CHECK, check.expect_status(0).json());
+        document["findings"].as_array().unwrap().iter().map(|f| f["finding"].clone()).collect()
+    };
+    // The authority of the public-good instance ends in October 2031.
+    let (before, after): (Vec<Value>, Vec<Value>) =
+        (at("2031-01-01T00:00:00Z"), at("2031-09-01T00:00:00Z"));
+    assert_eq!((before, after), (vec![], vec!["authorities-end".into()]));
+}
+
+#[test]
 fn weak_keys_are_found() {
     Site::with(&openssl(&["-newkey", "rsa:1024", "-sha256"])).assert_error("weak-key");
     let secp256k1 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"];

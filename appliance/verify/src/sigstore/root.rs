@@ -80,6 +80,11 @@ impl Window {
         let Ok(time) = Timestamp::from_second(time.0) else { return false };
         self.0.is_none_or(|range| range.contains(time))
     }
+
+    /// The last moment that counts; `None` when no end is known.
+    fn end(self) -> Option<UnixTime> {
+        self.0?.end.map(|end| UnixTime(end.as_second()))
+    }
 }
 
 impl Authority {
@@ -140,6 +145,16 @@ impl TrustedRoot {
             logs: logs.keys().map(|id| Sha256Digest(*id).to_hex()).collect(),
             timestamp_authorities: timestamping.len(),
         }
+    }
+
+    /// The last moment for which any certificate authority vouches. What was signed until then
+    /// still counts afterwards; nothing later does, until the instance's newer root is installed.
+    pub fn vouches_until(&self) -> UnixTime {
+        let end = |authority: &Authority| {
+            let not_after = authority.anchor.certificate.not_after();
+            authority.window.end().map_or(not_after, |end| end.min(not_after))
+        };
+        self.parsed.authorities.iter().map(end).max().unwrap_or(UnixTime(i64::MIN))
     }
 
     pub(super) fn verifier(&self) -> &Verifier {

@@ -108,7 +108,18 @@ fn look(args: &Args, time: UnixTime) -> Result<(usize, Vec<Finding>), Reason> {
                     Finding::about(found, remark.severity(), remark.name(), remark.to_string())
                 }));
             }
-            Ok(Content::TrustedRoot(_)) => {}
+            Ok(Content::TrustedRoot(root)) => {
+                let end = root.vouches_until();
+                if end.since(time) < args.warn_before.seconds {
+                    let detail = format!(
+                        "no authority of it vouches for anything after {end}: install the newest \
+                         trusted root of the instance"
+                    );
+                    let finding =
+                        Finding::about(found, Severity::Warning, "authorities-end", detail);
+                    findings.push(finding);
+                }
+            }
             Err(FileFault::Unreadable(reason)) if reason.code == Code::TrustLocation => {
                 return Err(reason.clone());
             }
