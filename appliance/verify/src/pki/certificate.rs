@@ -13,6 +13,7 @@ use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
     SubjectKeyIdentifier,
 };
+use x509_cert::name::Name;
 use x509_cert::time::Time;
 use x509_cert::{TbsCertificate, Version};
 
@@ -25,6 +26,8 @@ use crate::time::UnixTime;
 
 /// Certificates in one PEM text.
 const MOST_PEM_CERTIFICATES: usize = 64;
+/// Attributes of one distinguished name. Real ones have fewer than ten.
+const MOST_NAME_ATTRIBUTES: usize = 128;
 
 /// Why bytes are not a certificate that can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +50,9 @@ pub enum CertificateError {
     /// The issuer has no name (RFC 5280, section 4.1.2.4).
     #[error("the certificate names no issuer")]
     NoIssuer,
+    /// A distinguished name has more attributes than any name needs.
+    #[error("a name has more than {MOST_NAME_ATTRIBUTES} attributes")]
+    LongName,
     /// A PEM block is cut off or not base64.
     #[error("a PEM block is cut off or is not base64")]
     Pem,
@@ -101,10 +107,13 @@ impl Certificate {
     /// without duplicate or malformed extensions.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let decoded = x509_cert::Certificate::from_der(der).map_err(|_| CertificateError::Der)?;
+        let tbs = decoded.tbs_certificate();
+        if [tbs.subject(), tbs.issuer()].into_iter().any(is_long) {
+            return Err(CertificateError::LongName);
+        }
         if decoded.to_der().map_err(|_| CertificateError::Der)? != der {
             return Err(CertificateError::NotCanonical);
         }
-        let tbs = decoded.tbs_certificate();
         if tbs.version() != Version::V3 {
             return Err(CertificateError::Version);
         }
@@ -350,6 +359,12 @@ impl fmt::Debug for Certificate {
 
 pub(super) fn unix_time(time: &Time) -> UnixTime {
     UnixTime(i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Whether a name has so many attributes that reading and comparing it would cost too much.
+fn is_long(name: &Name) -> bool {
+    let attributes = name.iter_rdn().map(|relative| relative.iter().count());
+    attributes.sum::<usize>() > MOST_NAME_ATTRIBUTES
 }
 
 fn refuse_duplicates(tbs: &TbsCertificate) -> Result<(), CertificateError> {

@@ -347,6 +347,22 @@ fn a_crl_of_a_million_entries_is_read_and_searched() {
 }
 
 #[test]
+fn a_name_has_a_bounded_number_of_attributes() {
+    let made = |attributes: u32| {
+        let mut params = leaf("Signer");
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        for number in 0..attributes {
+            let kind = rcgen::DnType::CustomDnType(vec![2, 25, u64::from(number)]);
+            params.distinguished_name.push(kind, "x");
+        }
+        let made = params.self_signed(&super::maker::new_key()).unwrap();
+        Certificate::from_der(made.der())
+    };
+    assert!(made(128).is_ok());
+    assert_eq!(made(129), Err(CertificateError::LongName));
+}
+
+#[test]
 fn an_issuer_has_a_name() {
     let mut params = leaf("Signer");
     params.distinguished_name = rcgen::DistinguishedName::new();
