@@ -37,6 +37,8 @@ pub struct AcceptedAttestation {
     pub(crate) size: u64,
     pub(crate) predicate_type: String,
     pub(crate) subject_name: Option<String>,
+    /// The numbers of the rules that accept it.
+    pub(crate) rules: Vec<usize>,
     pub(crate) signers: Vec<Signer>,
 }
 
@@ -133,7 +135,9 @@ impl AttestationOutcome {
         let timestamps = Timestamps::of(policy, &bundle, context);
         for (number, rule) in policy.attestations.iter().enumerate() {
             match judge(policy, rule, root, (&bundle, &timestamps), context) {
-                Ok((attestation, signer)) => outcome.accept(&attestation, signer, root, &bundle),
+                Ok((attestation, signer)) => {
+                    outcome.accept(number, &attestation, signer, root, &bundle);
+                }
                 Err((closeness, reasons)) => {
                     outcome.about_another |= closeness == Closeness::OtherSubject;
                     let file = &outcome.source.file;
@@ -177,6 +181,7 @@ impl AttestationOutcome {
 
     fn accept(
         &mut self,
+        rule: usize,
         attestation: &Attestation<'_>,
         signer: Signer,
         root: Sha256Digest,
@@ -188,8 +193,10 @@ impl AttestationOutcome {
             size: bundle.size(),
             predicate_type: attestation.predicate_type().to_owned(),
             subject_name: attestation.subject_name(root).map(str::to_owned),
+            rules: Vec::new(),
             signers: Vec::new(),
         });
+        accepted.rules.push(rule);
         accepted.signers.push(signer);
     }
 

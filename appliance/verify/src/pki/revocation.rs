@@ -113,8 +113,8 @@ impl fmt::Display for RevocationStatus {
 /// Establishes the status of the certificate at `at` in `path`, which leads from a leaf to an
 /// anchor.
 ///
-/// An older CRL than one that was verified before refuses in every mode but `Off`: somebody took
-/// the newer one away.
+/// An older CRL than one that was verified before never counts. Unless another of the issuer's
+/// CRLs is good, it refuses in every mode but `Off`: somebody took the newer one away.
 ///
 /// # Errors
 /// When it is revoked and nothing excuses that, and in mode `Require` also when that is unknown or

@@ -61,15 +61,15 @@ impl<'a> Judge<'a> {
     pub(super) fn attestations(&mut self, found: &[AttestationOutcome], left: usize) {
         let mut complete = true;
         for (number, rule) in self.policy.attestations.iter().enumerate() {
+            let mut accepted = found.iter().filter_map(AttestationOutcome::accepted);
+            if accepted.any(|one| one.rules.contains(&number)) {
+                continue;
+            }
+            complete = false;
             let shortfalls: Vec<&Shortfall> = found
                 .iter()
                 .filter_map(|one| one.shortfalls.iter().find(|short| short.rule == number))
                 .collect();
-            // Each has a shortfall with each rule that does not accept it.
-            if shortfalls.len() < found.len() {
-                continue;
-            }
-            complete = false;
             let closest = shortfalls.iter().map(|shortfall| shortfall.closeness).max();
             match closest {
                 Some(Closeness::OtherSubject | Closeness::Condition) => {
