@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo build --release -p oms-station --bin oms-appliance
-//! OMS_APPLIANCE_BIN=target/release/oms-appliance \
+//! OMS_APPLIANCE_BIN=$PWD/target/release/oms-appliance \
 //!     cargo test -p oms-tests --test appliance million -- --ignored --nocapture
 //! ```
 
