@@ -5,3 +5,4 @@
 
 pub mod beneath;
 pub mod durable;
+pub mod sha256;
