@@ -13,6 +13,8 @@ pub use compose::compose;
 pub use error::ManifestError;
 pub use manifest::{DEFAULT_SHARD_SIZE, Manifest, ManifestFile, Method, Pieces, Shard};
 
+use std::sync::Arc;
+
 use crate::budget::Budget;
 use crate::hash::Sha256Digest;
 use crate::json::JsonError;
@@ -33,7 +35,7 @@ pub const DEFAULT_IGNORED: [&str; 4] = [".git", ".gitattributes", ".github", ".g
 pub struct Statement {
     subject_name: Option<String>,
     root: Sha256Digest,
-    manifest: Manifest,
+    manifest: Arc<Manifest>,
     legacy: bool,
 }
 
@@ -146,8 +148,8 @@ impl Statement {
         self.root
     }
 
-    /// The manifest.
-    pub fn manifest(&self) -> &Manifest {
+    /// The manifest. Whoever reads the model in threads of its own holds it with them.
+    pub fn manifest(&self) -> &Arc<Manifest> {
         &self.manifest
     }
 

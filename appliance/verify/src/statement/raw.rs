@@ -1,6 +1,7 @@
 //! From the payload's JSON to a [`Statement`].
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -160,7 +161,7 @@ fn parse_current(raw: RawStatement<'_>, budget: &Budget) -> Result<Statement, St
     Ok(Statement {
         subject_name: Some(subject.name.clone().into_owned()),
         root: computed,
-        manifest,
+        manifest: Arc::new(manifest),
         legacy: false,
     })
 }
@@ -190,7 +191,7 @@ fn parse_legacy(raw: RawLegacyStatement<'_>, budget: &Budget) -> Result<Statemen
         None,
         budget,
     )?;
-    Ok(Statement { subject_name: None, root, manifest, legacy: true })
+    Ok(Statement { subject_name: None, root, manifest: Arc::new(manifest), legacy: true })
 }
 
 fn hash_type(name: &str) -> Result<HashAlgorithm, ManifestError> {

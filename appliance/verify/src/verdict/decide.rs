@@ -141,7 +141,7 @@ impl Verdict {
 
     /// The manifest that was decided about, when a bundle was admitted.
     pub fn manifest(&self) -> Option<&Manifest> {
-        self.admitted.first().map(|admitted| admitted.statement().manifest())
+        self.admitted.first().map(|admitted| admitted.statement().manifest().as_ref())
     }
 
     /// The files that were read and have the signed digests, with their sizes in bytes.
