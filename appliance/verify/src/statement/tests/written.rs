@@ -45,7 +45,7 @@ fn the_same_files_in_any_order_give_the_same_bytes() {
     assert_eq!(payload, compose("model", &annotations, &other));
     assert_eq!(names(&payload), ["a-", "a.txt", "a/b", "b", "模", "\u{ffee}", "\u{10000}"]);
     let read = open_bytes(&payload, Legacy::Refuse).unwrap();
-    assert_eq!(read.manifest(), &one);
+    assert_eq!(**read.manifest(), one);
     assert_eq!((read.root(), read.subject_name()), (one.root(), Some("model")));
 }
 
@@ -81,7 +81,7 @@ fn shards_stand_in_the_order_of_their_names_and_not_of_their_numbers() {
     let payload = compose("model", &BTreeMap::new(), &one);
     assert_eq!(names(&payload), ["a:0:0:9", "a:0:9", "a:18:20", "a:9:18"]);
     let read = open_bytes(&payload, Legacy::Refuse).unwrap();
-    assert_eq!(read.manifest(), &one);
+    assert_eq!(**read.manifest(), one);
     assert_eq!(read.root(), one.root());
     let value: Value = serde_json::from_slice(&payload).unwrap();
     assert_eq!(value["predicate"]["serialization"]["shard_size"], json!(9));
