@@ -14,7 +14,9 @@
 pub mod attest;
 pub mod entry;
 pub mod forge;
+pub mod fuse;
 pub mod json;
+pub mod mounts;
 pub mod root;
 pub mod scene;
 pub mod tsa;
