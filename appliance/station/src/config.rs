@@ -1,12 +1,16 @@
 //! `station.toml`: what a person wrote becomes checked settings, once.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use oms_verify::reason::{Code, Reason};
 use rustix::fs::{Access, AtFlags, CWD, StatxFlags, accessat, statx};
 use rustix::io::Errno;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
+use crate::intake::{Memory, Reader, Settings};
 use crate::keys::KeyRef;
 use crate::trust::{Guard, TrustPaths, guarded_read};
 
@@ -29,6 +33,8 @@ pub struct Config {
     pub verdict: KeyConfig,
     /// The key of re-signed bundles.
     pub resign: KeyConfig,
+    /// The means of reading.
+    pub intake: Settings,
 }
 
 /// A key with its chain.
@@ -47,6 +53,8 @@ struct RawConfig {
     keys: RawKeys,
     #[serde(default)]
     outbound: RawOutbound,
+    #[serde(default)]
+    intake: RawIntake,
     /// For the sandbox of the daemon's signer. Read strictly already, so that one configuration
     /// serves all versions.
     #[serde(default, rename = "hsm")]
@@ -95,6 +103,35 @@ enum Profile {
     Tree,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawIntake {
+    #[serde(default, deserialize_with = "word")]
+    memory: Option<Memory>,
+    #[serde(default, deserialize_with = "word")]
+    reader: Option<Reader>,
+}
+
+impl RawIntake {
+    fn settings(&self) -> Settings {
+        let plain = Settings::default();
+        Settings {
+            memory: self.memory.unwrap_or(plain.memory),
+            reader: self.reader.unwrap_or(plain.reader),
+        }
+    }
+}
+
+/// A string that says a `T`, with its place when it does not.
+fn word<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: FromStr<Err: Display>,
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(D::Error::custom)
+}
+
 /// What the PKCS #11 module itself needs.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,7 +166,13 @@ impl Config {
             let key = KeyRef::parse(&raw.key, base).map_err(|error| Reason::from(&error))?;
             Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
         };
-        let RawConfig { station, keys, outbound: RawOutbound { profile: Profile::Tree }, .. } = raw;
+        let RawConfig {
+            station,
+            keys,
+            intake,
+            outbound: RawOutbound { profile: Profile::Tree },
+            ..
+        } = raw;
         let config = Config {
             id: station.id,
             state: base.join(station.state),
@@ -142,6 +185,7 @@ impl Config {
             outbound: outbound.map_or_else(|| base.join(&station.outbound), Path::to_owned),
             verdict: key(keys.verdict)?,
             resign: key(keys.resign)?,
+            intake: intake.settings(),
         };
         config.check(guard)?;
         Ok(config)
@@ -289,6 +333,35 @@ mod tests {
         let reason = parse(&path, &Guard::default()).err().unwrap();
         assert!(reason.detail.starts_with("line 2, column 6: "), "{}", reason.detail);
         assert!(!reason.detail.contains('\n'));
+    }
+
+    #[test]
+    fn the_means_of_reading_are_checked_with_their_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("station.toml");
+        let read = |intake: &str| {
+            let text = format!(
+                "[station]\nid = \"urn:x\"\nstate = \"s\"\npolicy = \"p\"\nspool = \"q\"\n\
+                 outbound = \"o\"\n[keys]\nverdict = {{ key = \"a\" }}\n\
+                 resign = {{ key = \"b\" }}\n{intake}"
+            );
+            std::fs::write(&path, text).unwrap();
+            parse(&path, &Guard::default()).map(|raw| raw.intake.settings())
+        };
+        assert_eq!(read("").unwrap(), Settings::default());
+        assert_eq!(read("[intake]").unwrap(), Settings::default());
+        let both = read("[intake]\nmemory = \"128MiB\"\nreader = \"threads\"\n").unwrap();
+        assert_eq!((both.memory.bytes(), both.reader), (128 << 20, Reader::Threads));
+        for (wrong, place) in [
+            ("[intake]\nmemory = \"1MiB\"\n", "line 11, column 10: expected a size from"),
+            ("[intake]\nmemory = 64\n", "line 11, column 10: "),
+            ("[intake]\nreader = \"uring\"\n", "line 11, column 10: expected auto, io-uring"),
+            ("[intake]\nmemori = \"64MiB\"\n", "line 11, column 1: unknown field `memori`"),
+        ] {
+            let reason = read(wrong).unwrap_err();
+            assert_eq!(reason.code, Code::ConfigSyntax);
+            assert!(reason.detail.starts_with(place), "{reason}");
+        }
     }
 
     #[test]

@@ -157,8 +157,9 @@ mod tests {
     ) -> (Manifest, Observed) {
         let budget = oms_verify::budget::Budget::default();
         let progress = Progress::hidden();
+        let reading = intake::Reading::plain(&progress);
         let unsigned = manifest(names);
-        let observed = intake::read(source, &unsigned, &[], &budget, copies, &progress).unwrap();
+        let observed = intake::read(source, &unsigned, &[], &budget, copies, &reading).unwrap();
         let file = |(path, seen): (&ResourcePath, &oms_verify::observe::ObservedFile)| {
             ManifestFile { path: path.clone(), pieces: seen.pieces.clone() }
         };

@@ -11,6 +11,7 @@
 
 pub mod attestations;
 pub mod bounded;
+pub mod cancel;
 pub mod clock;
 pub mod commands;
 pub mod config;

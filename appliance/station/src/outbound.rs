@@ -22,10 +22,11 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
 use oms_verify::verdict::{self, ClockStatus, Resigned, StationFacts, Verdict};
 
+use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crl_memory::CrlMemory;
-use crate::intake::{ATTESTATIONS, Quarantine};
+use crate::intake::{ATTESTATIONS, Quarantine, Reading};
 use crate::ledger::{Ledger, Pending};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry};
@@ -318,9 +319,10 @@ impl Outbound {
     /// What lay in the spool over a crash is looked at as the receiving side will.
     fn check_staged(&mut self, pending: &Pending) -> Result<(), Reason> {
         let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
-        let progress = Progress::visible("checking what was begun");
+        let progress = Progress::visible("checking what was begun", &Cancel::default());
         let time = self.clock.now()?;
-        let checked = check_entry(&pending.folder, &self.id, &trust, time, &progress);
+        let reading = Reading::plain(&progress);
+        let checked = check_entry(&pending.folder, &self.id, &trust, time, &reading);
         let (_, reasons) = checked.map_err(damaged)?;
         match reasons.into_iter().find(|reason| reason.code != Code::VerdictFailed) {
             Some(reason) => Err(damaged(reason)),

@@ -19,7 +19,7 @@ use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 
 use crate::attestations::{self, Whereabouts};
 use crate::inspection::{Findings, Place, look_inside};
-use crate::intake::{self, Quarantine, refusal_or_failure};
+use crate::intake::{self, Quarantine, Reading, Settings, refusal_or_failure};
 use crate::media::{Attestations, Candidate, InPlace, Location, limits};
 use crate::outbound::{Outbound, Published};
 use crate::progress::Progress;
@@ -92,6 +92,8 @@ pub struct Terms<'a> {
     /// as ignored, never as checked: a listed file below one must still be there and be right.
     /// None everywhere but in the conformance adapter: what to ignore is for signer and policy.
     pub ignored: &'a [String],
+    /// The means of reading.
+    pub intake: Settings,
 }
 
 impl Terms<'_> {
@@ -178,8 +180,9 @@ fn conclude(
         elsewhere = location.others.iter().position(|other| std::ptr::eq(other, source));
         attested =
             attestations::look_at(whereabouts, elsewhere, source, admitted, terms, quarantine)?;
+        let reading = Reading { settings: terms.intake, rules: policy.media, progress };
         let seen =
-            intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, progress)?;
+            intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, &reading)?;
         let place = quarantine.map_or(Place::InPlace(source), Place::Copies);
         looked = look_inside(place, manifest, &seen)?;
         observed = Some(seen);

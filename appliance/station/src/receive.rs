@@ -14,7 +14,7 @@ use oms_verify::statement::{Manifest, Method, Pieces};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, receive};
 
-use crate::intake::{self, ATTESTATIONS, Source, refusal_or_failure};
+use crate::intake::{self, ATTESTATIONS, Reading, Source, refusal_or_failure};
 use crate::outbound::{REPORT, RESIGNED, SOURCE, VERDICT};
 use crate::progress::Progress;
 use crate::report;
@@ -60,7 +60,7 @@ pub fn check_entry(
     verifier: &str,
     trust: &ReceiverTrust,
     time: UnixTime,
-    progress: &Progress,
+    reading: &Reading<'_>,
 ) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
     let budget = Budget { resources: 10_000_000, bundle_bytes: VERDICT_BYTES, ..Budget::default() };
     let shown = path.display().to_string();
@@ -88,7 +88,7 @@ pub fn check_entry(
     let files = verdict.files.iter().map(|(file, _)| file.clone()).collect();
     let manifest = Manifest::new(verdict.hash, verdict.method, Vec::new(), files, &budget)
         .map_err(|error| Reason::new(Code::VerdictSchema, error.to_string()).about(VERDICT))?;
-    reasons.append(check_files(&root, &verdict, &manifest, &budget, progress)?);
+    reasons.append(check_files(&root, &verdict, &manifest, &budget, reading)?);
     reasons.extend(check_resigned(&root, &verdict, &manifest, trust, time, &budget)?);
     reasons.extend(check_source(&root, &verdict, &budget)?);
     reasons.append(check_attestations(&root, &verdict)?);
@@ -154,11 +154,11 @@ fn check_files(
     verdict: &ReceivedVerdict,
     manifest: &Manifest,
     budget: &Budget,
-    progress: &Progress,
+    reading: &Reading<'_>,
 ) -> Result<Reasons, Reason> {
     let folder = root.directory(MODEL).map_err(|error| refusal_or_failure(error, MODEL))?;
     let source = Source::Folder(folder);
-    let observed = intake::read(&source, manifest, &[], budget, None, progress)?;
+    let observed = intake::read(&source, manifest, &[], budget, None, reading)?;
     let mut reasons = observed.problems;
     for unlisted in observed.unlisted {
         let reason = Reason::new(Code::VerdictFiles, "the verdict does not list it");

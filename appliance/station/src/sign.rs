@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::bounded;
 use crate::intake::{
-    Source, entries_of_a_folder, hash_file, is_at_or_below, refusal_or_failure, survey,
+    Reading, Source, entries_of_a_folder, hash_file, is_at_or_below, refusal_or_failure, survey,
 };
 use crate::media::SUFFIX;
 use crate::progress::Progress;
@@ -52,7 +52,7 @@ pub fn hash_model(
     path: &Path,
     plan: &Plan,
     budget: &Budget,
-    progress: &Progress,
+    reading: &Reading<'_>,
 ) -> Result<Hashed, Vec<Reason>> {
     let source = Source::at(path).map_err(one)?;
     let root = path.canonicalize().map_err(|error| {
@@ -77,8 +77,11 @@ pub fn hash_model(
     if !tree.problems.is_empty() {
         return Err(tree.problems.into_vec());
     }
-    let outcomes: Vec<_> =
-        tree.files.par_iter().map(|path| hash_one(&source, path, plan, budget, progress)).collect();
+    let outcomes: Vec<_> = tree
+        .files
+        .par_iter()
+        .map(|path| hash_one(&source, path, plan, budget, reading.progress))
+        .collect();
     let mut files = Vec::new();
     let mut unlisted = Vec::new();
     let mut reasons = Vec::new();

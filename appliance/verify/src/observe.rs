@@ -19,6 +19,8 @@ pub struct Observed {
     pub problems: Reasons,
     /// What is in the model's folder and not in the manifest.
     pub unlisted: Vec<Unlisted>,
+    /// How many reads failed and were repeated, as `media.retries` of the policy allows.
+    pub retries: u32,
 }
 
 /// A file that was read from its first to its last byte.

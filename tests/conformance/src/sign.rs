@@ -5,6 +5,7 @@ use std::iter;
 use std::path::{Path, PathBuf};
 
 use oms_station::bounded;
+use oms_station::intake::Reading;
 use oms_station::keys::SigningKey;
 use oms_station::progress::Progress;
 use oms_station::sign::{Plan, hash_model};
@@ -58,7 +59,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Vec<Reason>> {
         method: Serialization::Files,
         ignore: args.ignore_paths.iter().chain([&args.output_bundle]).cloned().collect(),
     };
-    let hashed = hash_model(&args.model_path, &plan, &Budget::default(), &Progress::hidden())?;
+    let hashed = hash_model(
+        &args.model_path,
+        &plan,
+        &Budget::default(),
+        &Reading::plain(&Progress::hidden()),
+    )?;
     signer
         .sign_model(&hashed.name, &BTreeMap::new(), &hashed.manifest)
         .and_then(|bundle| write(&args.output_bundle, &bundle))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use oms_station::clock::system_time;
-use oms_station::intake::Source;
+use oms_station::intake::{Settings, Source};
 use oms_station::media::{InPlace, Location};
 use oms_station::pipeline::{BundleFile, Terms, examine};
 use oms_station::progress::Progress;
@@ -60,8 +60,13 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     let ignored = ignored(args, &source)?;
     let budget = &trust.policy.budget;
     let bundle = BundleFile::at(&args.bundle, &args.model_path, budget).map_err(one)?;
-    let terms =
-        Terms { trust: &trust, time: system_time(), profile: settings::PROFILE, ignored: &ignored };
+    let terms = Terms {
+        trust: &trust,
+        time: system_time(),
+        profile: settings::PROFILE,
+        ignored: &ignored,
+        intake: Settings::default(),
+    };
     let location = Location::from(source);
     let attestations = InPlace::default();
     let verdict =

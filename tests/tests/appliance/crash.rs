@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use oms_station::clock::system_time;
+use oms_station::intake::Reading;
 use oms_station::progress::Progress;
 use oms_station::receive::{ReceiverTrust, check_entry};
 use oms_station::trust::{Anchors, Guard};
@@ -294,7 +295,8 @@ fn a_disk_that_fills_up_at_any_step() {
 /// An entry is one that the receiving side takes, or a refusal without anything of the carrier.
 fn complete(entry: &Path, trust: &ReceiverTrust) {
     let (verdict, reasons) =
-        check_entry(entry, STATION, trust, system_time(), &Progress::hidden()).unwrap();
+        check_entry(entry, STATION, trust, system_time(), &Reading::plain(&Progress::hidden()))
+            .unwrap();
     if entry.to_string_lossy().ends_with("-passed") {
         assert!(verdict.passed && reasons.is_empty(), "{entry:?}: {reasons:?}");
     } else {

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use oms_station::clock::system_time;
-use oms_station::intake::Source;
+use oms_station::intake::{Reading, Settings, Source};
 use oms_station::keys::SigningKey;
 use oms_station::media::InPlace;
 use oms_station::pipeline::{BundleFile, Terms, examine};
@@ -154,7 +154,8 @@ impl Model {
         }
         let plan = Plan { hash, method, ignore: Vec::new() };
         let progress = Progress::hidden();
-        let hashed = hash_model(&folder, &plan, &Budget::default(), &progress).unwrap();
+        let hashed =
+            hash_model(&folder, &plan, &Budget::default(), &Reading::plain(&progress)).unwrap();
         let signer = &admitted().signer;
         let bundle = signer.sign_model(&hashed.name, &BTreeMap::new(), &hashed.manifest).unwrap();
         Model { folder, tree, bundle, _dir: dir }
@@ -168,8 +169,13 @@ impl Model {
         };
         let location = Source::at(&self.folder).unwrap().into();
         let trust = &admitted().trust;
-        let terms =
-            Terms { trust, time: system_time(), profile: Profile::CODE_SIGNING, ignored: &[] };
+        let terms = Terms {
+            trust,
+            time: system_time(),
+            profile: Profile::CODE_SIGNING,
+            ignored: &[],
+            intake: Settings::default(),
+        };
         examine(
             "model",
             &location,

@@ -6,8 +6,11 @@ use oms_verify::budget::Budget;
 use oms_verify::reason::Printable;
 use serde::Serialize;
 
+use super::reading::ReadingArgs;
 use super::sign::ManifestArgs;
 use super::{Done, print, print_json};
+use crate::cancel::Cancel;
+use crate::intake::{Reading, Settings};
 use crate::present::Outcome;
 use crate::progress::Progress;
 use crate::sign::hash_model;
@@ -18,6 +21,8 @@ pub(super) struct Args {
     model: PathBuf,
     #[command(flatten)]
     manifest: ManifestArgs,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
@@ -34,9 +39,11 @@ struct Document {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let progress = Progress::visible("hashing");
+    let progress = Progress::visible("hashing", &Cancel::default());
+    let settings = args.reading.settings(Settings::default());
+    let reading = Reading { settings, ..Reading::plain(&progress) };
     let plan = args.manifest.plan(None);
-    let hashed = hash_model(&args.model, &plan, &Budget::default(), &progress)?;
+    let hashed = hash_model(&args.model, &plan, &Budget::default(), &reading)?;
     drop(progress);
     let root = hashed.manifest.root();
     if args.json {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use oms_verify::pki::Profile;
 use oms_verify::reason::{Code, Printable, Reason};
 
+use super::reading::ReadingArgs;
 use super::{Done, print, print_json, warn};
+use crate::cancel::Cancel;
 use crate::config::Config;
 use crate::media::{Found, find};
 use crate::opening;
@@ -31,6 +33,8 @@ pub(super) struct Args {
     /// Another outbound folder than the configured one
     #[arg(long, value_name = "DIR")]
     outbound: Option<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -126,9 +130,15 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         unclaimed.retain(|path| !(beside && attestations.at_top(path)));
         tally.leave(unclaimed);
         for candidate in candidates {
-            let progress = Progress::visible(candidate.name());
+            let progress = Progress::visible(candidate.name(), &Cancel::default());
             let time = outbound.clock.now()?;
-            let terms = Terms { trust: &trust, time, profile: Profile::CODE_SIGNING, ignored: &[] };
+            let terms = Terms {
+                trust: &trust,
+                time,
+                profile: Profile::CODE_SIGNING,
+                ignored: &[],
+                intake: args.reading.settings(config.intake),
+            };
             let done =
                 pipeline::ingest(&mut outbound, &root, &candidate, &attestations, terms, &progress);
             drop(progress);

@@ -7,6 +7,7 @@ mod ingest;
 mod inspect;
 mod output;
 mod policy;
+mod reading;
 mod roots;
 mod sign;
 mod verdict;

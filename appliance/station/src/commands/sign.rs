@@ -10,8 +10,11 @@ use oms_verify::reason::{Code, Printable, Reason};
 use oms_verify::statement::{DEFAULT_SHARD_SIZE, Method};
 use serde::Serialize;
 
+use super::reading::ReadingArgs;
 use super::{Done, output, print, print_json, warn};
+use crate::cancel::Cancel;
 use crate::clock::system_time;
+use crate::intake::{Reading, Settings};
 use crate::keys::KeyRef;
 use crate::present::Outcome;
 use crate::progress::Progress;
@@ -39,6 +42,8 @@ pub(super) struct Args {
     /// An annotation of the model, KEY=VALUE, repeatable
     #[arg(long = "annotation", value_name = "K=V", value_parser = parse_annotation)]
     annotations: Vec<(String, String)>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print one JSON document
     #[arg(long)]
     pub(super) json: bool,
@@ -113,9 +118,11 @@ pub(super) fn run(args: &Args) -> Done {
         let subject = Printable(&subject);
         warn(&format!("warning: the certificate of {subject} expired at {end}\n"));
     }
-    let progress = Progress::visible("signing");
+    let progress = Progress::visible("signing", &Cancel::default());
+    let settings = args.reading.settings(Settings::default());
+    let reading = Reading { settings, ..Reading::plain(&progress) };
     let plan = args.manifest.plan(Some(&args.bundle));
-    let hashed = hash_model(&args.model, &plan, &Budget::default(), &progress)?;
+    let hashed = hash_model(&args.model, &plan, &Budget::default(), &reading)?;
     drop(progress);
     let annotations: BTreeMap<_, _> = args.annotations.iter().cloned().collect();
     let Hashed { name, manifest, unlisted } = &hashed;

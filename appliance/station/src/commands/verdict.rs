@@ -10,9 +10,12 @@ use oms_verify::reason::{Code, Printable, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{ReasonDetail, ReceivedVerdict};
 
+use super::reading::ReadingArgs;
 use super::verify::parse_time;
 use super::{Done, print, print_json};
+use crate::cancel::Cancel;
 use crate::clock::system_time;
+use crate::intake::{Reading, Settings};
 use crate::present::{Outcome, reasons_text};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry, check_report};
@@ -48,6 +51,8 @@ pub(super) struct Args {
     /// The time of validation, RFC 3339 [default: the clock's]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     at: Option<UnixTime>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -101,8 +106,10 @@ fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
             return Err(Reason::new(Code::ConfigUsage, "give --roots or --key"));
         }
     };
-    let progress = Progress::visible("checking");
-    check_entry(&args.path, &args.verifier, &trust, args.at.unwrap_or_else(system_time), &progress)
+    let progress = Progress::visible("checking", &Cancel::default());
+    let settings = args.reading.settings(Settings::default());
+    let reading = Reading { settings, ..Reading::plain(&progress) };
+    check_entry(&args.path, &args.verifier, &trust, args.at.unwrap_or_else(system_time), &reading)
 }
 
 fn document(

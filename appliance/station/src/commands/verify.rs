@@ -9,9 +9,11 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{self, ClockStatus, StationFacts, Verdict};
 
+use super::reading::ReadingArgs;
 use super::{Done, output, print, print_json, warn};
+use crate::cancel::Cancel;
 use crate::clock::system_time;
-use crate::intake::Source;
+use crate::intake::{Settings, Source};
 use crate::keys::{KeyRef, SigningKey};
 use crate::media::{InPlace, Location, bundle_of};
 use crate::outbound::VERSION;
@@ -57,6 +59,8 @@ pub(super) struct Args {
     /// The key of the verdict: a PEM file or a PKCS#11 URI, not one of the station's
     #[arg(long, value_name = "KEY", requires = "verdict")]
     signer: Option<String>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -107,6 +111,7 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
         time: args.at.unwrap_or_else(system_time),
         profile: Profile::CODE_SIGNING,
         ignored: &[],
+        intake: args.reading.settings(Settings::default()),
     };
     let paths = bundle_paths(args)?;
     let attestations = match args.attestations.as_slice() {
@@ -119,7 +124,7 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
         .map(|path| BundleFile::at(path, &args.model, budget))
         .collect::<Result<Vec<_>, _>>()?;
     let name = name_of(&args.model);
-    let progress = Progress::visible(&name);
+    let progress = Progress::visible(&name, &Cancel::default());
     let verdict = examine(&name, &location, &bundles, &attestations, terms, None, &progress)?;
     drop(progress);
     if let (Some(out), Some(signer)) = (&args.verdict, signer) {

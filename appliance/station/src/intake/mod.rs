@@ -15,6 +15,7 @@
 mod hash;
 mod measure;
 mod quarantine;
+mod settings;
 mod source;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -23,6 +24,7 @@ mod tree;
 pub use hash::PieceHasher;
 pub(crate) use quarantine::ATTESTATIONS;
 pub use quarantine::Quarantine;
+pub use settings::{Memory, Reader, Reading, Settings, WrongMemory, WrongReader};
 pub use source::Source;
 pub use tree::{Tree, entries_of_a_folder, survey};
 
@@ -55,8 +57,9 @@ pub fn read(
     ignored: &[String],
     budget: &Budget,
     copies: Option<&Quarantine>,
-    progress: &Progress,
+    reading: &Reading<'_>,
 ) -> Result<Observed, Reason> {
+    let progress = reading.progress;
     let is_ignored = |path: &str| manifest.ignores(path) || is_at_or_below(path, ignored);
     // A listed file may lie below a path that its signer ignored: it is signed all the same, so
     // the folders above it are looked into like any other.
@@ -72,9 +75,10 @@ pub fn read(
     observed.unlisted.sort();
 
     let sizes = measure(source, manifest, budget)?;
+    let readable = sizes.iter().flatten().copied().fold(0, u64::saturating_add);
+    progress.expect(readable, sizes.iter().flatten().count() as u64);
     if let Some(copies) = copies {
-        let known = sizes.iter().flatten();
-        copies.reserve(known.clone().copied().fold(0, u64::saturating_add), known.count())?;
+        copies.reserve(readable, sizes.iter().flatten().count())?;
     }
     // Ends at the first failure: nothing is copied in vain.
     let outcomes: Vec<_> = manifest
@@ -97,6 +101,7 @@ pub fn read(
             }
         })
         .collect::<Result<_, _>>()?;
+    progress.all_read();
     for (path, outcome) in outcomes {
         match outcome {
             Ok(file) => {
@@ -183,6 +188,7 @@ pub fn read_through(
     // One byte past the expected end is asked for, so that a file that grew is seen to have grown.
     let mut reader = input.as_file().take(expected.saturating_add(1));
     loop {
+        progress.check()?;
         let read = match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => read,
@@ -208,6 +214,7 @@ pub fn read_through(
         let detail = format!("it had {expected} bytes, {position} were read, or it was written to");
         return Err(Reason::new(Code::MediaChanged, detail));
     }
+    progress.file_done();
     Ok(())
 }
 

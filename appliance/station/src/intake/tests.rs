@@ -52,7 +52,14 @@ fn folder(files: &[&str]) -> tempfile::TempDir {
 }
 
 fn observe(dir: &Path, manifest: &Manifest, budget: &Budget) -> Result<Observed, Reason> {
-    read(&Source::at(dir).unwrap(), manifest, &[], budget, None, &Progress::hidden())
+    read(
+        &Source::at(dir).unwrap(),
+        manifest,
+        &[],
+        budget,
+        None,
+        &Reading::plain(&Progress::hidden()),
+    )
 }
 
 fn problems(observed: &Observed) -> Vec<(Code, &str)> {
@@ -94,7 +101,9 @@ fn a_file_of_another_size_than_its_shards_cover_is_not_read() {
     let manifest = listed(&files, Method::Shards { size: 1000 }, &[]);
     let progress = Progress::hidden();
     let source = Source::at(dir.path()).unwrap();
-    let observed = read(&source, &manifest, &[], &Budget::default(), None, &progress).unwrap();
+    let observed =
+        read(&source, &manifest, &[], &Budget::default(), None, &Reading::plain(&progress))
+            .unwrap();
     assert_eq!(problems(&observed), [(Code::ManifestSizeMismatch, "bomb")]);
     assert!(observed.files.len() == 1 && progress.bytes() == 5);
 }
@@ -120,7 +129,9 @@ fn a_model_that_the_spool_has_no_room_for_is_not_begun() {
     let budget = Budget { file_bytes: u64::MAX, total_bytes: u64::MAX, ..Budget::default() };
     let progress = Progress::hidden();
     let source = Source::at(dir.path()).unwrap();
-    let reason = read(&source, &manifest, &[], &budget, Some(&quarantine), &progress).unwrap_err();
+    let reason =
+        read(&source, &manifest, &[], &budget, Some(&quarantine), &Reading::plain(&progress))
+            .unwrap_err();
     assert_eq!(reason.code, Code::OutboundWrite);
     assert_eq!(reason.file.as_deref(), spool.path().to_str());
     assert_eq!(progress.bytes(), 0);

@@ -94,7 +94,9 @@ impl Entry {
 
     fn check(&self) -> (ReceivedVerdict, Vec<Reason>) {
         let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
-        check_entry(&self.path(), STATION, &trust, system_time(), &Progress::hidden()).unwrap()
+        let progress = Progress::hidden();
+        let reading = Reading::plain(&progress);
+        check_entry(&self.path(), STATION, &trust, system_time(), &reading).unwrap()
     }
 
     /// What is wrong with the re-signed bundle, and that nothing else is.

@@ -2,8 +2,8 @@
 
 use super::sizes::show_size;
 use super::{
-    Afterwards, AttestationRule, ContentRules, IgnoredPaths, ManifestRules, Method, Policy,
-    RemoteCode, ResignRules, SignerRule, TimeRules, UnsignedFiles,
+    Afterwards, AttestationRule, ContentRules, IgnoredPaths, ManifestRules, MediaRules, Method,
+    Policy, RemoteCode, ResignRules, SignerRule, TimeRules, UnsignedFiles,
 };
 use crate::budget::Budget;
 use crate::pki::{Anchor, InitialPolicies, Revocation, RevocationMode};
@@ -24,6 +24,7 @@ pub fn explain(policy: &Policy) -> String {
         time(&policy.time, admits_sigstore(policy)),
         attestations(&policy.attestations),
         manifest(&policy.manifest, &policy.budget),
+        media(policy.media),
         content(&policy.content),
         resign(&policy.resign),
     ];
@@ -273,6 +274,20 @@ fn manifest(rules: &ManifestRules, budget: &Budget) -> String {
         show_size(budget.file_bytes),
         show_size(budget.total_bytes),
         show_size(budget.bundle_bytes)
+    )
+}
+
+fn media(rules: MediaRules) -> String {
+    let retries = match rules.retries {
+        0 => "A read that fails is not repeated".to_owned(),
+        1 => "One read that fails may be repeated, and the verdict says so".to_owned(),
+        most => format!(
+            "Up to {most} reads that fail may be repeated for one model, and the verdict counts them"
+        ),
+    };
+    format!(
+        "Media. {retries}. A carrier that gives no answer for {} leaves the model undecided.",
+        rules.stall
     )
 }
 

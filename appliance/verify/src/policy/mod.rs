@@ -15,6 +15,7 @@ mod error;
 mod explain;
 mod identity;
 mod keys;
+mod media;
 mod names;
 mod pattern;
 mod raw;
@@ -36,11 +37,13 @@ pub use error::{PolicyError, PolicyErrorKind};
 pub use explain::explain;
 pub use identity::{AcceptedIdentity, BorneNames, IdentityMismatch, IdentityRule};
 pub use keys::KeySet;
+pub use media::{MOST_RETRIES, MediaRules};
 pub use names::{DnsPattern, EmailPattern};
 pub use pattern::Pattern;
 pub use raw::{RawPolicy, TEXT_LIMIT, Vocabulary};
 pub use resolve::Inputs;
 pub use sigstore::SigstoreIdentity;
+pub use sizes::{SIZE, parse_size};
 pub use time::{Afterwards, TimeRules};
 pub use uri::UriPattern;
 
@@ -75,6 +78,8 @@ pub struct Policy {
     pub attestations: Vec<AttestationRule>,
     /// What a manifest may hold and what may lie beside its files.
     pub manifest: ManifestRules,
+    /// How a carrier is read.
+    pub media: MediaRules,
     /// What may be inside the files.
     pub content: ContentRules,
     /// What the re-signed bundle carries.

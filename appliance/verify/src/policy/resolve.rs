@@ -54,6 +54,7 @@ impl RawPolicy {
             time,
             attestations,
             manifest: self.manifest,
+            media: self.media,
             content: self.content,
             resign: self.resign,
             budget: self.budget,

@@ -1,7 +1,7 @@
 //! Sizes as a policy writes them: `"64MiB"`, `"123B"`, or a number of bytes.
 
 /// What [`parse_size`] reads, in words.
-pub(super) const SIZE: &str =
+pub const SIZE: &str =
     "a size above zero such as \"64MiB\" or \"2TiB\" (B, KiB, MiB, GiB, TiB), or a number of bytes";
 
 /// Bytes in each unit, the largest first.
@@ -9,7 +9,7 @@ const UNITS: [(&str, u64); 5] =
     [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Reads a whole number and a unit; `None` for anything else, zero, and what passes `i64`.
-pub(super) fn parse_size(text: &str) -> Option<u64> {
+pub fn parse_size(text: &str) -> Option<u64> {
     let (number, scale) =
         UNITS.iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, *scale)))?;
     if !number.bytes().all(|b| b.is_ascii_digit()) {

@@ -7,6 +7,7 @@ codes! {
     BundleEmpty = "bundle.empty", Refusal, "The bundle file has no bytes.", "Ask the sender for a complete bundle.";
     BundleTooLarge = "bundle.too-large", Refusal, "The bundle is larger than the budget allows.", "Check the bundle's origin, or raise manifest.max-bundle-bytes in the policy.";
     BundleUnreadable = "bundle.unreadable", Undecided, "The bundle could not be read.", "Check the carrier and try again.";
+    MediaStalled = "media.stalled", Undecided, "The carrier gave no answer for longer than the policy waits.", "Check the carrier and its cable and try again, or raise media.stall.";
     BundleJson = "bundle.json", Refusal, "The bundle is not strict JSON.", "Ask the sender for a bundle written by an OMS implementation.";
     BundleDuplicateKey = "bundle.duplicate-key", Refusal, "A JSON object repeats a key.", "Treat the bundle as manipulated and ask the sender for a new one.";
     BundleTooDeep = "bundle.too-deep", Refusal, "The JSON is nested deeper than the budget allows.", "Treat the bundle as hostile and ask the sender for a new one.";
@@ -120,6 +121,8 @@ codes! {
     MediaTooManyEntries = "media.too-many-entries", Refusal, "The carrier holds more entries than the budget allows.", "Put fewer files on the carrier, or raise manifest.max-files.";
     MediaUnreadable = "media.unreadable", Undecided, "The carrier could not be read.", "Check the carrier and try again.";
     MediaNotFound = "media.not-found", Configuration, "There is no model or carrier at this path.", "Check the path.";
+
+    IntakeCancelled = "intake.cancelled", Undecided, "Reading was cancelled before a decision.", "Start again when you want a decision.";
 
     // What is inside the files.
     ContentFormat = "content.format", Refusal, "A file has a format that the policy does not allow.", "Ask for the model in an allowed format, or extend content.allow.";

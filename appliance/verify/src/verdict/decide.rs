@@ -85,6 +85,7 @@ pub struct Verdict {
     pub(super) reasons: Vec<Reason>,
     pub(super) warnings: Vec<Reason>,
     pub(super) checks: Vec<String>,
+    pub(super) retries: Option<u32>,
 }
 
 impl Verdict {
@@ -154,6 +155,11 @@ impl Verdict {
         &self.checks
     }
 
+    /// How many reads of the carrier were repeated; `None` when no file was read.
+    pub fn retries(&self) -> Option<u32> {
+        self.retries
+    }
+
     /// SHA-256 of the bundle whose manifest was decided about, when one was admitted.
     pub fn admitted_bundle(&self) -> Option<Sha256Digest> {
         self.admitted.first().map(Admitted::digest)
@@ -186,6 +192,7 @@ pub fn decide(case: Case<'_>) -> Verdict {
     let attestations_found = attestations.iter().filter_map(AttestationOutcome::found).collect();
     let attestations: Vec<_> = attestations.into_iter().filter_map(|one| one.accepted).collect();
     counted.extend(attestations.iter().filter_map(|one| one.source.in_model.clone()));
+    let retries = observed.as_ref().map(|observed| observed.retries);
     let mut files = Vec::new();
     match (admitted.first(), observed) {
         (Some(first), Some(observed)) => {
@@ -222,6 +229,7 @@ pub fn decide(case: Case<'_>) -> Verdict {
         reasons: reasons.into_vec(),
         warnings: warnings.into_vec(),
         checks,
+        retries,
     }
 }
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::Verdict;
 use super::schema::{
-    AttestationDetail, BundleDetail, Detail, DigestOf, InputDetail, PolicyDetail, Predicate,
-    Protection, ReasonDetail, ResignedDetail, SerializationDetail, SignerDetail, VerdictFile,
-    VerdictStatement, Verifier,
+    AttestationDetail, BundleDetail, Detail, DigestOf, InputDetail, MediaDetail, PolicyDetail,
+    Predicate, Protection, ReasonDetail, ResignedDetail, SerializationDetail, SignerDetail,
+    VerdictFile, VerdictStatement, Verifier,
 };
 use crate::hash::Sha256Digest;
 use crate::key::PublicKey;
@@ -215,6 +215,7 @@ fn detail(verdict: &Verdict, facts: &StationFacts<'_>) -> Detail {
         source_root: verdict.source_root().map(Sha256Digest::to_hex),
         files: verdict.files.iter().map(|(file, size)| VerdictFile::new(file, *size)).collect(),
         checks: verdict.checks.clone(),
+        media: verdict.retries.map(|retries| MediaDetail { retries }),
         revocation: verdict.policy.revocation.mode.to_string(),
         resigned: facts.resigned.as_ref().map(|resigned| ResignedDetail {
             sha256: resigned.digest.to_hex(),

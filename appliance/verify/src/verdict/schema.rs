@@ -120,6 +120,9 @@ pub(super) struct Detail {
     pub(super) source_root: Option<String>,
     pub(super) files: Vec<VerdictFile>,
     pub(super) checks: Vec<String>,
+    /// How the carrier was read. The first verdicts of a station may lack it: it came later.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) media: Option<MediaDetail>,
     pub(super) revocation: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) resigned: Option<ResignedDetail>,
@@ -184,6 +187,14 @@ impl From<&Reason> for ReasonDetail {
             remedy: reason.code.remedy().to_owned(),
         }
     }
+}
+
+/// How the carrier was read, when files were read.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MediaDetail {
+    /// Reads that failed and were repeated.
+    pub(super) retries: u32,
 }
 
 #[derive(Serialize, Deserialize)]

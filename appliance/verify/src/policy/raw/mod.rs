@@ -1,6 +1,7 @@
 //! The grammar: from text to a [`RawPolicy`], whose names are not resolved yet.
 
 mod attestation;
+mod media;
 mod sections;
 mod signer;
 mod time;
@@ -13,7 +14,7 @@ pub(super) use time::RawTime;
 
 use super::error::{PolicyError, PolicyErrorKind};
 use super::reader::{Table, Text, Value};
-use super::{ContentRules, ManifestRules, ResignRules, coherence};
+use super::{ContentRules, ManifestRules, MediaRules, ResignRules, coherence};
 use crate::budget::Budget;
 use crate::hash::Sha256Digest;
 use crate::pki::Revocation;
@@ -41,6 +42,7 @@ pub struct RawPolicy {
     pub(super) time: RawTime,
     pub(super) attestations: Vec<RawAttestation>,
     pub(super) manifest: ManifestRules,
+    pub(super) media: MediaRules,
     pub(super) content: ContentRules,
     pub(super) resign: ResignRules,
     pub(super) budget: Budget,
@@ -96,6 +98,7 @@ fn document_of(
         "time",
         "attestation",
         "manifest",
+        "media",
         "content",
         "resign",
     ])?;
@@ -115,6 +118,7 @@ fn document_of(
         time: time::time(root)?,
         attestations: attestation::attestations(root)?,
         manifest: sections::manifest(root, &mut budget)?,
+        media: media::media(root)?,
         content: sections::content(root, vocabulary)?,
         resign: sections::resign(root)?,
         budget,

@@ -46,6 +46,8 @@ fn the_smallest_policy_has_the_strict_defaults() {
     assert_eq!(policy.manifest.unsigned_files, crate::policy::UnsignedFiles::Reject);
     assert_eq!(policy.manifest.ignored_paths, crate::policy::IgnoredPaths::LeaveBehind);
     assert!(!policy.manifest.legacy);
+    assert_eq!(policy.media, crate::policy::MediaRules::default());
+    assert_eq!((policy.media.retries, policy.media.stall.seconds), (0, 120));
     assert_eq!(policy.content.allow, Some(Vec::new()));
     assert_eq!(policy.content.remote_code, crate::policy::RemoteCode::Reject);
     assert_eq!(policy.resign, crate::policy::ResignRules::default());
@@ -80,7 +82,7 @@ fn unknown_keys_are_errors_wherever_they_stand() {
     assert_eq!(
         fault("[policy]", "name = 1\n[policy]"),
         "line 1, column 1: unknown key `name`, expected one of: policy, signer, signatures, \
-         revocation, time, attestation, manifest, content, resign"
+         revocation, time, attestation, manifest, media, content, resign"
     );
     assert_eq!(
         fault("version = 1", "version = 1\n  Version = 2"),
@@ -111,6 +113,34 @@ fn unknown_keys_are_errors_wherever_they_stand() {
         &fault_at_end("[manifest.deep]\nx = 1"),
         "line 9, column 11: manifest: unknown key `deep`",
     );
+}
+
+#[test]
+fn media_rules_have_bounds() {
+    let media = |text: &str| {
+        let text = format!("{SMALLEST}[media]\n{text}");
+        resolve(&text, &[anchor("root", &[Purpose::CodeSigning])]).unwrap().media
+    };
+    assert_eq!(media(""), crate::policy::MediaRules::default());
+    assert_eq!((media("retries = 1000").retries, media("retries = 0").retries), (1000, 0));
+    assert_eq!((media("stall = \"1s\"").stall.seconds), 1);
+    assert_eq!((media("stall = \"1h\"").stall.seconds), 3600);
+    for (line, expected) in [
+        ("retry = 1", "line 10, column 1: media: unknown key `retry`, expected one of: retries"),
+        (
+            "retries = 1001",
+            "line 10, column 11: media.retries: found 1001, expected a whole number",
+        ),
+        ("retries = -1", "line 10, column 11: media.retries: found -1, expected a whole number"),
+        ("retries = \"3\"", "line 10, column 11: media.retries: found \"3\""),
+        ("stall = \"0s\"", "line 10, column 9: media.stall: found \"0s\", expected a span from"),
+        ("stall = \"3601s\"", "line 10, column 9: media.stall: found \"3601s\""),
+        ("stall = \"2h\"", "line 10, column 9: media.stall: found \"2h\""),
+        ("stall = 120", "line 10, column 9: media.stall: found 120, expected a span from"),
+    ] {
+        assert_starts(&fault_at_end(&format!("[media]\n{line}")), expected);
+    }
+    assert_starts(&fault("[policy]", "media = 3\n[policy]"), "line 1, column 9: media: found 3");
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn prod_is_strict() {
     assert!(policy.revocation.max_crl_age.is_some());
     assert_eq!(policy.manifest.unsigned_files, UnsignedFiles::Reject);
     assert!(!policy.manifest.legacy);
+    assert_eq!(policy.media.retries, 0);
     assert_eq!(policy.content.remote_code, RemoteCode::Reject);
     let allowed = policy.content.allow.unwrap();
     assert_eq!(allowed, ["safetensors", "gguf", "json", "text", "tokenizer"]);
@@ -180,7 +181,7 @@ fn prod_explains_itself() {
     says(&text, "The new bundle carries no annotations.");
     says(&text, "No time stamping authority counts. A certificate that has expired is refused.");
     assert!(!text.contains("Sigstore"), "not admitted: {text}");
-    assert_eq!(text.matches("\n\n").count(), 8, "one paragraph a section");
+    assert_eq!(text.matches("\n\n").count(), 9, "one paragraph a section");
     assert!(text.ends_with(".\n"));
 }
 
@@ -276,4 +277,24 @@ annotations = { \"com.example.station\" = \"diode-3\" }
     says(&text, "carries the annotations com.example.station = diode-3.");
     let none = explain(&resolve(SMALLEST, &[anchor("root", &[Purpose::CodeSigning])]).unwrap());
     says(&none, "No format is allowed, so that no model passes.");
+}
+
+#[test]
+fn media_rules_are_told() {
+    let told = |media: &str| {
+        let text = format!("{SMALLEST}{media}");
+        explain(&resolve(&text, &[anchor("root", &[Purpose::CodeSigning])]).unwrap())
+    };
+    says(
+        &told(""),
+        "Media. A read that fails is not repeated. A carrier that gives no answer for 2m leaves \
+         the model undecided.",
+    );
+    says(&told("[media]\nretries = 1\n"), "One read that fails may be repeated, and the verdict");
+    let text = told("[media]\nretries = 3\nstall = \"90s\"\n");
+    says(
+        &text,
+        "Up to 3 reads that fail may be repeated for one model, and the verdict counts them",
+    );
+    says(&text, "no answer for 90s leaves");
 }

@@ -128,6 +128,49 @@ fn a_pass_is_received_as_it_was_decided() {
 }
 
 #[test]
+fn a_verdict_says_how_often_the_carrier_was_read_again() {
+    let detail = |verdict: &Verdict| -> Value {
+        let payload: Value = serde_json::from_slice(&Station::new().payload(verdict)).unwrap();
+        payload["predicate"][DETAIL]["media"].clone()
+    };
+    let mut scene = Scene::new("", &FILES);
+    assert_eq!(detail(&scene.decide()), json!({ "retries": 0 }));
+    scene = Scene::new("", &FILES);
+    scene.observed().retries = 3;
+    let verdict = scene.decide();
+    assert_eq!((detail(&verdict), verdict.retries()), (json!({ "retries": 3 }), Some(3)));
+    let station = Station::new();
+    assert!(station.receive(&station.sign(&station.payload(&verdict))).unwrap().passed);
+}
+
+#[test]
+fn a_verdict_from_before_retries_were_counted_is_received() {
+    let station = Station::new();
+    let payload = station.payload(&Scene::new("", &FILES).decide());
+    let mut value: Value = serde_json::from_slice(&payload).unwrap();
+    let detail = value["predicate"][DETAIL].as_object_mut().unwrap();
+    assert!(detail.remove("media").is_some());
+    assert!(station.receive(&station.sign(&to_bytes(&value))).unwrap().passed);
+}
+
+#[test]
+fn what_a_verdict_says_of_the_media_is_read_strictly() {
+    for wrong in [
+        json!({}),
+        json!({ "retries": -1 }),
+        json!({ "retries": "3" }),
+        json!({ "retries": 4_294_967_296_u64 }),
+        json!({ "retries": 0, "more": 1 }),
+    ] {
+        let station = Station::new();
+        let code = station.changed(|value| {
+            value["predicate"][DETAIL]["media"] = wrong;
+        });
+        assert_eq!(code, Code::VerdictSchema);
+    }
+}
+
+#[test]
 fn a_pass_of_shards_is_received_with_their_sizes() {
     let key = Key::p256();
     let policy = policy(BY_KEY, &[], &[("vendor.pem", &key)]);
