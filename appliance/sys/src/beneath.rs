@@ -5,21 +5,34 @@
 //! files can be opened, and only after they were seen to be regular without opening them: opening
 //! a device alone can have effects.
 
+mod look;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, statat};
 use rustix::io::Errno;
+use rustix::path::Arg;
+
+pub use self::look::{Folders, Look, Name};
 
 /// How every path is resolved.
-const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
+pub(crate) const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS)
     .union(ResolveFlags::NO_XDEV);
+
+/// How a regular file is opened.
+pub(crate) const OPEN: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
 
 /// How often a resolution is tried again that raced with a rename elsewhere (`EAGAIN`).
 const RETRIES: usize = 16;
@@ -104,7 +117,7 @@ impl Root {
     /// When there is none, or it is reached by a link or on another file system.
     pub fn directory(&self, relative: &str) -> Result<Root, BeneathError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(Root(self.resolve(relative, flags)?))
+        Ok(Root(self.resolve(or_itself(relative), flags)?))
     }
 
     /// Opens the regular file at `relative` for reading.
@@ -113,23 +126,10 @@ impl Root {
     /// When there is none, or it is anything else, or it is reached by a link or on another file
     /// system.
     pub fn file(&self, relative: &str) -> Result<RegularFile, BeneathError> {
+        let relative = or_itself(relative);
         let look = self.resolve(relative, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?;
-        let seen = fstat(&look)?;
-        match FileType::from_raw_mode(seen.st_mode) {
-            FileType::RegularFile => {}
-            FileType::Symlink => return Err(BeneathError::Symlink),
-            _ => return Err(BeneathError::NotRegular),
-        }
-        let flags =
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let opened = self.resolve(relative, flags)?;
-        let stat = fstat(&opened)?;
-        if (stat.st_dev, stat.st_ino) != (seen.st_dev, seen.st_ino)
-            || FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
-        {
-            return Err(BeneathError::Replaced);
-        }
-        Ok(RegularFile { file: File::from(opened), stamp: Stamp::of(&stat) })
+        let seen = look::regular(&look)?;
+        look::opened(self.resolve(relative, OPEN)?, &seen.into())
     }
 
     /// What is at `relative`, without opening it.
@@ -137,6 +137,7 @@ impl Root {
     /// # Errors
     /// When there is nothing, or it is reached by a link or on another file system.
     pub fn kind(&self, relative: &str) -> Result<Kind, BeneathError> {
+        let relative = or_itself(relative);
         let look = self.resolve(relative, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?;
         Ok(Kind::of(FileType::from_raw_mode(fstat(&look)?.st_mode)))
     }
@@ -171,8 +172,7 @@ impl Root {
         Ok(entries)
     }
 
-    fn resolve(&self, relative: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let relative = if relative.is_empty() { "." } else { relative };
+    fn resolve(&self, relative: impl Arg + Copy, flags: OFlags) -> Result<OwnedFd, Errno> {
         let mut tried = 0;
         loop {
             match openat2(&self.0, relative, flags, Mode::empty(), RESOLVE) {
@@ -181,6 +181,11 @@ impl Root {
             }
         }
     }
+}
+
+/// The empty path is the folder itself.
+fn or_itself(relative: &str) -> &str {
+    if relative.is_empty() { "." } else { relative }
 }
 
 impl Kind {
@@ -197,7 +202,7 @@ impl Kind {
 /// A regular file, open for reading.
 #[derive(Debug)]
 pub struct RegularFile {
-    file: File,
+    file: Arc<File>,
     stamp: Stamp,
 }
 
@@ -249,6 +254,11 @@ impl RegularFile {
     /// The file.
     pub fn as_file(&self) -> &File {
         &self.file
+    }
+
+    /// The file, to be kept open by another as well.
+    pub(crate) fn shared(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the appliance asks of the kernel, in a form that the other crates can use without care.
 //!
-//! This is the only crate that may hold `unsafe`; so far the kernel's interfaces that it needs
-//! have safe wrappers, and it holds none.
+//! This is the only crate that may hold `unsafe`, one operation to a block, each with its reason.
 
 pub mod beneath;
 pub mod durable;
+pub mod ring;
 pub mod sha256;
