@@ -10,7 +10,7 @@ mod look;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 
 pub use self::look::{Folders, Look, Name};
+pub(crate) use self::look::{LOOK, LOOK_AT, opened};
 
 /// How every path is resolved.
 pub(crate) const RESOLVE: ResolveFlags = ResolveFlags::BENEATH
@@ -100,6 +101,19 @@ impl From<Errno> for BeneathError {
     }
 }
 
+impl BeneathError {
+    /// What an error of a call means that the kernel carried out for a ring.
+    pub(crate) fn of_call(error: io::Error) -> Self {
+        Errno::from_io_error(&error).map_or(BeneathError::Io(error), BeneathError::from)
+    }
+}
+
+impl AsRawFd for Root {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
 impl Root {
     /// Opens the folder at `path`, which an operator or a configuration chose: links in it are
     /// followed.
@@ -129,7 +143,7 @@ impl Root {
         let relative = or_itself(relative);
         let look = self.resolve(relative, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?;
         let seen = look::regular(&look)?;
-        look::opened(self.resolve(relative, OPEN)?, &seen.into())
+        opened(self.resolve(relative, OPEN)?, &seen.into())
     }
 
     /// What is at `relative`, without opening it.

@@ -46,6 +46,11 @@ impl Arena {
         Ok((arena, buffers))
     }
 
+    /// How many slots there are.
+    pub(super) fn slots(&self) -> usize {
+        self.memory.len().checked_div(self.slot_bytes).unwrap_or(0)
+    }
+
     /// The first byte of a slot. Slots that do not exist are never asked for: numbers come from
     /// the tokens that [`Arena::new`] made.
     fn slot(&self, slot: usize) -> *mut u8 {
@@ -74,7 +79,7 @@ impl Buffer {
 
     /// All bytes, filled or not. What was never written to is zero.
     pub fn bytes(&self) -> &[u8] {
-        let first = self.arena.slot(self.slot);
+        let first = self.first();
         // SAFETY: the slot lies in the mapping, which lives as long as `self.arena` and was zeroed
         // by the kernel. Its one token is borrowed here, so nothing writes to it meanwhile.
         unsafe { std::slice::from_raw_parts(first, self.arena.slot_bytes) }
@@ -82,9 +87,20 @@ impl Buffer {
 
     /// All bytes, to be changed.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let first = self.arena.slot(self.slot);
+        let first = self.first();
         // SAFETY: as in `bytes`; the one token is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(first, self.arena.slot_bytes) }
+    }
+
+    /// The first byte, for the kernel.
+    pub(super) fn first(&self) -> *mut u8 {
+        self.arena.slot(self.slot)
+    }
+
+    /// Which slot of `arena` it is, if it is one.
+    pub(super) fn slot_of(&self, arena: &Arc<Arena>) -> Option<u16> {
+        let own = Arc::ptr_eq(&self.arena, arena);
+        u16::try_from(self.slot).ok().filter(|_| own)
     }
 
     /// Says which bytes are meant by [`Buffer::filled`], and so what a write would write. A range

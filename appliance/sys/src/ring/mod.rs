@@ -29,9 +29,11 @@
 mod arena;
 mod file;
 mod report;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod uring;
 
 use std::collections::VecDeque;
 use std::io;
@@ -45,6 +47,7 @@ pub use self::report::{NoUring, Reader, Registration, Report};
 
 use self::arena::Arena;
 use self::threads::Threads;
+use self::uring::Uring;
 use crate::beneath::{BeneathError, Look, Name, RegularFile, Root};
 
 /// Operations that may be in flight beside one for each buffer: looks and opens.
@@ -122,6 +125,7 @@ pub struct Ring {
 
 #[derive(Debug)]
 enum Backend {
+    Uring(Box<Uring>),
     Threads(Threads),
 }
 
@@ -144,28 +148,32 @@ impl Ring {
         if settings.buffers > 1 << 14 {
             return Err(RingError::Memory(io::ErrorKind::InvalidInput.into()));
         }
-        let (_arena, buffers) =
+        let (arena, buffers) =
             Arena::new(settings.buffers, settings.buffer_bytes).map_err(RingError::Memory)?;
-        let reason = match settings.reader {
-            Reader::Threads => NoUring::NotWanted,
-            Reader::Auto => NoUring::TooOld("be used yet"),
-            Reader::IoUring => return Err(RingError::NoUring(NoUring::TooOld("be used yet"))),
+        let depth = settings.buffers.saturating_add(BESIDE);
+        let uring = match settings.reader {
+            Reader::Threads => Err(NoUring::NotWanted),
+            Reader::Auto | Reader::IoUring => Uring::new(depth, &arena),
         };
-        let ring = Ring {
-            backend: Backend::Threads(Threads::new()),
-            reason: Some(reason),
-            depth: settings.buffers.saturating_add(BESIDE),
-            refused: VecDeque::new(),
-            _one_thread: PhantomData,
+        let (backend, reason) = match uring {
+            Ok(uring) => (Backend::Uring(Box::new(uring)), None),
+            Err(reason) if settings.reader == Reader::IoUring => {
+                return Err(RingError::NoUring(reason));
+            }
+            Err(reason) => (Backend::Threads(Threads::new()), Some(reason)),
         };
+        let ring =
+            Ring { backend, reason, depth, refused: VecDeque::new(), _one_thread: PhantomData };
         Ok((ring, buffers))
     }
 
     /// What runs, and why.
     pub fn report(&self) -> Report<'_> {
-        let Backend::Threads(_) = &self.backend;
-        let reason = self.reason.as_ref();
-        Report { reader: Reader::Threads, reason, registration: Registration::None }
+        let (reader, registration) = match &self.backend {
+            Backend::Uring(uring) => (Reader::IoUring, uring.registration()),
+            Backend::Threads(_) => (Reader::Threads, Registration::None),
+        };
+        Report { reader, reason: self.reason.as_ref(), registration }
     }
 
     /// How many operations may be in flight: one for each buffer, and 64 looks and opens beside.
@@ -175,15 +183,21 @@ impl Ring {
 
     /// How many operations were started whose end was not handed out yet.
     pub fn in_flight(&self) -> usize {
-        let Backend::Threads(threads) = &self.backend;
-        threads.in_flight().saturating_add(self.refused.len())
+        let started = match &self.backend {
+            Backend::Uring(uring) => uring.in_flight(),
+            Backend::Threads(threads) => threads.in_flight(),
+        };
+        started.saturating_add(self.refused.len())
     }
 
     /// Makes a file known to the ring: a [`RegularFile`] by reference, or a file that may be
-    /// written to. Costs nothing; the ring lets go of the file when the last clone of the handle
+    /// written to. Cheap; the ring lets go of the file when the last clone of the handle
     /// is gone and nothing is in flight on it.
     pub fn attach(&mut self, file: impl Into<Shared>) -> Handle {
-        Handle::new(file.into())
+        match &self.backend {
+            Backend::Uring(uring) => uring.attach(file.into()),
+            Backend::Threads(_) => Handle::new(file.into()),
+        }
     }
 
     /// Starts to read `len` bytes at `offset` into the front of `buffer`.
@@ -224,8 +238,10 @@ impl Ring {
 
     /// Hands over what was started, and gives what has ended, if anything has; never waits for it.
     pub fn reap(&mut self) -> Option<Done> {
-        let Backend::Threads(threads) = &mut self.backend;
-        self.refused.pop_front().or_else(|| threads.reap())
+        self.refused.pop_front().or_else(|| match &mut self.backend {
+            Backend::Uring(uring) => uring.reap(),
+            Backend::Threads(threads) => threads.reap(),
+        })
     }
 
     /// Hands over what was started, and waits until something has ended, at most for `timeout`
@@ -242,16 +258,20 @@ impl Ring {
         }
         // A time that no clock can tell is as good as none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let Backend::Threads(threads) = &mut self.backend;
-        Ok(threads.wait(deadline))
+        match &mut self.backend {
+            Backend::Uring(uring) => uring.wait(deadline),
+            Backend::Threads(threads) => Ok(threads.wait(deadline)),
+        }
     }
 
     /// Leaves ring and memory behind without waiting for what is in flight: for a carrier that
     /// answers no more. What is in flight may still write to its buffers, which are never used
     /// again.
     pub fn abandon(mut self) {
-        let Backend::Threads(threads) = &mut self.backend;
-        threads.abandon();
+        match &mut self.backend {
+            Backend::Uring(uring) => uring.abandon(),
+            Backend::Threads(threads) => threads.abandon(),
+        }
     }
 
     fn start(&mut self, token: u64, operation: Operation) {
@@ -259,8 +279,11 @@ impl Ring {
             self.refuse(token, operation, error);
             return;
         }
-        let Backend::Threads(threads) = &mut self.backend;
-        if let Err((operation, error)) = threads.start(token, operation) {
+        let started = match &mut self.backend {
+            Backend::Uring(uring) => uring.start(token, operation),
+            Backend::Threads(threads) => threads.start(token, operation),
+        };
+        if let Err((operation, error)) = started {
             self.refuse(token, operation, error);
         }
     }
