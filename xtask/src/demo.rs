@@ -2,7 +2,7 @@
 //! the receiving side; and then the same model with one bit changed, which must not pass.
 
 mod carrier;
-mod site;
+pub(crate) mod site;
 
 use std::fs;
 use std::path::{Path, PathBuf};

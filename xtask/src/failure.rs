@@ -68,6 +68,9 @@ pub(crate) enum Failure {
     /// Something in the demo came out other than it must.
     #[error("the demo did not go as expected: {what}")]
     Demo { what: String },
+    /// A benchmark cannot be run, or a program in it did not do its work.
+    #[error("{what}")]
+    Bench { what: String },
 }
 
 /// One thing that a check found.

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "these commands talk to a person")]
 
+mod bench;
 mod ci;
 mod conformance;
 mod demo;
@@ -105,6 +106,8 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 1)]
         jobs: usize,
     },
+    /// Measure the appliance beside openssl, cp, b3sum and the Python model_signing
+    Bench(bench::Options),
     /// Show the whole way of a model: sign, ingest, verify; and a refusal
     Demo {
         /// A model of your own: a folder or a file
@@ -144,6 +147,7 @@ fn run(command: Command) -> Result<(), Failure> {
             limbo::run(cases.as_deref(), limbo::Options { release, json })
         }
         Command::Fuzz { targets, seconds, jobs } => fuzz::run(&targets, seconds, jobs),
+        Command::Bench(options) => bench::run(&options),
         Command::Demo { model } => demo::run(model.as_deref()),
     }
 }

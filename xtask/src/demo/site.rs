@@ -9,28 +9,28 @@ use oms_testkit::softhsm::{Curve, SoftHsm};
 use oms_testkit::station::{Station, StationKey};
 
 /// The station's URI: the verifier that its verdicts name.
-pub(super) const STATION_ID: &str = "https://corp.example/stations/demo";
+pub(crate) const STATION_ID: &str = "https://corp.example/stations/demo";
 
 /// The signer whom the policy admits.
-pub(super) const VENDOR_EMAIL: &str = "release@vendor.example";
+pub(crate) const VENDOR_EMAIL: &str = "release@vendor.example";
 
 /// What the vendor signs with.
-pub(super) struct Vendor {
-    pub(super) key: PathBuf,
-    pub(super) certificate: PathBuf,
-    pub(super) chain: PathBuf,
+pub(crate) struct Vendor {
+    pub(crate) key: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) chain: PathBuf,
 }
 
 /// Everything that is there before the first model arrives.
-pub(super) struct Site {
-    pub(super) vendor: Vendor,
-    pub(super) hsm: SoftHsm,
-    pub(super) station: Station,
+pub(crate) struct Site {
+    pub(crate) vendor: Vendor,
+    pub(crate) hsm: SoftHsm,
+    pub(crate) station: Station,
 }
 
 impl Site {
     /// Makes it all in the folder `dir`.
-    pub(super) fn new(dir: &Path) -> Site {
+    pub(crate) fn new(dir: &Path) -> Site {
         let root = Authority::root(Profile::ca("Corp Root").organization("Corp"), KeyType::P384);
         let signing = root.intermediate(
             Profile::ca("Corp Signing CA").organization("Corp").path_length(0),
