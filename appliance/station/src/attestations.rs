@@ -49,6 +49,7 @@ pub fn look_at(
     admitted: &Admitted,
     terms: Terms<'_>,
     copies: Option<&Quarantine>,
+    progress: &Progress,
 ) -> Result<(Vec<AttestationOutcome>, usize), Reason> {
     let policy = &terms.trust.policy;
     let statement = admitted.statement();
@@ -68,13 +69,14 @@ pub fn look_at(
         }
         let file = path.rsplit('/').next().unwrap_or(&path).to_owned();
         let place = AttestationSource { file, in_model };
-        let bytes = match content(root.file(&path), &path, policy.budget.attestation_bytes)? {
-            Ok(bytes) => bytes,
-            Err(reason) => {
-                outcomes.push(AttestationOutcome::unread(policy, place, reason));
-                continue;
-            }
-        };
+        let bytes =
+            match content(root.file(&path), &path, policy.budget.attestation_bytes, progress)? {
+                Ok(bytes) => bytes,
+                Err(reason) => {
+                    outcomes.push(AttestationOutcome::unread(policy, place, reason));
+                    continue;
+                }
+            };
         taken = taken.saturating_add(bytes.len() as u64);
         let context = terms.context();
         let outcome = AttestationOutcome::of(policy, statement.root(), &bytes, place, &context);
@@ -95,6 +97,7 @@ fn content(
     opened: Result<RegularFile, BeneathError>,
     path: &str,
     limit: u64,
+    progress: &Progress,
 ) -> Result<Result<Vec<u8>, Reason>, Reason> {
     let file = match opened {
         Ok(file) => file,
@@ -112,7 +115,7 @@ fn content(
         bytes.extend_from_slice(part);
         Ok(())
     };
-    match read_through(&file, &Progress::hidden(), keep) {
+    match read_through(&file, &progress.aside(), keep) {
         Ok(()) => Ok(Ok(bytes)),
         Err(changed) if changed.code == Code::MediaChanged => Ok(Err(changed)),
         Err(failure) => Err(failure.about(path)),

@@ -12,6 +12,7 @@ use oms_verify::statement::Manifest;
 use rayon::prelude::*;
 
 use crate::intake::{Quarantine, Source, refusal_or_failure};
+use crate::progress::Progress;
 
 /// Where to look: at the copies, or, in place, at the files themselves.
 #[derive(Clone, Copy, Debug)]
@@ -54,11 +55,13 @@ const AT_ONCE: usize = 8;
 /// refused for that, and not parsed.
 ///
 /// # Errors
-/// When a file cannot be read any more: of a copy that is the station's own failure.
+/// When a file cannot be read any more: of a copy that is the station's own failure. When
+/// `progress` is cancelled.
 pub fn look_inside(
     place: Place<'_>,
     manifest: &Manifest,
     observed: &Observed,
+    progress: &Progress,
 ) -> Result<Findings, Reason> {
     let signed: Vec<_> = manifest
         .files()
@@ -69,6 +72,7 @@ pub fn look_inside(
     let mut findings = Vec::with_capacity(signed.len());
     let mut checks = BTreeSet::new();
     for some in signed.chunks(AT_ONCE) {
+        progress.check()?;
         let inspected: Vec<_> = some
             .par_iter()
             .map(|(file, seen)| (&file.path, inspect(place, manifest, &file.path, seen.size)))
@@ -144,7 +148,6 @@ fn finding(path: &ResourcePath, inspection: Inspection) -> Finding {
 mod tests {
     use super::*;
     use crate::intake::{self, tests::manifest};
-    use crate::progress::Progress;
     use oms_verify::hash::HashAlgorithm;
     use oms_verify::statement::{ManifestFile, Method};
     use std::fs;
@@ -179,7 +182,10 @@ mod tests {
         }
         let source = Source::at(dir.path()).unwrap();
         let (signed, observed) = observed(&source, &names, None);
-        let findings = look_inside(Place::InPlace(&source), &signed, &observed).unwrap().findings;
+        let findings =
+            look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
+                .unwrap()
+                .findings;
         let seen: Vec<_> =
             findings.iter().map(|f| (f.path.as_str(), f.formats[0].as_str())).collect();
         let format = |at: usize| if at.is_multiple_of(2) { "json" } else { "text" };
@@ -187,7 +193,8 @@ mod tests {
             names.iter().enumerate().map(|(at, name)| (*name, format(at))).collect();
         assert_eq!(seen, expected);
         let unsigned = manifest(&names);
-        let none = look_inside(Place::InPlace(&source), &unsigned, &observed).unwrap();
+        let none = look_inside(Place::InPlace(&source), &unsigned, &observed, &Progress::hidden())
+            .unwrap();
         assert!(none.findings.is_empty() && none.checks.is_empty());
     }
 
@@ -202,11 +209,14 @@ mod tests {
         let copy = quarantine.model().join("weights");
         fs::remove_file(&copy).unwrap();
         fs::create_dir(&copy).unwrap();
-        let failed = look_inside(Place::Copies(&quarantine), &signed, &observed).unwrap_err();
+        let failed =
+            look_inside(Place::Copies(&quarantine), &signed, &observed, &Progress::hidden())
+                .unwrap_err();
         assert_eq!(failed.code, Code::OutboundWrite);
         let path = dir.path().join("weights");
         fs::write(path, "").unwrap();
-        let failed = look_inside(Place::InPlace(&source), &signed, &observed).unwrap_err();
+        let failed = look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
+            .unwrap_err();
         assert_eq!(failed.code, Code::MediaUnreadable);
     }
 }

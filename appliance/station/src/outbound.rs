@@ -22,7 +22,6 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
 use oms_verify::verdict::{self, ClockStatus, Resigned, StationFacts, Verdict};
 
-use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crl_memory::CrlMemory;
@@ -127,18 +126,21 @@ impl Outbound {
     }
 
     /// Ends what a crash left: publishes the decision that was begun, and removes quarantines that
-    /// nobody owns.
+    /// nobody owns. `progress` is asked for when there is something to be read.
     ///
     /// # Errors
-    /// When that fails. Nothing new may be begun before.
-    pub fn recover(&mut self) -> Result<Option<Published>, Reason> {
+    /// When that fails, or is cancelled. Nothing new may be begun before.
+    pub fn recover(
+        &mut self,
+        progress: impl FnOnce() -> Progress,
+    ) -> Result<Option<Published>, Reason> {
         let ended = match self.ledger.pending().cloned() {
             None => None,
             Some(pending) => {
                 self.check_pending(&pending)?;
                 if pending.folder.is_dir() {
                     self.sign(&pending)?;
-                    self.check_staged(&pending)?;
+                    self.check_staged(&pending, &progress())?;
                     Some(self.release(&pending)?)
                 } else if self.ledger.archived(name_of(&pending.entry)).join(VERDICT).is_file() {
                     // The archive is complete before the rename, and nothing but the rename takes
@@ -317,11 +319,10 @@ impl Outbound {
     }
 
     /// What lay in the spool over a crash is looked at as the receiving side will.
-    fn check_staged(&mut self, pending: &Pending) -> Result<(), Reason> {
+    fn check_staged(&mut self, pending: &Pending, progress: &Progress) -> Result<(), Reason> {
         let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
-        let progress = Progress::visible("checking what was begun", &Cancel::default());
         let time = self.clock.now()?;
-        let reading = Reading::plain(&progress);
+        let reading = Reading::plain(progress);
         let checked = check_entry(&pending.folder, &self.id, &trust, time, &reading);
         let (_, reasons) = checked.map_err(damaged)?;
         match reasons.into_iter().find(|reason| reason.code != Code::VerdictFailed) {
@@ -396,8 +397,13 @@ fn released_manifest(verdict: &Verdict) -> Result<Option<Manifest>, Reason> {
         .map_err(|error| Reason::new(Code::StateDamaged, error.to_string()))
 }
 
-/// A staged entry that is not what was decided about. Nothing of it goes out.
+/// A staged entry that is not what was decided about, unless looking at it was cancelled. Nothing of
+/// it goes out.
 fn damaged(reason: Reason) -> Reason {
+    if reason.code == Code::IntakeCancelled {
+        // Nothing was found: the next run looks again.
+        return reason;
+    }
     let detail = format!("what was begun is not what is in the spool: {reason}");
     Reason { code: Code::StateDamaged, detail, ..reason }
 }

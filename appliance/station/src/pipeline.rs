@@ -45,7 +45,12 @@ impl BundleFile {
     ///
     /// # Errors
     /// When there is no such file, or it cannot be read.
-    pub fn at(path: &Path, model: &Path, budget: &Budget) -> Result<BundleFile, Reason> {
+    pub fn at(
+        path: &Path,
+        model: &Path,
+        budget: &Budget,
+        progress: &Progress,
+    ) -> Result<BundleFile, Reason> {
         let shown = path.display().to_string();
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let (Some(name), Ok(folder)) =
@@ -58,7 +63,7 @@ impl BundleFile {
         };
         let root = Root::open(&folder).map_err(unreadable)?;
         let content = match root.file(name) {
-            Ok(file) => read_bundle(&file, name, budget)?,
+            Ok(file) => read_bundle(&file, name, budget, progress)?,
             Err(error) => {
                 let reason = refusal_or_failure(error, name);
                 match reason.code {
@@ -127,12 +132,14 @@ pub fn ingest<'a>(
     progress: &Progress,
 ) -> Result<Ingested<'a>, Reason> {
     let location = candidate.open(carrier)?;
-    let (outcomes, source) = appraise_all(carrier, candidate, terms)?;
+    let (outcomes, source) = appraise_all(carrier, candidate, terms, progress)?;
     let quarantine = outbound.quarantine()?;
     let name = candidate.name();
     let whereabouts = Whereabouts::Carrier(carrier, candidate, attestations);
     let (verdict, other) =
         conclude(name, &location, outcomes, whereabouts, terms, Some(&quarantine), progress)?;
+    // The last moment: what was begun to be published is ended.
+    progress.check()?;
     outbound.crl_memory.keep(terms.trust.crls.raised())?;
     let crls = &terms.trust.crl_digests;
     let published = outbound.publish(&verdict, quarantine, &source, crls)?;
@@ -178,13 +185,20 @@ fn conclude(
         let manifest = admitted.statement().manifest();
         let source = location.of(manifest)?;
         elsewhere = location.others.iter().position(|other| std::ptr::eq(other, source));
-        attested =
-            attestations::look_at(whereabouts, elsewhere, source, admitted, terms, quarantine)?;
         let reading = Reading { settings: terms.intake, rules: policy.media, progress };
+        attested = attestations::look_at(
+            whereabouts,
+            elsewhere,
+            source,
+            admitted,
+            terms,
+            quarantine,
+            progress,
+        )?;
         let seen =
             intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, &reading)?;
         let place = quarantine.map_or(Place::InPlace(source), Place::Copies);
-        looked = look_inside(place, manifest, &seen)?;
+        looked = look_inside(place, manifest, &seen, progress)?;
         observed = Some(seen);
     }
     if elsewhere.is_some() {
@@ -212,6 +226,7 @@ fn appraise_all(
     carrier: &Root,
     candidate: &Candidate,
     terms: Terms<'_>,
+    progress: &Progress,
 ) -> Result<(Vec<BundleOutcome>, Vec<u8>), Reason> {
     let budget = &terms.trust.policy.budget;
     let most = budget.bundle_bytes.saturating_mul(limits::BUNDLE_SHARE);
@@ -223,7 +238,7 @@ fn appraise_all(
             match carrier.file(path) {
                 Ok(file) => {
                     taken = taken.saturating_add(file.size());
-                    read_bundle(&file, path, budget)?
+                    read_bundle(&file, path, budget, progress)?
                 }
                 Err(error) => match refusal_or_failure(error, path) {
                     refusal if refusal.code.class() == Class::Refusal => Err((None, refusal)),
@@ -266,16 +281,17 @@ fn appraise_file(file: &BundleFile, terms: Terms<'_>) -> BundleOutcome {
 /// can name it.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it cannot be read, or `progress` is cancelled, which does not count these bytes.
 #[expect(clippy::type_complexity, reason = "the content of a BundleFile, or a failure")]
 pub fn read_bundle(
     file: &RegularFile,
     path: &str,
     budget: &Budget,
+    progress: &Progress,
 ) -> Result<Result<Vec<u8>, (Option<Sha256Digest>, Reason)>, Reason> {
     let (size, limit) = (file.size(), budget.bundle_bytes);
     let refusal = || Reason::from(&BundleError::TooLarge { size, limit }).about(path);
-    let progress = Progress::hidden();
+    let progress = progress.aside();
     let content = if size <= limit {
         let mut bytes = Vec::new();
         let keep = |part: &[u8]| {

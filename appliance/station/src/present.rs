@@ -9,6 +9,7 @@ use oms_verify::verdict::{AttestationDetail, Mode, ReasonDetail, SignerDetail, V
 use serde::Serialize;
 
 use crate::outbound::Published;
+use crate::progress::Summary;
 
 /// How a model fared, from the best to the gravest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -55,6 +56,8 @@ pub struct VerifyDocument {
     exit_code: u8,
     #[serde(flatten)]
     decision: Option<Decision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intake: Option<IntakeDetail>,
     reasons: Vec<ReasonDetail>,
     warnings: Vec<ReasonDetail>,
 }
@@ -87,6 +90,8 @@ pub struct IngestedModel {
     sequence: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entry: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intake: Option<IntakeDetail>,
     reasons: Vec<ReasonDetail>,
     warnings: Vec<ReasonDetail>,
 }
@@ -132,6 +137,41 @@ struct Decision {
     checks: Vec<String>,
 }
 
+/// How the files of a model were read.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct IntakeDetail {
+    bytes: u64,
+    files: u64,
+    seconds: f64,
+    bytes_per_second: u64,
+    reader: &'static str,
+    because: String,
+    kernels: Vec<String>,
+    direct: bool,
+    workers: usize,
+    retries: u32,
+}
+
+impl IntakeDetail {
+    /// `None` when no file was read.
+    fn of(summary: &Summary) -> Option<Self> {
+        let engine = summary.engine.clone()?;
+        Some(IntakeDetail {
+            bytes: summary.bytes,
+            files: summary.files,
+            seconds: summary.took.as_secs_f64(),
+            bytes_per_second: summary.rate() as u64,
+            reader: engine.reader,
+            because: engine.because,
+            kernels: engine.kernels,
+            direct: engine.direct,
+            workers: engine.workers,
+            retries: summary.retries,
+        })
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct PolicyUsed {
     id: String,
@@ -174,14 +214,15 @@ fn details(reasons: &[Reason]) -> Vec<ReasonDetail> {
 }
 
 impl VerifyDocument {
-    /// The document of a decision.
-    pub fn decided(verdict: &Verdict) -> Self {
+    /// The document of a decision, and of how the files were read for it.
+    pub fn decided(verdict: &Verdict, summary: &Summary) -> Self {
         let result = Outcome::of(verdict.reasons());
         VerifyDocument {
             schema: "urn:oms-appliance:verify:1",
             result,
             exit_code: result.exit_code(),
             decision: Some(Decision::of(verdict)),
+            intake: IntakeDetail::of(summary),
             reasons: details(verdict.reasons()),
             warnings: details(verdict.warnings()),
         }
@@ -195,6 +236,7 @@ impl VerifyDocument {
             result,
             exit_code: result.exit_code(),
             decision: None,
+            intake: None,
             reasons: details(reasons),
             warnings: Vec::new(),
         }
@@ -202,14 +244,20 @@ impl VerifyDocument {
 }
 
 impl IngestedModel {
-    /// A model that was decided about, with its entry.
-    pub fn published(path: &str, verdict: &Verdict, published: &Published) -> Self {
+    /// A model that was decided about, with its entry, and how its files were read.
+    pub fn published(
+        path: &str,
+        verdict: &Verdict,
+        published: &Published,
+        summary: &Summary,
+    ) -> Self {
         IngestedModel {
             path: path.to_owned(),
             result: Outcome::of(verdict.reasons()),
             decision: Some(Decision::of(verdict)),
             sequence: Some(published.sequence),
             entry: Some(published.entry.display().to_string()),
+            intake: IntakeDetail::of(summary),
             reasons: details(verdict.reasons()),
             warnings: details(verdict.warnings()),
         }
@@ -224,6 +272,7 @@ impl IngestedModel {
             decision: None,
             sequence: None,
             entry: None,
+            intake: None,
             reasons: details(reasons),
             warnings: Vec::new(),
         }

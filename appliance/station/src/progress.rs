@@ -1,31 +1,37 @@
 //! Progress: what was read of what is to be read, for people and programs that wait.
 //!
 //! ```text
-//!  workers ──expect, advance, file_done, retried──▶ Progress ──▶ bar on a terminal
-//!          ◀──────────── is_cancelled ────────────           └─▶ Summary, for documents
+//!  workers ──expect, advance, file_done, retried──▶ Progress ──▶ shown: a bar, or JSON lines
+//!          ◀──────── check, is_cancelled ─────────           └─▶ Summary, for documents
 //! ```
 
-use std::sync::OnceLock;
+mod rate;
+mod shown;
+
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use oms_verify::reason::{Printable, Reason};
+use oms_verify::reason::Reason;
 
+pub use self::shown::Display;
+use self::shown::Shown;
 use crate::cancel::Cancel;
 
 /// Counts what is read of one model, shows it where that is asked for, and carries the wish to end.
 /// Counting takes no lock: every worker may do so at every read.
 #[derive(Debug)]
 pub struct Progress {
-    bar: ProgressBar,
+    /// Ends with this value, after it has shown the last figures.
+    _shown: Option<Shown>,
     cancel: Cancel,
-    counts: Counts,
+    counts: Arc<Counts>,
     engine: OnceLock<Engine>,
     begun: OnceLock<Instant>,
     ended: OnceLock<Instant>,
 }
 
+/// What was counted.
 #[derive(Debug, Default)]
 struct Counts {
     bytes: AtomicU64,
@@ -66,32 +72,29 @@ pub struct Summary {
 }
 
 impl Progress {
-    /// A bar with this label, if standard error is a terminal.
-    pub fn visible(label: &str, cancel: &Cancel) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let template = "{msg}: {bytes} read, {binary_bytes_per_sec}, {elapsed}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.set_message(Printable(label).to_string());
-        Progress::new(bar, cancel)
+    /// Shows the progress of the model `label` on standard error, as `display` says.
+    pub fn new(label: &str, display: Display, cancel: &Cancel) -> Self {
+        let counts = Arc::default();
+        let shown = Shown::start(label, display, &counts);
+        Progress { _shown: shown, ..Progress::uncounted(counts, cancel) }
     }
 
     /// Counts and shows nothing, and is never cancelled.
     pub fn hidden() -> Self {
-        Progress::new(ProgressBar::hidden(), &Cancel::default())
+        Progress::uncounted(Arc::default(), &Cancel::default())
     }
 
-    /// Counts and shows nothing, and is cancelled with `cancel`.
-    pub fn quiet(cancel: &Cancel) -> Self {
-        Progress::new(ProgressBar::hidden(), cancel)
+    /// Counts anew and shows nothing, and is cancelled with `self`: for what is read beside a
+    /// model's files.
+    pub fn aside(&self) -> Self {
+        Progress::uncounted(Arc::default(), &self.cancel)
     }
 
-    fn new(bar: ProgressBar, cancel: &Cancel) -> Self {
+    fn uncounted(counts: Arc<Counts>, cancel: &Cancel) -> Self {
         Progress {
-            bar,
+            _shown: None,
             cancel: cancel.clone(),
-            counts: Counts::default(),
+            counts,
             engine: OnceLock::new(),
             begun: OnceLock::new(),
             ended: OnceLock::new(),
@@ -103,7 +106,6 @@ impl Progress {
         self.begun.get_or_init(Instant::now);
         self.counts.total_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.counts.total_files.fetch_add(files, Ordering::Relaxed);
-        self.bar.set_length(self.counts.total_bytes.load(Ordering::Relaxed));
     }
 
     /// Says how the files are read. The first word stands.
@@ -114,7 +116,6 @@ impl Progress {
     /// Counts bytes that were read.
     pub fn advance(&self, bytes: u64) {
         self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.bar.inc(bytes);
     }
 
     /// Counts a file that was read to its end.
@@ -164,8 +165,52 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
+impl Summary {
+    /// Bytes a second, on the whole; zero when nothing was read.
+    pub fn rate(&self) -> f64 {
+        let seconds = self.took.as_secs_f64();
+        if seconds > 0.0 { self.bytes as f64 / seconds } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_counts_what_was_read_and_how() {
+        let progress = Progress::hidden();
+        assert_eq!((progress.summary().took, progress.summary().rate()), (Duration::ZERO, 0.0));
+        progress.expect(10, 2);
+        progress.advance(7);
+        progress.file_done();
+        progress.retried();
+        let engine = |reader| Engine {
+            reader,
+            because: String::new(),
+            kernels: Vec::new(),
+            direct: false,
+            workers: 2,
+        };
+        progress.describe(engine("threads"));
+        progress.describe(engine("io-uring"));
+        progress.all_read();
+        let summary = progress.summary();
+        assert_eq!((summary.bytes, summary.files, summary.retries), (7, 1, 1));
+        assert_eq!(summary.engine.as_ref().unwrap().reader, "threads");
+        assert_eq!(progress.summary(), summary, "the clock stands");
+    }
+
+    #[test]
+    fn what_is_read_beside_a_model_is_cancelled_with_it_and_not_counted() {
+        let cancel = Cancel::default();
+        let progress = Progress::new("model", Display::None, &cancel);
+        let aside = progress.aside();
+        aside.advance(5);
+        assert_eq!(progress.bytes(), 0);
+        assert!(aside.check().is_ok());
+        cancel.ask();
+        assert!(progress.is_cancelled() && aside.check().is_err());
+        assert!(!Progress::hidden().is_cancelled());
     }
 }

@@ -104,7 +104,8 @@ fn read(root: &Root, name: &str, budget: &Budget, missing: Code) -> Result<Vec<u
         BeneathError::NotFound => Reason::new(missing, "the file is absent").about(name),
         other => refusal_or_failure(other, name),
     })?;
-    crate::pipeline::read_bundle(&file, name, budget)?.map_err(|(_, reason)| reason)
+    crate::pipeline::read_bundle(&file, name, budget, &Progress::hidden())?
+        .map_err(|(_, reason)| reason)
 }
 
 /// A folder that is named as a station names entries is named after its own verdict: an entry that
@@ -260,7 +261,7 @@ pub fn check_report(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
         Err(BeneathError::NotFound) => true,
         Ok(file) if file.size() == expected.len() as u64 => {
             let budget = Budget { bundle_bytes: file.size(), ..Budget::default() };
-            let found = crate::pipeline::read_bundle(&file, REPORT, &budget);
+            let found = crate::pipeline::read_bundle(&file, REPORT, &budget, &Progress::hidden());
             found.is_ok_and(|bytes| bytes.is_ok_and(|bytes| bytes == expected))
         }
         Ok(_) | Err(_) => false,

@@ -73,7 +73,7 @@ pub fn hash_model(
     let ignores = |path: &str| {
         is_folder && (is_at_or_below(path, &DEFAULT_IGNORED) || is_at_or_below(path, &ignored))
     };
-    let tree = survey(&source, budget, ignores).map_err(one)?;
+    let tree = survey(&source, budget, reading.progress, ignores).map_err(one)?;
     if !tree.problems.is_empty() {
         return Err(tree.problems.into_vec());
     }
@@ -82,6 +82,8 @@ pub fn hash_model(
         .par_iter()
         .map(|path| hash_one(&source, path, plan, budget, reading.progress))
         .collect();
+    // One reason is enough, whatever became of each file.
+    reading.progress.check().map_err(one)?;
     let mut files = Vec::new();
     let mut unlisted = Vec::new();
     let mut reasons = Vec::new();

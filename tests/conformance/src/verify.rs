@@ -59,7 +59,8 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     let source = Source::at(&args.model_path).map_err(one)?;
     let ignored = ignored(args, &source)?;
     let budget = &trust.policy.budget;
-    let bundle = BundleFile::at(&args.bundle, &args.model_path, budget).map_err(one)?;
+    let progress = Progress::hidden();
+    let bundle = BundleFile::at(&args.bundle, &args.model_path, budget, &progress).map_err(one)?;
     let terms = Terms {
         trust: &trust,
         time: system_time(),
@@ -69,8 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     };
     let location = Location::from(source);
     let attestations = InPlace::default();
-    let verdict =
-        examine("model", &location, &[bundle], &attestations, terms, None, &Progress::hidden());
+    let verdict = examine("model", &location, &[bundle], &attestations, terms, None, &progress);
     verdict.map(|verdict| verdict.reasons().to_vec()).map_err(one)
 }
 

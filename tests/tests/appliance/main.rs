@@ -27,3 +27,4 @@ mod signatures;
 mod signing;
 mod time;
 mod verify;
+mod watching;

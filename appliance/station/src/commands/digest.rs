@@ -6,13 +6,10 @@ use oms_verify::budget::Budget;
 use oms_verify::reason::Printable;
 use serde::Serialize;
 
-use super::reading::ReadingArgs;
+use super::reading::{ReadingArgs, plain};
 use super::sign::ManifestArgs;
 use super::{Done, print, print_json};
-use crate::cancel::Cancel;
-use crate::intake::{Reading, Settings};
 use crate::present::Outcome;
-use crate::progress::Progress;
 use crate::sign::hash_model;
 
 #[derive(clap::Args)]
@@ -39,9 +36,9 @@ struct Document {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let progress = Progress::visible("hashing", &Cancel::default());
-    let settings = args.reading.settings(Settings::default());
-    let reading = Reading { settings, ..Reading::plain(&progress) };
+    let watch = args.reading.watch().map_err(|reason| vec![reason])?;
+    let progress = watch.progress("hashing");
+    let reading = plain(&args.reading, &progress);
     let plan = args.manifest.plan(None);
     let hashed = hash_model(&args.model, &plan, &Budget::default(), &reading)?;
     drop(progress);

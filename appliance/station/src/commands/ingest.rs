@@ -7,13 +7,11 @@ use oms_verify::reason::{Code, Printable, Reason};
 
 use super::reading::ReadingArgs;
 use super::{Done, print, print_json, warn};
-use crate::cancel::Cancel;
 use crate::config::Config;
 use crate::media::{Found, find};
 use crate::opening;
 use crate::pipeline::{self, Ingested, Terms};
 use crate::present::{IngestDocument, IngestedModel, Outcome, reasons_text, verdict_text};
-use crate::progress::Progress;
 use crate::trust::{Guard, Trust};
 
 /// Most names that are shown to people at once.
@@ -96,6 +94,7 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
+    let watch = args.reading.watch()?;
     let guard =
         args.carriers.iter().fold(Guard::default(), |guard, carrier| guard.against(carrier));
     let config =
@@ -103,12 +102,13 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
     let trust = Trust::load(&config.trust, &guard)?;
     let mut outbound = opening::open(&config)?;
     let trust = trust.remembering(outbound.crl_memory.floors());
-    if let Some(published) = outbound.recover()? {
+    if let Some(published) = outbound.recover(|| watch.progress("checking what was begun"))? {
         let entry = published.entry.display().to_string();
         warn(&format!("published what was begun before: {entry}\n"));
         tally.recovered.push(entry);
     }
     for carrier in &args.carriers {
+        watch.cancel.check()?;
         // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
         let found = match find(carrier, &trust.policy.budget) {
             Ok(found) => found,
@@ -130,7 +130,8 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         unclaimed.retain(|path| !(beside && attestations.at_top(path)));
         tally.leave(unclaimed);
         for candidate in candidates {
-            let progress = Progress::visible(candidate.name(), &Cancel::default());
+            watch.cancel.check()?;
+            let progress = watch.progress(candidate.name());
             let time = outbound.clock.now()?;
             let terms = Terms {
                 trust: &trust,
@@ -141,6 +142,7 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
             };
             let done =
                 pipeline::ingest(&mut outbound, &root, &candidate, &attestations, terms, &progress);
+            let summary = progress.summary();
             drop(progress);
             match done {
                 Ok(Ingested { path, verdict, published }) => {
@@ -152,7 +154,9 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
                         }
                         print(&format!("  entry    {}\n", published.entry.display()));
                     }
-                    tally.models.push(IngestedModel::published(path, &verdict, &published));
+                    tally
+                        .models
+                        .push(IngestedModel::published(path, &verdict, &published, &summary));
                     tally.gravest = tally.gravest.max(Outcome::of(verdict.reasons()));
                 }
                 Err(reason) => {

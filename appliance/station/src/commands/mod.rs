@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
-use oms_verify::reason::Reason;
+use oms_sys::sha256::{Lanes, Unusable};
+use oms_verify::reason::{Code, Reason};
 use serde::Serialize;
 
 use crate::outbound::VERSION;
@@ -98,18 +99,7 @@ pub fn run() -> ExitCode {
         }
     };
     let json = cli.command.wants_json();
-    let done = match cli.command {
-        Command::Verify(args) => verify::run(&args),
-        Command::Ingest(args) => ingest::run(&args),
-        Command::Sign(args) => sign::run(&args),
-        Command::Digest(args) => digest::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Cert(command) => cert::run(&command),
-        Command::Policy(command) => policy::run(&command),
-        Command::Verdict(command) => verdict::run(&command),
-        Command::Roots(command) => roots::run(&command),
-        Command::Hsm(command) => hsm::run(&command),
-    };
+    let done = hashing_works(Lanes::of_this_machine().err()).and_then(|()| perform(cli.command));
     let outcome = done.unwrap_or_else(|reasons| {
         if json {
             print_json(&FailureDocument::new(&reasons));
@@ -120,6 +110,29 @@ pub fn run() -> ExitCode {
     });
     let unheard = UNHEARD.load(Ordering::Relaxed);
     ExitCode::from(if unheard { outcome.exit_code().max(3) } else { outcome.exit_code() })
+}
+
+/// Every command hashes something, or shows digests: none is to do so wrongly.
+fn hashing_works(fault: Option<Unusable>) -> Result<(), Vec<Reason>> {
+    match fault {
+        None => Ok(()),
+        Some(fault) => Err(vec![Reason::new(Code::IntakeSha256, fault.to_string())]),
+    }
+}
+
+fn perform(command: Command) -> Done {
+    match command {
+        Command::Verify(args) => verify::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
+        Command::Sign(args) => sign::run(&args),
+        Command::Digest(args) => digest::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Cert(command) => cert::run(&command),
+        Command::Policy(command) => policy::run(&command),
+        Command::Verdict(command) => verdict::run(&command),
+        Command::Roots(command) => roots::run(&command),
+        Command::Hsm(command) => hsm::run(&command),
+    }
 }
 
 /// Whether a result could not be printed: whoever waits for it must not take silence for success.
@@ -143,4 +156,17 @@ fn print_json(document: &impl Serialize) {
 /// Prints what is not the result.
 fn warn(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_hashes_wrongly_decides_nothing() {
+        assert!(hashing_works(None).is_ok());
+        let reasons = hashing_works(Some(Unusable)).unwrap_err();
+        assert_eq!(reasons[0].code, Code::IntakeSha256);
+        assert_eq!(Outcome::of(&reasons).exit_code(), 3);
+    }
 }

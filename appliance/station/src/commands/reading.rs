@@ -1,6 +1,11 @@
-//! The options of every command that reads a model: with which means.
+//! The options of every command that reads a model: with which means, and how it is watched.
 
-use crate::intake::{Memory, Reader, Settings};
+use oms_verify::policy::MediaRules;
+use oms_verify::reason::{Code, Reason};
+
+use crate::cancel::Cancel;
+use crate::intake::{Memory, Reader, Reading, Settings};
+use crate::progress::{Display, Progress};
 
 #[derive(clap::Args)]
 pub(super) struct ReadingArgs {
@@ -11,6 +16,10 @@ pub(super) struct ReadingArgs {
     /// Memory for the buffers of all workers together, from 4MiB to 16GiB [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     memory: Option<Memory>,
+    /// How progress is shown on standard error: auto (a bar on a terminal), bar, json (an object a
+    /// line) or none
+    #[arg(long, value_name = "P", default_value = "auto")]
+    progress: Display,
 }
 
 impl ReadingArgs {
@@ -21,4 +30,34 @@ impl ReadingArgs {
             reader: self.reader.unwrap_or(configured.reader),
         }
     }
+
+    /// Catches the signals that cancel: from here on they end the command in order.
+    ///
+    /// # Errors
+    /// When they cannot be caught.
+    pub(super) fn watch(&self) -> Result<Watch, Reason> {
+        let cancel = Cancel::on_signals().map_err(|error| {
+            Reason::new(Code::IntakeCancelled, format!("signals cannot be caught: {error}"))
+        })?;
+        Ok(Watch { cancel, display: self.progress })
+    }
+}
+
+/// How a command is watched while it reads.
+pub(super) struct Watch {
+    pub(super) cancel: Cancel,
+    display: Display,
+}
+
+impl Watch {
+    /// Progress that is shown under this label.
+    pub(super) fn progress(&self, label: &str) -> Progress {
+        Progress::new(label, self.display, &self.cancel)
+    }
+}
+
+/// The reading of a model without a policy or a station's configuration.
+pub(super) fn plain<'a>(args: &ReadingArgs, progress: &'a Progress) -> Reading<'a> {
+    let settings = args.settings(Settings::default());
+    Reading { settings, rules: MediaRules::default(), progress }
 }

@@ -10,14 +10,11 @@ use oms_verify::reason::{Code, Printable, Reason};
 use oms_verify::statement::{DEFAULT_SHARD_SIZE, Method};
 use serde::Serialize;
 
-use super::reading::ReadingArgs;
+use super::reading::{ReadingArgs, plain};
 use super::{Done, output, print, print_json, warn};
-use crate::cancel::Cancel;
 use crate::clock::system_time;
-use crate::intake::{Reading, Settings};
 use crate::keys::KeyRef;
 use crate::present::Outcome;
-use crate::progress::Progress;
 use crate::sign::{Hashed, Plan, hash_model};
 use crate::signer::Signer;
 
@@ -106,6 +103,7 @@ struct Document {
 }
 
 pub(super) fn run(args: &Args) -> Done {
+    let watch = args.reading.watch().map_err(|reason| vec![reason])?;
     let one = |reason| vec![reason];
     output::check("--bundle", &args.bundle).map_err(one)?;
     let reference =
@@ -118,9 +116,8 @@ pub(super) fn run(args: &Args) -> Done {
         let subject = Printable(&subject);
         warn(&format!("warning: the certificate of {subject} expired at {end}\n"));
     }
-    let progress = Progress::visible("signing", &Cancel::default());
-    let settings = args.reading.settings(Settings::default());
-    let reading = Reading { settings, ..Reading::plain(&progress) };
+    let progress = watch.progress("signing");
+    let reading = plain(&args.reading, &progress);
     let plan = args.manifest.plan(Some(&args.bundle));
     let hashed = hash_model(&args.model, &plan, &Budget::default(), &reading)?;
     drop(progress);

@@ -10,14 +10,11 @@ use oms_verify::reason::{Code, Printable, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{ReasonDetail, ReceivedVerdict};
 
-use super::reading::ReadingArgs;
+use super::reading::{ReadingArgs, plain};
 use super::verify::parse_time;
 use super::{Done, print, print_json};
-use crate::cancel::Cancel;
 use crate::clock::system_time;
-use crate::intake::{Reading, Settings};
 use crate::present::{Outcome, reasons_text};
-use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry, check_report};
 use crate::trust::{Anchors, Guard, guarded_read, load_crls};
 
@@ -85,6 +82,7 @@ pub(super) fn run(command: &Command) -> Done {
 }
 
 fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
+    let watch = args.reading.watch()?;
     let guard = Guard::default().against(&args.path);
     let trust = match (&args.key, &args.roots) {
         (Some(file), _) => {
@@ -106,9 +104,8 @@ fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
             return Err(Reason::new(Code::ConfigUsage, "give --roots or --key"));
         }
     };
-    let progress = Progress::visible("checking", &Cancel::default());
-    let settings = args.reading.settings(Settings::default());
-    let reading = Reading { settings, ..Reading::plain(&progress) };
+    let progress = watch.progress("checking");
+    let reading = plain(&args.reading, &progress);
     check_entry(&args.path, &args.verifier, &trust, args.at.unwrap_or_else(system_time), &reading)
 }
 

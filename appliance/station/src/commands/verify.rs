@@ -11,7 +11,6 @@ use oms_verify::verdict::{self, ClockStatus, StationFacts, Verdict};
 
 use super::reading::ReadingArgs;
 use super::{Done, output, print, print_json, warn};
-use crate::cancel::Cancel;
 use crate::clock::system_time;
 use crate::intake::{Settings, Source};
 use crate::keys::{KeyRef, SigningKey};
@@ -19,7 +18,7 @@ use crate::media::{InPlace, Location, bundle_of};
 use crate::outbound::VERSION;
 use crate::pipeline::{BundleFile, Terms, examine};
 use crate::present::{Outcome, VerifyDocument, verdict_text};
-use crate::progress::Progress;
+use crate::progress::Summary;
 use crate::signer::{Shape, Signer};
 use crate::trust::{Guard, Trust, TrustPaths};
 
@@ -73,9 +72,9 @@ pub(super) fn parse_time(text: &str) -> Result<UnixTime, String> {
 
 pub(super) fn run(args: &Args) -> Done {
     match decide(args) {
-        Ok(verdict) => {
+        Ok((verdict, summary)) => {
             if args.json {
-                print_json(&VerifyDocument::decided(&verdict));
+                print_json(&VerifyDocument::decided(&verdict, &summary));
             } else {
                 print(&verdict_text(&verdict));
             }
@@ -90,7 +89,8 @@ pub(super) fn run(args: &Args) -> Done {
     }
 }
 
-fn decide(args: &Args) -> Result<Verdict, Reason> {
+fn decide(args: &Args) -> Result<(Verdict, Summary), Reason> {
+    let watch = args.reading.watch()?;
     let location = Location::from(Source::at(&args.model)?);
     if let Some(out) = &args.verdict {
         output::check("--verdict", out)?;
@@ -118,20 +118,21 @@ fn decide(args: &Args) -> Result<Verdict, Reason> {
         [] => InPlace::found(&args.model, &paths, !trust.policy.attestations.is_empty())?,
         named => InPlace::named(named, &args.model)?,
     };
+    let name = name_of(&args.model);
+    let progress = watch.progress(&name);
     let budget = &trust.policy.budget;
     let bundles = paths
         .iter()
-        .map(|path| BundleFile::at(path, &args.model, budget))
+        .map(|path| BundleFile::at(path, &args.model, budget, &progress))
         .collect::<Result<Vec<_>, _>>()?;
-    let name = name_of(&args.model);
-    let progress = Progress::visible(&name, &Cancel::default());
     let verdict = examine(&name, &location, &bundles, &attestations, terms, None, &progress)?;
+    let summary = progress.summary();
     drop(progress);
     if let (Some(out), Some(signer)) = (&args.verdict, signer) {
         let clock = if args.at.is_some() { ClockStatus::Given } else { ClockStatus::System };
         write_verdict(out, &signer, &verdict, &trust, clock)?;
     }
-    Ok(verdict)
+    Ok((verdict, summary))
 }
 
 /// The model's name for people.

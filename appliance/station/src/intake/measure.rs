@@ -6,23 +6,28 @@ use oms_verify::statement::{Manifest, ManifestFile};
 use rayon::prelude::*;
 
 use super::{Source, about, open};
+use crate::progress::Progress;
 
 /// The size of every listed file in bytes, in the order of the manifest, or why it must not be
 /// read: it cannot be opened, its size is not the signed one, or it is past the budget.
 ///
 /// # Errors
-/// When the carrier cannot be read.
+/// When the carrier cannot be read, or `progress` is cancelled.
 pub(super) fn measure(
     source: &Source,
     manifest: &Manifest,
     budget: &Budget,
+    progress: &Progress,
 ) -> Result<Vec<Result<u64, Reason>>, Reason> {
     let measured: Vec<_> = manifest
         .files()
         .par_iter()
-        .map(|file| match size(source, manifest, file, budget).map_err(|r| about(r, &file.path)) {
-            Err(failure) if failure.code.class() != Class::Refusal => Err(failure),
-            size => Ok(size),
+        .map(|file| {
+            progress.check()?;
+            match size(source, manifest, file, budget).map_err(|r| about(r, &file.path)) {
+                Err(failure) if failure.code.class() != Class::Refusal => Err(failure),
+                size => Ok(size),
+            }
         })
         .collect::<Result<_, _>>()?;
     let mut room = budget.total_bytes;

@@ -41,7 +41,7 @@ use rayon::prelude::*;
 use rustix::io::Errno;
 
 use self::measure::measure;
-use crate::progress::Progress;
+use crate::progress::{Engine, Progress};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 1 << 20;
@@ -63,7 +63,9 @@ pub fn read(
     let is_ignored = |path: &str| manifest.ignores(path) || is_at_or_below(path, ignored);
     // A listed file may lie below a path that its signer ignored: it is signed all the same, so
     // the folders above it are looked into like any other.
-    let tree = survey(source, budget, |path| is_ignored(path) && !leads_to_listed(manifest, path))?;
+    let tree = survey(source, budget, progress, |path| {
+        is_ignored(path) && !leads_to_listed(manifest, path)
+    })?;
     let mut observed = Observed { problems: tree.problems, ..Observed::default() };
     observed.unlisted = tree
         .files
@@ -74,8 +76,15 @@ pub fn read(
         .collect();
     observed.unlisted.sort();
 
-    let sizes = measure(source, manifest, budget)?;
+    let sizes = measure(source, manifest, budget, progress)?;
     let readable = sizes.iter().flatten().copied().fold(0, u64::saturating_add);
+    progress.describe(Engine {
+        reader: "threads",
+        because: "there is no other".to_owned(),
+        kernels: vec!["single".to_owned()],
+        direct: false,
+        workers: rayon::current_num_threads(),
+    });
     progress.expect(readable, sizes.iter().flatten().count() as u64);
     if let Some(copies) = copies {
         copies.reserve(readable, sizes.iter().flatten().count())?;

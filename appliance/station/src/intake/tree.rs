@@ -6,6 +6,7 @@ use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Code, Reason, Reasons};
 
 use super::{Source, refusal_or_failure};
+use crate::progress::Progress;
 
 /// Entries that a folder may hold beyond the files that a manifest may list.
 const ENTRIES_BESIDE: usize = 10_000;
@@ -30,10 +31,11 @@ pub struct Tree {
 /// the budget is a problem and is not walked.
 ///
 /// # Errors
-/// When the carrier cannot be read.
+/// When the carrier cannot be read, or `progress` is cancelled.
 pub fn survey(
     source: &Source,
     budget: &Budget,
+    progress: &Progress,
     ignores: impl Fn(&str) -> bool,
 ) -> Result<Tree, Reason> {
     let mut tree = Tree::default();
@@ -47,6 +49,7 @@ pub fn survey(
     let mut left = entries_of_a_folder(budget);
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
+        progress.check()?;
         let entries = match list(root, &folder, left) {
             Ok(entries) => entries,
             Err(error) => {
@@ -123,7 +126,7 @@ mod tests {
         std::fs::write(dir.path().join("a/b/c/file"), "").unwrap();
         std::fs::write(dir.path().join("a/b/c/d/e/f/g/file"), "").unwrap();
         let source = Source::at(dir.path()).unwrap();
-        let tree = survey(&source, &budget, |_| false).unwrap();
+        let tree = survey(&source, &budget, &Progress::hidden(), |_| false).unwrap();
         assert_eq!(tree.files, ["a/b/c/file"]);
         let problems: Vec<_> = tree.problems.iter().map(|r| (r.code, r.file.as_deref())).collect();
         assert_eq!(problems, [(Code::MediaName, Some("a/b/c/d/e"))]);
@@ -137,7 +140,10 @@ mod tests {
             std::fs::write(dir.path().join(format!("{number}")), "").unwrap();
         }
         std::fs::create_dir(dir.path().join("sub")).unwrap();
-        let survey = || survey(&Source::at(dir.path()).unwrap(), &budget, |_| false).unwrap();
+        let survey = || {
+            survey(&Source::at(dir.path()).unwrap(), &budget, &Progress::hidden(), |_| false)
+                .unwrap()
+        };
         assert!(survey().problems.is_empty());
         std::fs::write(dir.path().join("sub/one more"), "").unwrap();
         let code = survey().problems.iter().next().unwrap().code;

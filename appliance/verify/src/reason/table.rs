@@ -124,6 +124,8 @@ codes! {
 
     IntakeCancelled = "intake.cancelled", Undecided, "Reading was cancelled before a decision.", "Start again when you want a decision.";
 
+    IntakeSha256 = "intake.sha256", Undecided, "SHA-256 gives wrong answers on this machine.", "Have its processor and memory tested, and install the program again.";
+
     // What is inside the files.
     ContentFormat = "content.format", Refusal, "A file has a format that the policy does not allow.", "Ask for the model in an allowed format, or extend content.allow.";
     ContentUnknown = "content.unknown", Refusal, "A file has no format that is known.", "Leave the file out of the signed model.";
