@@ -1,9 +1,12 @@
-//! Which kernels this machine has, and how work is laid out for them.
+//! Streams that are hashed side by side.
 
 use std::sync::OnceLock;
 
-use super::stream::Sha256;
-use super::{Kernel, KernelStatus, Single, Status, Unusable, self_test, single};
+use super::choice::pays_from;
+use super::kernels::{Candidates, Kernels, Pays};
+use super::schedule::{self, Work};
+use super::stream::{Sha256, digest_of};
+use super::{Kernel, KernelStatus, Status, Unusable};
 
 /// Work for one lane: a stream, and the bytes that it absorbs next.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub struct Job<'a> {
 /// The kernels of this machine that gave the right answers.
 #[derive(Debug)]
 pub struct Lanes {
-    single: Single,
+    kernels: Kernels,
     report: Vec<KernelStatus>,
 }
 
@@ -28,12 +31,23 @@ impl Lanes {
     /// Not even one stream can be hashed rightly. The answer does not change while the program runs.
     pub fn of_this_machine() -> Result<&'static Lanes, Unusable> {
         static LANES: OnceLock<Result<Lanes, Unusable>> = OnceLock::new();
-        LANES.get_or_init(|| Lanes::tested(single::compress)).as_ref().map_err(|error| *error)
+        let tested =
+            LANES.get_or_init(|| Lanes::tested(&Candidates::of_this_machine(), &pays_from));
+        tested.as_ref().map_err(|error| *error)
+    }
+
+    /// Lanes that use this kernel for any number of streams, to measure it by itself; `None` if this
+    /// machine has it not, or it is wrong.
+    pub fn only(kernel: Kernel) -> Option<Lanes> {
+        let pays = |other, _| (other == kernel).then_some(1);
+        let lanes = Lanes::tested(&Candidates::of_this_machine(), &pays).ok()?;
+        let is_used = |of: &KernelStatus| of.kernel == kernel && of.status == Status::Used;
+        lanes.report.iter().any(is_used).then_some(lanes)
     }
 
     /// A stream of no bytes.
     pub fn start(&self) -> Sha256 {
-        Sha256::new(self.single)
+        Sha256::new(self.kernels.single)
     }
 
     /// How many streams one core should hash at once: 16, 8, 2 or 1.
@@ -43,15 +57,34 @@ impl Lanes {
     }
 
     /// Absorbs all bytes of all jobs: any number of jobs of any lengths.
+    ///
+    /// The more jobs there are, and the more alike they are in length, the faster it goes.
     pub fn update(&self, jobs: &mut [Job<'_>]) {
-        for job in jobs {
-            job.state.update(job.bytes);
+        let mut tails = Vec::with_capacity(jobs.len());
+        let work = jobs.iter_mut().map(|job| {
+            let (head, rest, tail) = job.state.take(job.bytes);
+            tails.push(tail);
+            let Sha256 { value, pending, .. } = &mut *job.state;
+            let head = if head { std::slice::from_ref(&*pending) } else { &[] };
+            Work { value, head, rest }
+        });
+        let work = work.collect();
+        schedule::run(&self.kernels, work);
+        for (job, tail) in jobs.iter_mut().zip(tails) {
+            job.state.keep(tail);
         }
     }
 
     /// The digests of all that the streams absorbed, in their order.
-    pub fn finish(&self, states: Vec<Sha256>) -> Vec<[u8; 32]> {
-        states.into_iter().map(Sha256::finish).collect()
+    pub fn finish(&self, mut states: Vec<Sha256>) -> Vec<[u8; 32]> {
+        let paddings: Vec<_> = states.iter().map(Sha256::padding).collect();
+        let work = states.iter_mut().zip(&paddings).map(|(state, (padding, count))| Work {
+            value: &mut state.value,
+            head: padding.get(..*count).unwrap_or(padding),
+            rest: &[],
+        });
+        schedule::run(&self.kernels, work.collect());
+        states.iter().map(|state| digest_of(&state.value)).collect()
     }
 
     /// What became of each kernel, for people.
@@ -59,37 +92,9 @@ impl Lanes {
         self.report.clone()
     }
 
-    /// Tests the kernels and keeps those that are right.
-    fn tested(single: Single) -> Result<Lanes, Unusable> {
-        if !self_test::single_is_right(single) {
-            return Err(Unusable);
-        }
-        let report = vec![KernelStatus { kernel: Kernel::Single, status: Status::Used }];
-        Ok(Lanes { single, report })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn streams_are_hashed_whatever_pieces_they_come_in() {
-        let lanes = Lanes::of_this_machine().unwrap();
-        let mut streams = [lanes.start(), lanes.start()];
-        for piece in [&b"abcdbcdecdefdefgefghfghighij"[..], b"", b"hijkijkljklmklmnlmnomnopnopq"] {
-            let jobs = streams.iter_mut().map(|state| Job { state, bytes: piece });
-            lanes.update(&mut jobs.collect::<Vec<_>>());
-        }
-        let whole = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1";
-        for digest in lanes.finish(streams.to_vec()) {
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(hex, whole);
-        }
-    }
-
-    #[test]
-    fn a_machine_that_cannot_hash_is_refused() {
-        assert_eq!(Lanes::tested(|_, _| {}).map(drop), Err(Unusable));
+    /// Keeps the candidates that give the right answers.
+    pub(super) fn tested(candidates: &Candidates, pays: Pays<'_>) -> Result<Lanes, Unusable> {
+        let (kernels, report) = Kernels::tested(candidates, pays)?;
+        Ok(Lanes { kernels, report })
     }
 }

@@ -12,11 +12,26 @@
 //!
 //! A kernel is used only after it has given known answers ([`Lanes::of_this_machine`]); there is no
 //! way to hash without that, since only [`Lanes::start`] makes a stream.
+//!
+//! Without x86-64 one stream runs at a time, on aarch64 through its extension for SHA-256.
 
+mod assembly;
+mod choice;
+mod kernels;
 mod lanes;
+mod schedule;
 mod self_test;
 mod single;
 mod stream;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod constants;
+#[cfg(target_arch = "x86_64")]
+mod shani;
 
 pub use self::lanes::{Job, Lanes};
 pub use self::stream::Sha256;
@@ -29,6 +44,9 @@ type Value = [u32; 8];
 
 /// A kernel for one stream: absorbs the blocks.
 type Single = fn(&mut Value, &[Block]);
+
+/// A kernel for `N` streams: absorbs from each as many blocks as the shortest has.
+type Wide<const N: usize> = fn(&mut [Value; N], &[&[Block]; N]);
 
 /// A way to compress blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,3 +115,6 @@ pub enum Status {
     "SHA-256 gives wrong answers on this machine: have its processor and memory tested, and install the program again"
 )]
 pub struct Unusable;
+
+#[cfg(test)]
+mod tests;

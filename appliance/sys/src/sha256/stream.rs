@@ -52,7 +52,7 @@ impl Sha256 {
     pub fn finish(mut self) -> [u8; 32] {
         let (padding, count) = self.padding();
         (self.single)(&mut self.value, padding.get(..count).unwrap_or(&padding));
-        self.digest()
+        digest_of(&self.value)
     }
 
     /// Counts the bytes and divides them: whether `pending` is a whole block now, the whole blocks
@@ -99,20 +99,20 @@ impl Sha256 {
         (blocks, count)
     }
 
-    /// The digest, once the padding is compressed.
-    pub(super) fn digest(&self) -> [u8; 32] {
-        let mut digest = [0; 32];
-        let (words, _) = digest.as_chunks_mut();
-        for (to, from) in words.iter_mut().zip(self.value) {
-            *to = from.to_be_bytes();
-        }
-        digest
-    }
-
     /// How many bytes are pending.
     fn at(&self) -> usize {
         (self.length % 64) as usize
     }
+}
+
+/// The digest that a stream has come to, once its padding is compressed.
+pub(super) fn digest_of(value: &Value) -> [u8; 32] {
+    let mut digest = [0; 32];
+    let (words, _) = digest.as_chunks_mut();
+    for (to, from) in words.iter_mut().zip(value) {
+        *to = from.to_be_bytes();
+    }
+    digest
 }
 
 impl std::fmt::Debug for Sha256 {
