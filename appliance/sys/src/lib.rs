@@ -3,6 +3,9 @@
 //! This is the only crate that may hold `unsafe`, one operation to a block, each with its reason.
 
 pub mod beneath;
+pub mod device;
+pub mod direct;
 pub mod durable;
+pub mod own;
 pub mod ring;
 pub mod sha256;

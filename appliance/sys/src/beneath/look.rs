@@ -176,7 +176,8 @@ impl Folders {
         match &self.last {
             Some((last, opened)) if last == folder => Ok((Arc::clone(opened), name)),
             _ => {
-                let opened = Arc::new(self.root.directory(folder)?);
+                // With the dot a link at the end is one on the way, and told as such.
+                let opened = Arc::new(self.root.directory(&format!("{folder}/."))?);
                 self.last = Some((folder.to_owned(), Arc::clone(&opened)));
                 Ok((opened, name))
             }
@@ -199,5 +200,109 @@ impl Folders {
     pub fn open_seen(&mut self, path: &str, look: &Look) -> Result<RegularFile, BeneathError> {
         let (folder, name) = self.locate(path)?;
         folder.open_seen(&name, look)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    fn shown(error: BeneathError) -> String {
+        format!("{error:?}")
+    }
+
+    #[test]
+    fn only_a_regular_file_of_this_folder_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("sub")).unwrap();
+        std::fs::write(at("sub/file"), "bytes").unwrap();
+        std::fs::write(at("file"), "byte").unwrap();
+        symlink("file", at("link")).unwrap();
+        symlink("sub", at("linked-folder")).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+            .unwrap();
+        let mut folders = Folders::new(Arc::new(Root::open(dir.path()).unwrap()));
+        assert_eq!(folders.look("sub/file").unwrap().size(), 5);
+        assert_eq!(folders.look("file").unwrap().size(), 4);
+        let cases = [
+            ("link", "Symlink"),
+            ("linked-folder/file", "Symlink"),
+            ("fifo", "NotRegular"),
+            ("socket", "NotRegular"),
+            ("sub", "NotRegular"),
+            (".", "NotRegular"),
+            ("sub/.", "NotRegular"),
+            ("absent", "NotFound"),
+            ("", "NotFound"),
+            ("sub/", "NotFound"),
+            ("file/below", "NotFound"),
+            ("..", "Crossing"),
+            ("../x", "Crossing"),
+            ("sub/..", "Crossing"),
+            ("sub/../../x", "Crossing"),
+            ("/etc/passwd", "Crossing"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(shown(folders.look(path).unwrap_err()), expected, "{path}");
+        }
+        assert!(matches!(folders.look("a\0b"), Err(BeneathError::Io(_))));
+    }
+
+    #[test]
+    fn both_ways_of_looking_see_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "bytes").unwrap();
+        let root = Root::open(dir.path()).unwrap();
+        let name = Name::new("file").unwrap();
+        assert_eq!(root.look(&name).unwrap(), root.look_by_opening(&name).unwrap());
+        symlink("file", dir.path().join("link")).unwrap();
+        let link = Name::new("link").unwrap();
+        assert_eq!(shown(root.look_by_opening(&link).unwrap_err()), "Symlink");
+    }
+
+    #[test]
+    fn a_mount_is_seen_and_not_crossed() {
+        // A file of another file system, mounted on a name: every container has some.
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mut seen = 0;
+        for point in mounts.lines().filter_map(|line| line.split(' ').nth(4)) {
+            let path = std::path::Path::new(point);
+            let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let Ok(root) = Root::open(folder) else { continue };
+            let Ok(name) = Name::new(name.to_str().unwrap_or("")) else { continue };
+            match root.look(&name) {
+                Err(BeneathError::Crossing) => seen += 1,
+                // Mounted over, or hidden by another mount.
+                Err(BeneathError::NotFound | BeneathError::Io(_)) => {}
+                other => panic!("{point}: {other:?}"),
+            }
+        }
+        assert!(seen > 0, "no mount was seen");
+    }
+
+    #[test]
+    fn what_is_opened_is_what_was_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("sub")).unwrap();
+        std::fs::write(at("sub/file"), "bytes").unwrap();
+        let mut folders = Folders::new(Arc::new(Root::open(dir.path()).unwrap()));
+        let look = folders.look("sub/file").unwrap();
+        let file = folders.open_seen("sub/file", &look).unwrap();
+        assert_eq!((file.size(), file.is_unchanged().unwrap()), (5, true));
+        std::fs::write(at("other"), "bytes").unwrap();
+        std::fs::rename(at("other"), at("sub/file")).unwrap();
+        assert_eq!(shown(folders.open_seen("sub/file", &look).unwrap_err()), "Replaced");
+        std::fs::remove_file(at("sub/file")).unwrap();
+        assert_eq!(shown(folders.open_seen("sub/file", &look).unwrap_err()), "NotFound");
+        std::fs::create_dir(at("sub/file")).unwrap();
+        assert_eq!(shown(folders.open_seen("sub/file", &look).unwrap_err()), "Replaced");
+        std::fs::remove_dir(at("sub/file")).unwrap();
+        symlink("../elsewhere", at("sub/file")).unwrap();
+        assert_eq!(shown(folders.open_seen("sub/file", &look).unwrap_err()), "Symlink");
     }
 }

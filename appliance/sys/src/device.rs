@@ -1,0 +1,136 @@
+//! What kind of device a file lies on: whether it has a head that must travel.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{fstat, major, minor};
+
+/// Disks that a disk is made of are looked into so deep (encryption on volumes on arrays).
+const DEPTH: usize = 8;
+
+/// What a device is like to read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// A disk that turns: one reader at a time, in order.
+    Rotational,
+    /// A CD, DVD or Blu-ray: the same, and slow to start.
+    Optical,
+    /// Anything else, or unknown: as many readers as the device profits from.
+    Solid,
+}
+
+impl Medium {
+    /// Whether only one stream should be read at a time.
+    pub fn wants_one_stream(self) -> bool {
+        self != Medium::Solid
+    }
+}
+
+/// What `file` lies on. A disk whose file system does not name it (btrfs, overlayfs, FUSE, network)
+/// is unknown, and so [`Medium::Solid`].
+///
+/// # Errors
+/// When the kernel cannot say which device the file is on.
+pub fn of(file: &File) -> io::Result<Medium> {
+    let device = fstat(file)?.st_dev;
+    Ok(numbered(Path::new("/sys"), major(device), minor(device)))
+}
+
+/// What the block device of these numbers is, according to the sysfs at `sysfs`.
+fn numbered(sysfs: &Path, major: u32, minor: u32) -> Medium {
+    let link = sysfs.join(format!("dev/block/{major}:{minor}"));
+    link.canonicalize().map_or(Medium::Solid, |device| medium(&device, DEPTH))
+}
+
+fn medium(device: &Path, depth: usize) -> Medium {
+    let disk = match device.parent() {
+        Some(disk) if device.join("partition").exists() => disk,
+        _ => device,
+    };
+    let name = disk.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    if name.starts_with("sr") {
+        return Medium::Optical;
+    }
+    // Only SCSI, which ATA and USB disks are too, asks the disk. Other drivers leave the kernel's
+    // default, which is to call every disk rotational: virtual ones among them.
+    if name.starts_with("sd") {
+        let told = std::fs::read_to_string(disk.join("queue/rotational"));
+        let turns = told.is_ok_and(|told| told.trim() == "1");
+        return if turns { Medium::Rotational } else { Medium::Solid };
+    }
+    let Some(depth) = depth.checked_sub(1) else { return Medium::Solid };
+    let parts = std::fs::read_dir(disk.join("slaves")).into_iter().flatten().flatten();
+    parts
+        .filter_map(|part| part.path().canonicalize().ok())
+        .map(|part| medium(&part, depth))
+        .find(|medium| medium.wants_one_stream())
+        .unwrap_or(Medium::Solid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A sysfs with these disks: number, path of the device, whether it calls itself rotational.
+    fn sysfs(disks: &[(&str, &str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("dev/block")).unwrap();
+        for (number, device, rotational) in disks {
+            let device = dir.path().join(device);
+            std::fs::create_dir_all(device.join("queue")).unwrap();
+            std::fs::write(device.join("queue/rotational"), rotational).unwrap();
+            symlink(&device, dir.path().join("dev/block").join(number)).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn only_a_disk_that_was_asked_counts_as_rotational() {
+        let dir = sysfs(&[
+            ("8:0", "devices/sda", "1\n"),
+            ("8:16", "devices/sdb", "0\n"),
+            ("8:32", "devices/sdc", "what"),
+            ("11:0", "devices/sr0", "1\n"),
+            ("254:0", "devices/vda", "1\n"),
+            ("259:0", "devices/nvme0n1", "0\n"),
+        ]);
+        let cases = [
+            (8, 0, Medium::Rotational),
+            (8, 16, Medium::Solid),
+            (8, 32, Medium::Solid),
+            (11, 0, Medium::Optical),
+            (254, 0, Medium::Solid),
+            (259, 0, Medium::Solid),
+            (0, 25, Medium::Solid),
+        ];
+        for (major, minor, expected) in cases {
+            assert_eq!(numbered(dir.path(), major, minor), expected, "{major}:{minor}");
+        }
+    }
+
+    #[test]
+    fn a_partition_is_its_disk_and_a_mapped_device_is_what_it_is_made_of() {
+        let dir = sysfs(&[("8:0", "devices/sda", "1"), ("253:0", "devices/dm-0", "0")]);
+        let at = |path: &str| dir.path().join(path);
+        std::fs::create_dir(at("devices/sda/sda1")).unwrap();
+        std::fs::write(at("devices/sda/sda1/partition"), "1").unwrap();
+        symlink(at("devices/sda/sda1"), at("dev/block/8:1")).unwrap();
+        std::fs::create_dir(at("devices/dm-0/slaves")).unwrap();
+        assert_eq!(numbered(dir.path(), 8, 1), Medium::Rotational);
+        assert_eq!(numbered(dir.path(), 253, 0), Medium::Solid);
+        symlink(at("devices/sda/sda1"), at("devices/dm-0/slaves/sda1")).unwrap();
+        assert_eq!(numbered(dir.path(), 253, 0), Medium::Rotational);
+        // A device that is made of itself does not go on for ever.
+        std::fs::remove_file(at("devices/dm-0/slaves/sda1")).unwrap();
+        symlink(at("devices/dm-0"), at("devices/dm-0/slaves/dm-0")).unwrap();
+        assert_eq!(numbered(dir.path(), 253, 0), Medium::Solid);
+    }
+
+    #[test]
+    fn every_file_lies_on_something() {
+        of(&tempfile::tempfile().unwrap()).unwrap();
+        of(&File::open("/proc/self/stat").unwrap()).unwrap();
+    }
+}
