@@ -109,3 +109,119 @@ fn why(error: io::Error) -> NoUring {
 fn switch() -> Option<u8> {
     std::fs::read_to_string(SWITCH).ok()?.trim().parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Write as _;
+
+    use super::super::{Done, Outcome, Place, Reader, Registration, Ring, RingError, Settings};
+    use super::*;
+    use seccompiler::{SeccompAction, SeccompFilter};
+
+    /// From now on these system calls give `errno` in this thread.
+    fn forbid(calls: &[libc::c_long], errno: i32) {
+        let rules = calls.iter().map(|call| (*call, vec![])).collect::<BTreeMap<_, _>>();
+        let filter = SeccompFilter::new(
+            rules,
+            SeccompAction::Allow,
+            SeccompAction::Errno(errno.cast_unsigned()),
+            std::env::consts::ARCH.try_into().unwrap(),
+        );
+        let program: seccompiler::BpfProgram = filter.unwrap().try_into().unwrap();
+        seccompiler::apply_filter(&program).unwrap();
+    }
+
+    /// Runs `work` in a thread of its own, which a filter ends with.
+    fn apart(work: impl FnOnce() + Send) {
+        std::thread::scope(|scope| scope.spawn(work).join().unwrap());
+    }
+
+    fn without(calls: &[libc::c_long], errno: i32, work: impl FnOnce() + Send) {
+        apart(|| {
+            forbid(calls, errno);
+            work();
+        });
+    }
+
+    fn reads_on_threads(expected: &str) {
+        let settings = |reader| Settings { reader, buffers: 1, buffer_bytes: 1 };
+        let (mut ring, mut buffers) = Ring::new(&settings(Reader::Auto)).unwrap();
+        let report = ring.report();
+        assert_eq!(report.reader, Reader::Threads);
+        let reason = report.reason.unwrap().to_string();
+        assert!(reason.contains(expected), "{reason}");
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"abc").unwrap();
+        let handle = ring.attach(file);
+        ring.read(7, &handle, 1, buffers.pop().unwrap(), 10, Place::Here);
+        let Some(Done { token: 7, outcome: Outcome::Moved { buffer, bytes: Ok(2) } }) =
+            ring.wait(None).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(buffer.filled(), b"bc");
+        let by_name = Ring::new(&settings(Reader::IoUring)).unwrap_err();
+        assert!(matches!(&by_name, RingError::NoUring(_)), "{by_name}");
+        assert!(by_name.to_string().contains(expected), "{by_name}");
+    }
+
+    #[test]
+    fn where_io_uring_is_off_threads_read_and_the_reason_is_told() {
+        let calls =
+            [libc::SYS_io_uring_setup, libc::SYS_io_uring_register, libc::SYS_io_uring_enter];
+        for call in calls {
+            without(&[call], libc::EPERM, || reads_on_threads("forbidden to this process"));
+            without(&[call], libc::ENOSYS, || reads_on_threads("this kernel has no io_uring"));
+        }
+        without(&calls, libc::EINVAL, || reads_on_threads("too old"));
+        without(&calls, libc::ENOMEM, || reads_on_threads("cannot be set up"));
+    }
+
+    #[test]
+    fn the_ring_cannot_do_what_it_is_not_for() {
+        let (mut ring, _) = set_up(4, 1).unwrap();
+        let mut refused = |entry: io_uring::squeue::Entry| {
+            // SAFETY: none of the entries points to memory.
+            unsafe { ring.submission().push(&entry) }.unwrap();
+            ring.submit_and_wait(1).unwrap();
+            ring.completion().next().unwrap().result() == -libc::EACCES
+        };
+        let file = tempfile::tempfile().unwrap();
+        let fd = io_uring::types::Fd(std::os::fd::AsRawFd::as_raw_fd(&file));
+        assert!(refused(opcode::Nop::new().build()));
+        assert!(refused(opcode::Socket::new(libc::AF_INET, libc::SOCK_STREAM, 0).build()));
+        assert!(refused(opcode::Fsync::new(fd).build()));
+        let linked = opcode::AsyncCancel::new(1).build().flags(Flags::IO_LINK);
+        assert!(refused(linked));
+        assert!(!refused(opcode::AsyncCancel::new(1).build()), "this is allowed");
+        let error = ring.submitter().register_personality().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EACCES));
+    }
+
+    #[test]
+    fn without_locked_memory_the_ring_works_and_says_so() {
+        apart(|| {
+            let settings = Settings { reader: Reader::IoUring, buffers: 1, buffer_bytes: 1 };
+            let (mut ring, mut tokens) = Ring::new(&settings).unwrap();
+            // What a limit of locked memory gives, after the ring was set up.
+            forbid(&[libc::SYS_io_uring_register], libc::ENOMEM);
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(b"abc").unwrap();
+            let handle = ring.attach(file);
+            let mut buffer = tokens.pop().unwrap();
+            for _ in 0..20 {
+                ring.read(7, &handle, 0, buffer, 10, Place::Here);
+                let Some(Done { outcome: Outcome::Moved { buffer: back, bytes }, .. }) =
+                    ring.wait(None).unwrap()
+                else {
+                    panic!()
+                };
+                assert_eq!(bytes.unwrap(), 3);
+                buffer = back;
+            }
+            let told = ring.report().registration;
+            assert!(matches!(told, Registration::Refused(_)), "{told:?}");
+        });
+    }
+}
