@@ -11,6 +11,8 @@ use serde_json::Value;
 pub static VERIFY: LazyLock<Validator> = LazyLock::new(|| validator("verify"));
 /// The schema of `ingest --json`.
 pub static INGEST: LazyLock<Validator> = LazyLock::new(|| validator("ingest"));
+/// The schema of `doctor --json`.
+pub static DOCTOR: LazyLock<Validator> = LazyLock::new(|| validator("doctor"));
 /// The schema of a line of `--progress json`.
 pub static PROGRESS: LazyLock<Validator> = LazyLock::new(|| validator("progress"));
 /// The schema of `roots list --json`.

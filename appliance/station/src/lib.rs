@@ -16,6 +16,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod crl_memory;
+pub mod doctor;
 pub mod inspection;
 pub mod intake;
 pub mod keys;

@@ -11,6 +11,7 @@ mod attestations;
 mod certificates;
 mod cli;
 mod crash;
+mod doctor;
 mod hierarchies;
 mod ingest;
 mod memory;

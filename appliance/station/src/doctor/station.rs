@@ -1,0 +1,160 @@
+//! What a station needs beside the machine: its policy, its spool, its clock.
+
+use std::path::Path;
+
+use oms_verify::reason::{Code, Reason};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::Check;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ledger::Ledger;
+use crate::trust::{Guard, Trust};
+
+/// Bytes below which a spool is called small: many models are larger.
+const SMALL: u64 = 64 << 30;
+/// Bytes of the block that is shared to see whether blocks can be.
+const BLOCK: usize = 4096;
+
+/// Every check of a station whose configuration can be read. That spool and outbound are on one
+/// file system, and who may write where, was seen when it was read.
+pub fn checks(config: &Config, guard: &Guard) -> Vec<Check> {
+    vec![
+        Check::ok("configuration", format!("{}; spool and outbound on one file system", config.id)),
+        trust(config, guard),
+        free_space(&config.spool),
+        direct_io(&config.spool),
+        shared_blocks(&config.spool),
+        clock(&config.state),
+    ]
+}
+
+/// Policy, roots and CRLs can be read and fit together.
+fn trust(config: &Config, guard: &Guard) -> Check {
+    const NAME: &str = "trust";
+    match Trust::load(&config.trust, guard) {
+        Ok(trust) => {
+            let (policy, crls) = (&trust.policy, trust.crl_digests.len());
+            let found = format!("policy {} version {}, {crls} CRLs", policy.id, policy.version);
+            Check::ok(NAME, found)
+        }
+        Err(reason) => Check::refused(NAME, &reason),
+    }
+}
+
+/// A copy of a model fits into the spool.
+fn free_space(spool: &Path) -> Check {
+    const NAME: &str = "free-space";
+    match rustix::fs::statvfs(spool) {
+        Err(error) => Check::failed(NAME, error.to_string(), Code::OutboundWrite.remedy()),
+        Ok(told) => room(told.f_bavail.saturating_mul(told.f_frsize)),
+    }
+}
+
+fn room(free: u64) -> Check {
+    const NAME: &str = "free-space";
+    let found = format!("{free} bytes are free in the spool");
+    if free == 0 {
+        return Check::failed(NAME, found, Code::OutboundWrite.remedy());
+    }
+    if free < SMALL {
+        let remedy = "A model that does not fit is not begun. Make room for the largest one that is \
+                      expected.";
+        return Check::warning(NAME, found, remedy);
+    }
+    Check::ok(NAME, found)
+}
+
+/// Copies can be written past the page cache.
+fn direct_io(spool: &Path) -> Check {
+    const NAME: &str = "direct-io";
+    match unnamed(spool, OFlags::DIRECT) {
+        Ok(_) => Check::ok(NAME, "the spool's file system takes it"),
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => Check::warning(
+            NAME,
+            "the spool's file system does not take it, or no files without a name",
+            "An ingest works and is slower. Put the spool on ext4, XFS or Btrfs.",
+        ),
+        Err(error) => Check::failed(NAME, error.to_string(), Code::OutboundWrite.remedy()),
+    }
+}
+
+/// Whether a copy within the spool's file system needs no blocks of its own.
+fn shared_blocks(spool: &Path) -> Check {
+    const NAME: &str = "reflinks";
+    let share = || {
+        let (from, to) = (unnamed(spool, OFlags::empty())?, unnamed(spool, OFlags::empty())?);
+        rustix::io::write(&from, &[0; BLOCK])?;
+        rustix::fs::ioctl_ficlone(&to, &from)
+    };
+    let found = match share() {
+        Ok(()) => "copies within the spool's file system share their blocks",
+        Err(_) => "copies within the spool's file system are written in full",
+    };
+    Check::ok(NAME, found)
+}
+
+/// A file of the spool that has no name and goes when it is closed.
+fn unnamed(spool: &Path, more: OFlags) -> Result<rustix::fd::OwnedFd, Errno> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC | more;
+    rustix::fs::openat(CWD, spool, flags, Mode::RUSR | Mode::WUSR)
+}
+
+/// The record can be read, and the clock is not behind the highest time that the station has seen.
+fn clock(state: &Path) -> Check {
+    const NAME: &str = "clock";
+    let look = || -> Result<String, Reason> {
+        let ledger = Ledger::open(state)?;
+        Ok(Clock::open(state, ledger.past())?.look()?.to_string())
+    };
+    match look() {
+        Ok(time) => Check::ok(NAME, format!("{time}, not behind the station's record")),
+        Err(reason) if reason.code == Code::StateLocked => Check::warning(
+            NAME,
+            "not looked at: another process works with the station's state",
+            "Ask again when it has ended.",
+        ),
+        Err(reason) => Check::refused(NAME, &reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::State;
+
+    #[test]
+    fn room_in_the_spool_is_judged() {
+        assert_eq!(room(0).state, State::Failed);
+        assert_eq!(room(1 << 30).state, State::Warning);
+        assert_eq!(room(1 << 40).state, State::Ok);
+    }
+
+    #[test]
+    fn looking_at_a_spool_leaves_nothing_in_it() {
+        let spool = tempfile::tempdir().unwrap();
+        for check in
+            [free_space(spool.path()), direct_io(spool.path()), shared_blocks(spool.path())]
+        {
+            assert_ne!(check.state, State::Failed, "{check:?}");
+        }
+        assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0);
+        let gone = spool.path().join("gone");
+        assert_eq!(free_space(&gone).state, State::Failed);
+        assert_eq!(direct_io(&gone).state, State::Failed);
+    }
+
+    #[test]
+    fn a_state_that_is_in_use_is_left_alone() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(clock(state.path()).state, State::Ok);
+        let ledger = Ledger::open(state.path()).unwrap();
+        assert_eq!(clock(state.path()).state, State::Warning);
+        drop(ledger);
+        std::fs::write(state.path().join("clock.json"), "{\"highest\":9000000000}").unwrap();
+        let check = clock(state.path());
+        assert_eq!(check.state, State::Failed, "{check:?}");
+        assert!(check.found.contains("clock.rolled-back"), "{check:?}");
+    }
+}
