@@ -3,6 +3,7 @@
 mod resigned;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use oms_sys::beneath::{BeneathError, Kind, Root};
 use oms_verify::budget::Budget;
@@ -88,6 +89,7 @@ pub fn check_entry(
     let files = verdict.files.iter().map(|(file, _)| file.clone()).collect();
     let manifest = Manifest::new(verdict.hash, verdict.method, Vec::new(), files, &budget)
         .map_err(|error| Reason::new(Code::VerdictSchema, error.to_string()).about(VERDICT))?;
+    let manifest = Arc::new(manifest);
     reasons.append(check_files(&root, &verdict, &manifest, &budget, reading)?);
     reasons.extend(check_resigned(&root, &verdict, &manifest, trust, time, &budget)?);
     reasons.extend(check_source(&root, &verdict, &budget)?);
@@ -153,12 +155,12 @@ fn strangers(root: &Root, verdict: &ReceivedVerdict) -> Result<Vec<Reason>, Reas
 fn check_files(
     root: &Root,
     verdict: &ReceivedVerdict,
-    manifest: &Manifest,
+    manifest: &Arc<Manifest>,
     budget: &Budget,
     reading: &Reading<'_>,
 ) -> Result<Reasons, Reason> {
     let folder = root.directory(MODEL).map_err(|error| refusal_or_failure(error, MODEL))?;
-    let source = Source::Folder(folder);
+    let source = Source::Folder(Arc::new(folder));
     let observed = intake::read(&source, manifest, &[], budget, None, reading)?;
     let mut reasons = observed.problems;
     for unlisted in observed.unlisted {

@@ -1,6 +1,7 @@
 //! Enumerating and hashing a model for signing (OMS v1.0, sections 6.1 to 6.4).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oms_sys::beneath::{Kind, Root};
 use oms_verify::budget::Budget;
@@ -9,14 +10,10 @@ use oms_verify::hash::HashAlgorithm;
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{DEFAULT_IGNORED, Manifest, ManifestFile, Method, Pieces};
-use rayon::prelude::*;
 
 use crate::bounded;
-use crate::intake::{
-    Reading, Source, entries_of_a_folder, hash_file, is_at_or_below, refusal_or_failure, survey,
-};
+use crate::intake::{Reading, Source, entries_of_a_folder, hash_found, is_at_or_below, survey};
 use crate::media::SUFFIX;
-use crate::progress::Progress;
 
 /// How to make a manifest of a model.
 #[derive(Clone, Debug)]
@@ -73,31 +70,27 @@ pub fn hash_model(
     let ignores = |path: &str| {
         is_folder && (is_at_or_below(path, &DEFAULT_IGNORED) || is_at_or_below(path, &ignored))
     };
-    let tree = survey(&source, budget, reading.progress, ignores).map_err(one)?;
+    let tree = survey(&source, budget, || reading.progress.check(), ignores).map_err(one)?;
     if !tree.problems.is_empty() {
         return Err(tree.problems.into_vec());
     }
-    let outcomes: Vec<_> = tree
-        .files
-        .par_iter()
-        .map(|path| hash_one(&source, path, plan, budget, reading.progress))
-        .collect();
-    // One reason is enough, whatever became of each file.
-    reading.progress.check().map_err(one)?;
-    let mut files = Vec::new();
-    let mut unlisted = Vec::new();
-    let mut reasons = Vec::new();
-    for outcome in outcomes {
-        match outcome {
-            Ok(file) if file.pieces == Pieces::Shards(Vec::new()) => {
-                unlisted.push(file.path.to_string());
-            }
-            Ok(file) => files.push(file),
-            Err(reason) => reasons.push(reason),
-        }
+    let paths = Arc::new(tree.files);
+    let (read, problems) =
+        hash_found(&source, &paths, (plan.hash, plan.method), reading).map_err(one)?;
+    if !problems.is_empty() {
+        return Err(problems.into_vec());
     }
-    if !reasons.is_empty() {
-        return Err(reasons);
+    let mut files = Vec::with_capacity(read.len());
+    let mut unlisted = Vec::new();
+    for (number, pieces) in read {
+        let Some(path) = paths.get(number) else { continue };
+        if pieces == Pieces::Shards(Vec::new()) {
+            unlisted.push(path.clone());
+            continue;
+        }
+        let parsed = ResourcePath::parse(path, budget)
+            .map_err(|error| one(Reason::new(Code::MediaName, error.to_string()).about(path)))?;
+        files.push(ManifestFile { path: parsed, pieces });
     }
     let ignore_paths = match is_folder {
         true => DEFAULT_IGNORED.iter().map(|path| (*path).to_owned()).chain(ignored).collect(),
@@ -125,25 +118,6 @@ fn is_bundle(folder: &Root, name: &str, budget: &Budget) -> bool {
 
 fn one(reason: Reason) -> Vec<Reason> {
     vec![reason]
-}
-
-fn hash_one(
-    source: &Source,
-    path: &str,
-    plan: &Plan,
-    budget: &Budget,
-    progress: &Progress,
-) -> Result<ManifestFile, Reason> {
-    let file = match source {
-        Source::Folder(root) => root.file(path),
-        Source::File { folder, name } => folder.file(name),
-    }
-    .map_err(|error| refusal_or_failure(error, path))?;
-    let parsed = ResourcePath::parse(path, budget)
-        .map_err(|error| Reason::new(Code::MediaName, error.to_string()).about(path))?;
-    let (_, pieces) = hash_file(&file, plan.hash, plan.method, progress, |_| Ok(()))
-        .map_err(|reason| reason.about(path))?;
-    Ok(ManifestFile { path: parsed, pieces })
 }
 
 /// The paths to ignore as they stand in a manifest: relative to the model, with `/`. Those outside

@@ -1,8 +1,8 @@
 //! Intake: each listed file is read once, hashed, and, for an ingest, copied into quarantine.
 //!
 //! ```text
-//!  carrier ──openat2──▶ sizes ──room?──▶ RegularFile ──one pass──▶ hash  ──▶ Observed
-//!                                                         └──────▶ copy  ──▶ Quarantine
+//!  carrier ──statx──▶ sizes ──room?──▶ engine ──▶ pieces ──────────────────▶ Observed
+//!          ──getdents──▶ unlisted         └─────▶ copies in the Quarantine
 //! ```
 //!
 //! Before the first byte every size is known: a file of the wrong size is not read, and a model
@@ -12,6 +12,8 @@
 //! cannot be read because of what it is becomes a problem of the model ([`Observed::problems`]);
 //! an I/O error is not a fact about the model and ends the intake without a decision.
 
+mod attend;
+mod engine;
 mod hash;
 mod measure;
 mod quarantine;
@@ -28,23 +30,29 @@ pub use settings::{Memory, Reader, Reading, Settings, WrongMemory, WrongReader};
 pub use source::Source;
 pub use tree::{Tree, entries_of_a_folder, survey};
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use oms_sys::beneath::{BeneathError, RegularFile};
 use oms_verify::budget::Budget;
+use oms_verify::hash::HashAlgorithm;
 use oms_verify::name::ResourcePath;
 use oms_verify::observe::{Observed, ObservedFile, Unlisted};
-use oms_verify::reason::{Class, Code, Reason};
-use oms_verify::statement::{Manifest, ManifestFile, Method};
-use rayon::prelude::*;
+use oms_verify::reason::{Code, Reason, Reasons};
+use oms_verify::statement::{Manifest, Method, Pieces};
 use rustix::io::Errno;
 
-use self::measure::measure;
-use crate::progress::{Engine, Progress};
+use self::attend::{Pulse, Terms, attend};
+use self::measure::{Measured, measure, within_budget};
+use crate::progress::Progress;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 1 << 20;
+
+/// Files that make a thread worth its while that measures them.
+const MEASURED_BY_ONE: usize = 4096;
 
 /// Reads every file that `manifest` lists from `source`, and copies it to `copies` if given.
 /// Paths at or below one of `ignored` count as if the signer had ignored them.
@@ -53,81 +61,161 @@ const CHUNK: usize = 1 << 20;
 /// When carrier or station fail, so that nothing can be said about the model.
 pub fn read(
     source: &Source,
-    manifest: &Manifest,
+    manifest: &Arc<Manifest>,
     ignored: &[String],
     budget: &Budget,
     copies: Option<&Quarantine>,
     reading: &Reading<'_>,
 ) -> Result<Observed, Reason> {
-    let progress = reading.progress;
-    let is_ignored = |path: &str| manifest.ignores(path) || is_at_or_below(path, ignored);
-    // A listed file may lie below a path that its signer ignored: it is signed all the same, so
-    // the folders above it are looked into like any other.
-    let tree = survey(source, budget, progress, |path| {
-        is_ignored(path) && !leads_to_listed(manifest, path)
-    })?;
-    let mut observed = Observed { problems: tree.problems, ..Observed::default() };
-    observed.unlisted = tree
-        .files
-        .into_iter()
-        .filter(|path| !source.lists(manifest, path))
-        .map(|path| Unlisted { ignored: is_ignored(&path), path })
-        .chain(tree.ignored.into_iter().map(|path| Unlisted { path, ignored: true }))
-        .collect();
-    observed.unlisted.sort();
+    let Looked { measured, tree, unlisted } = look(source, manifest, ignored, budget, reading)?;
+    let mut observed = Observed { problems: tree, unlisted, ..Observed::default() };
+    observed.problems.append(measured.problems);
 
-    let sizes = measure(source, manifest, budget, progress)?;
-    let readable = sizes.iter().flatten().copied().fold(0, u64::saturating_add);
-    progress.describe(Engine {
-        reader: "threads",
-        because: "there is no other".to_owned(),
-        kernels: vec!["single".to_owned()],
-        direct: false,
-        workers: rayon::current_num_threads(),
-    });
-    progress.expect(readable, sizes.iter().flatten().count() as u64);
-    if let Some(copies) = copies {
-        copies.reserve(readable, sizes.iter().flatten().count())?;
-    }
-    // Ends at the first failure: nothing is copied in vain.
-    let outcomes: Vec<_> = manifest
-        .files()
-        .par_iter()
-        .zip(sizes)
-        .map(|(file, size)| {
-            let outcome = size.and_then(|size| {
-                let input = open(source, manifest, file)?;
-                if input.size() != size {
-                    let detail = format!("had {size} bytes a moment ago, has {}", input.size());
-                    return Err(Reason::new(Code::MediaChanged, detail));
-                }
-                let copy = copies.map(|copies| copies.create_file(&file.path)).transpose()?;
-                one_pass(&input, manifest, copy, progress)
-            });
-            match outcome.map_err(|reason| about(reason, &file.path)) {
-                Err(failure) if failure.code.class() != Class::Refusal => Err(failure),
-                seen => Ok((&file.path, seen)),
-            }
-        })
-        .collect::<Result<_, _>>()?;
-    progress.all_read();
-    for (path, outcome) in outcomes {
-        match outcome {
-            Ok(file) => {
-                observed.files.insert(path.clone(), file);
-            }
-            Err(reason) => observed.problems.push(reason),
+    let readable = || measured.sizes.iter().zip(manifest.files()).filter(|(s, _)| s.is_some());
+    let bytes = measured.sizes.iter().flatten().copied().fold(0, u64::saturating_add);
+    reading.progress.expect(bytes, readable().count() as u64);
+    let copies = match copies {
+        None => None,
+        Some(copies) => {
+            copies.reserve(bytes, readable().count())?;
+            Some(copies.prepare(readable().map(|(_, file)| &file.path))?)
+        }
+    };
+
+    let order = engine::Order {
+        source: source.clone(),
+        names: engine::Names::Listed(Arc::clone(manifest)),
+        sizes: measured.sizes,
+        hash: manifest.hash(),
+        method: manifest.method(),
+        copies,
+    };
+    let gathered = engine::run(order, reading)?;
+    reading.progress.all_read();
+    observed.retries = gathered.retries;
+    observed.problems.append(gathered.problems);
+    for (number, size, pieces) in gathered.files {
+        if let Some(file) = manifest.files().get(number) {
+            observed.files.insert(file.path.clone(), ObservedFile { size, pieces });
         }
     }
     Ok(observed)
 }
 
-/// Opens a listed file.
-fn open(source: &Source, manifest: &Manifest, file: &ManifestFile) -> Result<RegularFile, Reason> {
-    source
-        .open(manifest, &file.path)
-        .map_err(|error| refusal_or_failure(error, file.path.as_str()))?
-        .ok_or_else(|| Reason::new(Code::ManifestMissingFile, "the listed file is absent"))
+/// What was seen of a model without opening a file.
+struct Looked {
+    measured: Measured,
+    /// What is wrong with the tree.
+    tree: Reasons,
+    /// In order.
+    unlisted: Vec<Unlisted>,
+}
+
+/// What one thread found out of it.
+enum Part {
+    Tree(Reasons, Vec<Unlisted>),
+    Files(Measured),
+}
+
+/// Surveys the tree and measures the listed files, at the same time.
+fn look(
+    source: &Source,
+    manifest: &Arc<Manifest>,
+    ignored: &[String],
+    budget: &Budget,
+    reading: &Reading<'_>,
+) -> Result<Looked, Reason> {
+    type Work = Box<dyn FnOnce(&Pulse) -> Result<Part, Reason> + Send>;
+    let own = || (source.clone(), Arc::clone(manifest), budget.clone());
+    let mut works: Vec<Work> = Vec::new();
+    let (files, cores) = (manifest.files().len(), available_parallelism().map_or(1, NonZero::get));
+    let each = files.div_ceil(files.div_ceil(MEASURED_BY_ONE).clamp(1, cores)).max(1);
+    for start in (0..files).step_by(each) {
+        let (source, manifest, budget) = own();
+        let range = start..start.saturating_add(each).min(files);
+        works.push(Box::new(move |pulse| {
+            measure(&source, &manifest, range, &budget, pulse).map(Part::Files)
+        }));
+    }
+    let (source, own_manifest, own_budget) = own();
+    let ignored = ignored.to_vec();
+    works.push(Box::new(move |pulse| {
+        unlisted(&source, &own_manifest, &ignored, &own_budget, pulse)
+            .map(|(tree, unlisted)| Part::Tree(tree, unlisted))
+    }));
+    let terms = Terms { stall: reading.stall(), progress: reading.progress };
+    let mut looked =
+        Looked { measured: Measured::default(), tree: Reasons::default(), unlisted: Vec::new() };
+    for part in attend(works, terms)? {
+        match part {
+            Part::Files(measured) => {
+                looked.measured.sizes.extend(measured.sizes);
+                looked.measured.problems.append(measured.problems);
+            }
+            Part::Tree(tree, unlisted) => (looked.tree, looked.unlisted) = (tree, unlisted),
+        }
+    }
+    within_budget(&mut looked.measured, manifest, budget);
+    Ok(looked)
+}
+
+/// What is in the model's folder and not in the manifest, in order, and what must not be there.
+fn unlisted(
+    source: &Source,
+    manifest: &Manifest,
+    ignored: &[String],
+    budget: &Budget,
+    pulse: &Pulse,
+) -> Result<(Reasons, Vec<Unlisted>), Reason> {
+    let is_ignored = |path: &str| manifest.ignores(path) || is_at_or_below(path, ignored);
+    // A listed file may lie below a path that its signer ignored: it is signed all the same, so
+    // the folders above it are looked into like any other.
+    let leaves_out = |path: &str| is_ignored(path) && !leads_to_listed(manifest, path);
+    let tree = survey(source, budget, || pulse.go_on(), leaves_out)?;
+    let found = tree.files.into_iter().filter(|path| !source.lists(manifest, path));
+    let mut unlisted: Vec<_> = found
+        .map(|path| Unlisted { ignored: is_ignored(&path), path })
+        .chain(tree.ignored.into_iter().map(|path| Unlisted { path, ignored: true }))
+        .collect();
+    unlisted.sort();
+    Ok((tree.problems, unlisted))
+}
+
+/// Hashes the files at `paths` in `source`, which were found there. Gives the pieces of each that
+/// was read, by its place in `paths`, and what is wrong with others.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn hash_found(
+    source: &Source,
+    paths: &Arc<Vec<String>>,
+    (hash, method): (HashAlgorithm, Method),
+    reading: &Reading<'_>,
+) -> Result<(Vec<(usize, Pieces)>, Reasons), Reason> {
+    let work = {
+        let (source, paths) = (source.clone(), Arc::clone(paths));
+        move |pulse: &Pulse| {
+            let mut folders = source.folders();
+            let mut sizes = Vec::with_capacity(paths.len());
+            for path in paths.iter() {
+                pulse.go_on()?;
+                let look = folders.look(source.place(path));
+                sizes.push(Some(look.map_err(|error| refusal_or_failure(error, path))?.size()));
+            }
+            Ok(sizes)
+        }
+    };
+    let terms = Terms { stall: reading.stall(), progress: reading.progress };
+    let sizes: Vec<_> = attend(vec![work], terms)?.into_iter().flatten().collect();
+    let bytes = sizes.iter().flatten().copied().fold(0, u64::saturating_add);
+    reading.progress.expect(bytes, sizes.len() as u64);
+    let names = engine::Names::Found(Arc::clone(paths));
+    let source = source.clone();
+    let order = engine::Order { source, names, sizes, hash, method, copies: None };
+    let gathered = engine::run(order, reading)?;
+    reading.progress.all_read();
+    let files = gathered.files.into_iter().map(|(number, _, pieces)| (number, pieces));
+    Ok((files.collect(), gathered.problems))
 }
 
 /// Whether `path` is listed, or a folder of what is.
@@ -147,33 +235,17 @@ pub(crate) fn is_at_or_below(path: &str, folders: &[impl AsRef<str>]) -> bool {
     })
 }
 
-fn one_pass(
-    input: &RegularFile,
-    manifest: &Manifest,
-    mut copy: Option<File>,
-    progress: &Progress,
-) -> Result<ObservedFile, Reason> {
-    let (size, pieces) =
-        hash_file(input, manifest.hash(), manifest.method(), progress, |bytes| match &mut copy {
-            Some(copy) => copy.write_all(bytes).map_err(|error| {
-                Reason::new(Code::OutboundWrite, format!("writing to the spool: {error}"))
-            }),
-            None => Ok(()),
-        })?;
-    Ok(ObservedFile { size, pieces })
-}
-
 /// Hashes a file from its first to its last byte, and hands the bytes to `sink` on the way.
 ///
 /// # Errors
 /// When the file changed while it was read, when it cannot be read, or when `sink` fails.
 pub fn hash_file(
     input: &RegularFile,
-    algorithm: oms_verify::hash::HashAlgorithm,
+    algorithm: HashAlgorithm,
     method: Method,
     progress: &Progress,
     mut sink: impl FnMut(&[u8]) -> Result<(), Reason>,
-) -> Result<(u64, oms_verify::statement::Pieces), Reason> {
+) -> Result<(u64, Pieces), Reason> {
     let mut hasher = PieceHasher::new(algorithm, method);
     read_through(input, progress, |bytes| {
         hasher.update(bytes);

@@ -1,12 +1,16 @@
 //! The quarantine: a folder of the spool for the copies of one model.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Code, Reason};
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use crate::storage::failed;
 
@@ -72,24 +76,27 @@ impl Quarantine {
         Err(Reason::new(Code::OutboundWrite, detail).about(spool.display().to_string()))
     }
 
-    /// Makes the file for the copy of `path`, and the folders above it.
+    /// Makes the folders that the copies of `paths` go to, and gives the way to put them there.
     ///
     /// # Errors
-    /// When it is there already or cannot be made.
-    pub fn create_file(&self, path: &ResourcePath) -> Result<File, Reason> {
-        let full = self.model().join(path.as_str());
-        let mut folder = self.model();
-        let folders = path.components().count().saturating_sub(1);
-        for component in path.components().take(folders) {
-            folder.push(component);
-            match make_folder(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(failed("making a folder in the spool", &error, &folder));
-                }
-                _ => {}
+    /// When one cannot be made.
+    pub(super) fn prepare<'a>(
+        &self,
+        paths: impl Iterator<Item = &'a ResourcePath>,
+    ) -> Result<Copies, Reason> {
+        let model = self.model();
+        let mut made = BTreeSet::new();
+        for path in paths {
+            // The innermost is there already with all that are around it, for most files.
+            let missing: Vec<_> = path.parents().take_while(|p| !made.contains(*p)).collect();
+            for folder in missing.into_iter().rev() {
+                let full = model.join(folder);
+                make_folder(&full)
+                    .map_err(|error| failed("making a folder in the spool", &error, &full))?;
+                made.insert(folder);
             }
         }
-        make_file(&full).map_err(|error| failed("making a file in the spool", &error, &full))
+        Ok(Copies { model: model.into() })
     }
 
     /// Keeps the bytes of an accepted attestation under a name that is the station's to give.
@@ -136,6 +143,48 @@ impl Quarantine {
     /// Hands the folder to whoever publishes it: dropping this no longer removes it.
     pub fn keep(&mut self) {
         self.keep = true;
+    }
+}
+
+/// The way to put copies into a quarantine: what makes them may outlive the quarantine, and then
+/// fails.
+#[derive(Clone, Debug)]
+pub(super) struct Copies {
+    model: Arc<Path>,
+}
+
+impl Copies {
+    /// Makes the file for the copy of `path`, whose folder is there.
+    ///
+    /// # Errors
+    /// When it is there already or cannot be made.
+    pub(super) fn create(&self, path: &str) -> Result<File, Reason> {
+        let full = self.model.join(path);
+        make_file(&full).map_err(|error| failed("making a file in the spool", &error, &full))
+    }
+
+    /// Takes the room for a copy of `size` bytes before it is written, where the file system can.
+    ///
+    /// # Errors
+    /// When there is not enough.
+    pub(super) fn allocate(&self, file: &File, path: &str, size: u64) -> Result<(), Reason> {
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+            Err(error) => {
+                let what = format!("taking {size} bytes of the spool");
+                Err(failed(&what, &error.into(), &self.model.join(path)))
+            }
+        }
+    }
+
+    /// Makes and writes the copy of `path`.
+    ///
+    /// # Errors
+    /// When it is there already or cannot be written.
+    pub(super) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), Reason> {
+        let mut file = self.create(path)?;
+        file.write_all(bytes)
+            .map_err(|error| failed("writing to the spool", &error, &self.model.join(path)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use oms_verify::policy::{MediaRules, parse_size};
 use oms_verify::reason::{Code, Reason};
@@ -117,6 +118,11 @@ impl<'a> Reading<'a> {
     /// With the default means and terms.
     pub fn plain(progress: &'a Progress) -> Self {
         Reading { settings: Settings::default(), rules: MediaRules::default(), progress }
+    }
+
+    /// How long the carrier may give no answer.
+    pub(super) fn stall(&self) -> Duration {
+        Duration::from_secs(self.rules.stall.seconds.unsigned_abs())
     }
 
     /// Why the reading of `file` ends when the carrier has left a read at byte `offset` unanswered

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use oms_sys::beneath::{BeneathError, Kind, RegularFile, Root};
+use oms_sys::beneath::{BeneathError, Folders, Kind, RegularFile, Root};
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Class, Code, Reason};
 use oms_verify::statement::Manifest;
@@ -11,14 +12,14 @@ use oms_verify::statement::Manifest;
 use super::refusal_or_failure;
 
 /// A model on a carrier or on a disk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Source {
     /// A folder with files.
-    Folder(Root),
+    Folder(Arc<Root>),
     /// One file, in a folder.
     File {
         /// The folder that holds it.
-        folder: Root,
+        folder: Arc<Root>,
         /// Its name there.
         name: String,
     },
@@ -40,14 +41,14 @@ impl Source {
         };
         let canonical = path.canonicalize().map_err(wrong)?;
         if canonical.is_dir() {
-            return Root::open(&canonical).map(Source::Folder).map_err(wrong);
+            return Root::open(&canonical).map(Arc::new).map(Source::Folder).map_err(wrong);
         }
         let parts = canonical.parent().zip(canonical.file_name().and_then(|name| name.to_str()));
         let Some((folder, name)) = parts else {
             return Err(Reason::new(Code::MediaName, "the name is not UTF-8").about(&shown));
         };
-        let source =
-            Source::File { folder: Root::open(folder).map_err(wrong)?, name: name.to_owned() };
+        let folder = Arc::new(Root::open(folder).map_err(wrong)?);
+        let source = Source::File { folder, name: name.to_owned() };
         match source.single().map(|(folder, name)| folder.kind(name)) {
             Some(Ok(Kind::File)) => Ok(source),
             Some(Err(error)) => Err(refusal_or_failure(error, &shown)),
@@ -77,6 +78,32 @@ impl Source {
                 folder.file(name).map(Some)
             }
             Source::File { .. } => Ok(None),
+        }
+    }
+
+    /// The folders of the files, to be gone through one after another.
+    pub(super) fn folders(&self) -> Folders {
+        match self {
+            Source::Folder(root) => Folders::new(Arc::clone(root)),
+            Source::File { folder, .. } => Folders::new(Arc::clone(folder)),
+        }
+    }
+
+    /// Where the file that is shown as `path` is, from [`Source::folders`]: a single file is there
+    /// under its own name.
+    pub(super) fn place<'a>(&'a self, path: &'a str) -> &'a str {
+        match self {
+            Source::Folder(_) => path,
+            Source::File { name, .. } => name,
+        }
+    }
+
+    /// Whether `path` of `manifest` can be here at all. The name `.` stands for a single file
+    /// whatever it is called.
+    pub(super) fn may_hold(&self, manifest: &Manifest, path: &ResourcePath) -> bool {
+        match self {
+            Source::Folder(_) => true,
+            Source::File { name, .. } => manifest.is_dot() || name == path.as_str(),
         }
     }
 

@@ -4,8 +4,9 @@ use super::*;
 use oms_sys::beneath::Root;
 use oms_verify::hash::{Digest, HashAlgorithm};
 use oms_verify::name::ResourcePath;
-use oms_verify::statement::{Pieces, Shard};
+use oms_verify::statement::{ManifestFile, Pieces, Shard};
 use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
 use std::path::Path;
 
 /// Runs `check` in a thread that may do no more than any user may.
@@ -19,7 +20,7 @@ pub(crate) fn as_nobody<T: Send + 'static>(check: impl FnOnce() -> T + Send + 's
     std::thread::spawn(unprivileged).join().unwrap()
 }
 
-fn listed(files: &[(&str, Pieces)], method: Method, ignore: &[&str]) -> Manifest {
+fn listed(files: &[(&str, Pieces)], method: Method, ignore: &[&str]) -> Arc<Manifest> {
     let budget = Budget::default();
     let file = |(path, pieces): &(&str, Pieces)| ManifestFile {
         path: ResourcePath::parse(path, &budget).unwrap(),
@@ -27,7 +28,7 @@ fn listed(files: &[(&str, Pieces)], method: Method, ignore: &[&str]) -> Manifest
     };
     let ignore = ignore.iter().map(|path| (*path).to_owned()).collect();
     let files = files.iter().map(file).collect();
-    Manifest::new(HashAlgorithm::Sha256, method, ignore, files, &budget).unwrap()
+    Arc::new(Manifest::new(HashAlgorithm::Sha256, method, ignore, files, &budget).unwrap())
 }
 
 fn zeros() -> Digest {
@@ -35,7 +36,7 @@ fn zeros() -> Digest {
 }
 
 /// A manifest of these files, with digests that no file has.
-pub(crate) fn manifest(paths: &[&str]) -> Manifest {
+pub(crate) fn manifest(paths: &[&str]) -> Arc<Manifest> {
     let files: Vec<_> = paths.iter().map(|path| (*path, Pieces::Whole(zeros()))).collect();
     listed(&files, Method::Files, &["left-out"])
 }
@@ -51,7 +52,7 @@ fn folder(files: &[&str]) -> tempfile::TempDir {
     dir
 }
 
-fn observe(dir: &Path, manifest: &Manifest, budget: &Budget) -> Result<Observed, Reason> {
+fn observe(dir: &Path, manifest: &Arc<Manifest>, budget: &Budget) -> Result<Observed, Reason> {
     read(
         &Source::at(dir).unwrap(),
         manifest,
@@ -148,7 +149,7 @@ fn a_listed_name_that_the_file_system_cannot_hold_is_refused() {
     let file = ManifestFile { path, pieces: Pieces::Whole(zeros()) };
     let manifest =
         Manifest::new(HashAlgorithm::Sha256, Method::Files, vec![], vec![file], &budget).unwrap();
-    let observed = observe(dir.path(), &manifest, &budget).unwrap();
+    let observed = observe(dir.path(), &Arc::new(manifest), &budget).unwrap();
     let codes: Vec<_> = observed.problems.iter().map(|reason| reason.code).collect();
     assert_eq!(codes, [Code::MediaName]);
     for error in [Errno::INVAL, Errno::ILSEQ] {

@@ -6,7 +6,6 @@ use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Code, Reason, Reasons};
 
 use super::{Source, refusal_or_failure};
-use crate::progress::Progress;
 
 /// Entries that a folder may hold beyond the files that a manifest may list.
 const ENTRIES_BESIDE: usize = 10_000;
@@ -27,7 +26,8 @@ pub struct Tree {
     pub problems: Reasons,
 }
 
-/// Walks through all of `source` but what `ignores` says to leave out. A folder whose path is past
+/// Walks through all of `source` but what `ignores` says to leave out, as long as `go_on` has
+/// nothing against it. A folder whose path is past
 /// the budget is a problem and is not walked.
 ///
 /// # Errors
@@ -35,7 +35,7 @@ pub struct Tree {
 pub fn survey(
     source: &Source,
     budget: &Budget,
-    progress: &Progress,
+    go_on: impl Fn() -> Result<(), Reason>,
     ignores: impl Fn(&str) -> bool,
 ) -> Result<Tree, Reason> {
     let mut tree = Tree::default();
@@ -49,7 +49,7 @@ pub fn survey(
     let mut left = entries_of_a_folder(budget);
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
-        progress.check()?;
+        go_on()?;
         let entries = match list(root, &folder, left) {
             Ok(entries) => entries,
             Err(error) => {
@@ -126,7 +126,7 @@ mod tests {
         std::fs::write(dir.path().join("a/b/c/file"), "").unwrap();
         std::fs::write(dir.path().join("a/b/c/d/e/f/g/file"), "").unwrap();
         let source = Source::at(dir.path()).unwrap();
-        let tree = survey(&source, &budget, &Progress::hidden(), |_| false).unwrap();
+        let tree = survey(&source, &budget, || Ok(()), |_| false).unwrap();
         assert_eq!(tree.files, ["a/b/c/file"]);
         let problems: Vec<_> = tree.problems.iter().map(|r| (r.code, r.file.as_deref())).collect();
         assert_eq!(problems, [(Code::MediaName, Some("a/b/c/d/e"))]);
@@ -141,7 +141,7 @@ mod tests {
         }
         std::fs::create_dir(dir.path().join("sub")).unwrap();
         let survey = || {
-            survey(&Source::at(dir.path()).unwrap(), &budget, &Progress::hidden(), |_| false)
+            survey(&Source::at(dir.path()).unwrap(), &budget, || Ok(()), |_| false)
                 .unwrap()
         };
         assert!(survey().problems.is_empty());

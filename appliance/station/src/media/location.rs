@@ -1,5 +1,7 @@
 //! Where the files of a manifest are, when the bundle's place alone does not tell.
 
+use std::sync::Arc;
+
 use oms_sys::beneath::Root;
 use oms_verify::reason::Reason;
 use oms_verify::statement::Manifest;
@@ -59,10 +61,10 @@ pub(super) fn source(carrier: &Root, path: &str, is_folder: bool) -> Result<Sour
     let directory =
         |path: &str| carrier.directory(path).map_err(|error| refusal_or_failure(error, path));
     if is_folder {
-        return directory(path).map(Source::Folder);
+        return directory(path).map(Arc::new).map(Source::Folder);
     }
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    Ok(Source::File { folder: directory(folder)?, name: name.to_owned() })
+    Ok(Source::File { folder: Arc::new(directory(folder)?), name: name.to_owned() })
 }
 
 #[cfg(test)]

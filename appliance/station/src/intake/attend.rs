@@ -1,0 +1,281 @@
+//! Threads at a carrier that can be given up on.
+//!
+//! A call on a file of a medium that has died may never return, and no thread can be made to return
+//! from it. So whatever touches a carrier runs in threads of its own, which hold all that they use;
+//! the thread that decides waits for them, and leaves them behind when one says nothing for too
+//! long.
+//!
+//! ```text
+//!   decides:  attend ──▶ every tick: pass progress on · cancelled? · does each of them still beat?
+//!                ▲                       │
+//!   results ─────┘                       ▼ stop
+//!   threads:  work(&Pulse): beat … beat … count bytes … is_stopped? … result
+//! ```
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use oms_verify::reason::{Code, Reason};
+
+use crate::progress::Progress;
+
+/// How often the waiting thread looks at the others.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How long the others have to come to an end after one of them failed or the operator cancelled.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a thread and those who wait for it tell one another.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    beats: AtomicU64,
+    common: Arc<Common>,
+}
+
+/// What all threads of one [`attend`] share.
+#[derive(Debug, Default)]
+struct Common {
+    stopped: AtomicBool,
+    bytes: AtomicU64,
+    files: AtomicU64,
+}
+
+impl Pulse {
+    /// Carrier or station answered.
+    pub(super) fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Carrier or station answered; ends the work if nobody waits for it any more.
+    ///
+    /// # Errors
+    /// [`Code::IntakeCancelled`], which nobody sees.
+    pub(super) fn go_on(&self) -> Result<(), Reason> {
+        self.beat();
+        match self.is_stopped() {
+            true => Err(Reason::new(Code::IntakeCancelled, "other work failed")),
+            false => Ok(()),
+        }
+    }
+
+    /// Bytes were read.
+    pub(super) fn read(&self, bytes: u64) {
+        self.common.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.beat();
+    }
+
+    /// Files were read to their end.
+    pub(super) fn files_done(&self, files: u64) {
+        self.common.files.fetch_add(files, Ordering::Relaxed);
+    }
+
+    /// Whether nobody waits for a result any more: end, and leave nothing behind.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.common.stopped.load(Ordering::Relaxed)
+    }
+}
+
+/// How long threads are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
+    /// How long one may say nothing.
+    pub(super) stall: Duration,
+    /// Where they count, and where the operator cancels.
+    pub(super) progress: &'a Progress,
+}
+
+/// One thread that is waited for.
+struct Attended {
+    /// Gone when the thread has dropped its own.
+    pulse: Weak<Pulse>,
+    beats: u64,
+    since: Instant,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Runs each of `works` in a thread of its own until all have ended, and gives what they give, in
+/// their order. What they count goes to `progress`.
+///
+/// # Errors
+/// The first failure of one of them; that the operator cancelled; or that one of them said nothing
+/// for `stall`: it is left behind then, and must own all that it uses.
+pub(super) fn attend<T, W>(works: Vec<W>, terms: Terms<'_>) -> Result<Vec<T>, Reason>
+where
+    T: Send + 'static,
+    W: FnOnce(&Pulse) -> Result<T, Reason> + Send + 'static,
+{
+    let Terms { stall, progress } = terms;
+    let common = Arc::new(Common::default());
+    let (sender, results) = mpsc::channel();
+    let mut attended = Vec::with_capacity(works.len());
+    let mut given = Vec::with_capacity(works.len());
+    for (number, work) in works.into_iter().enumerate() {
+        let pulse = Arc::new(Pulse { beats: AtomicU64::new(0), common: Arc::clone(&common) });
+        let (weak, sender) = (Arc::downgrade(&pulse), sender.clone());
+        let thread = thread::Builder::new().name(format!("intake {number}"));
+        let thread = thread.spawn(move || {
+            let result = work(&pulse);
+            drop(pulse);
+            // Nobody listens any more when this thread was given up on.
+            let _ = sender.send((number, result));
+        });
+        let thread = thread.map_err(|error| {
+            common.stopped.store(true, Ordering::Relaxed);
+            Reason::new(Code::MediaUnreadable, format!("starting a thread to read: {error}"))
+        })?;
+        attended.push(Attended {
+            pulse: weak,
+            beats: 0,
+            since: Instant::now(),
+            thread: Some(thread),
+        });
+        given.push(None);
+    }
+    drop(sender);
+    let mut failure: Option<Reason> = None;
+    let mut stopped: Option<Instant> = None;
+    let mut passed = (0, 0);
+    while given.iter().any(Option::is_none) {
+        let message = results.recv_timeout(TICK);
+        pass_on(&common, &mut passed, progress);
+        match message {
+            Ok((number, result)) => {
+                if let Some(one) = attended.get_mut(number)
+                    && let Some(thread) = one.thread.take()
+                {
+                    let _ = thread.join();
+                }
+                let result = match result {
+                    Ok(result) => Some(result),
+                    Err(reason) => {
+                        failure.get_or_insert(reason);
+                        None
+                    }
+                };
+                if let Some(place) = given.get_mut(number) {
+                    *place = Some(result);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            // A thread that ended without a word.
+            Err(RecvTimeoutError::Disconnected) => {
+                failure.get_or_insert_with(|| Reason::new(Code::MediaUnreadable, "reading failed"));
+                break;
+            }
+        }
+        let now = Instant::now();
+        if failure.is_none() && progress.is_cancelled() {
+            failure = Some(Reason::new(Code::IntakeCancelled, "the operator cancelled"));
+        }
+        if failure.is_some() {
+            common.stopped.store(true, Ordering::Relaxed);
+            if now.duration_since(*stopped.get_or_insert(now)) >= GRACE {
+                break;
+            }
+        } else if attended.iter_mut().any(|one| one.is_silent(now, stall)) {
+            common.stopped.store(true, Ordering::Relaxed);
+            let detail = format!("no answer for {} s", stall.as_secs());
+            return Err(Reason::new(Code::MediaStalled, detail).by_rule("media.stall"));
+        }
+    }
+    match failure {
+        Some(reason) => Err(reason),
+        None => Ok(given.into_iter().flatten().flatten().collect()),
+    }
+}
+
+fn pass_on(common: &Common, passed: &mut (u64, u64), progress: &Progress) {
+    let bytes = common.bytes.load(Ordering::Relaxed);
+    let files = common.files.load(Ordering::Relaxed);
+    progress.advance(bytes.saturating_sub(passed.0));
+    (passed.1..files).for_each(|_| progress.file_done());
+    *passed = (bytes, files);
+}
+
+impl Attended {
+    /// Whether the thread runs and has not said anything for `stall`.
+    fn is_silent(&mut self, now: Instant, stall: Duration) -> bool {
+        let Some(pulse) = self.pulse.upgrade() else { return false };
+        let beats = pulse.beats.load(Ordering::Relaxed);
+        if beats != self.beats {
+            (self.beats, self.since) = (beats, now);
+        }
+        now.duration_since(self.since) >= stall
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::Cancel;
+
+    type Work = Box<dyn FnOnce(&Pulse) -> Result<u32, Reason> + Send>;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn run(works: Vec<Work>, stall: Duration, progress: &Progress) -> Result<Vec<u32>, Code> {
+        attend(works, Terms { stall, progress }).map_err(|reason| reason.code)
+    }
+
+    /// Works on until nobody waits for it.
+    fn diligent() -> Work {
+        Box::new(|pulse| {
+            while !pulse.is_stopped() {
+                pulse.read(1);
+                thread::yield_now();
+            }
+            Ok(0)
+        })
+    }
+
+    #[test]
+    fn results_come_in_order_and_counts_arrive() {
+        let progress = Progress::hidden();
+        let works = (0..5).map(|number| -> Work {
+            Box::new(move |pulse| {
+                pulse.read(u64::from(number));
+                pulse.files_done(1);
+                Ok(number)
+            })
+        });
+        assert_eq!(run(works.collect(), LONG, &progress).unwrap(), [0, 1, 2, 3, 4]);
+        assert_eq!((progress.bytes(), progress.summary().files), (10, 5));
+    }
+
+    #[test]
+    fn a_failure_ends_the_others() {
+        let failing: Work = Box::new(|_| Err(Reason::new(Code::OutboundWrite, "full")));
+        let works = vec![diligent(), failing, diligent()];
+        assert_eq!(run(works, LONG, &Progress::hidden()), Err(Code::OutboundWrite));
+    }
+
+    #[test]
+    fn who_says_nothing_is_left_behind_and_who_beats_is_not() {
+        let (sender, forever) = mpsc::channel::<()>();
+        let silent: Work = Box::new(move |_| {
+            let _ = forever.recv();
+            Ok(0)
+        });
+        let works = vec![diligent(), silent];
+        let stall = Duration::from_millis(200);
+        assert_eq!(run(works, stall, &Progress::hidden()), Err(Code::MediaStalled));
+        drop(sender);
+    }
+
+    #[test]
+    fn who_is_cancelled_ends() {
+        let cancel = Cancel::default();
+        let progress = Progress::quiet(&cancel);
+        cancel.ask();
+        assert_eq!(run(vec![diligent()], LONG, &progress), Err(Code::IntakeCancelled));
+    }
+
+    #[test]
+    fn a_thread_that_ends_without_a_word_is_a_failure() {
+        let broken: Work = Box::new(|_| panic!("a mistake of this program"));
+        assert_eq!(run(vec![broken], LONG, &Progress::hidden()), Err(Code::MediaUnreadable));
+    }
+}

@@ -1,0 +1,347 @@
+//! What all workers share: what is to be read, what is left of it, and the means.
+
+use std::io;
+use std::num::NonZero;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use oms_sys::beneath::{Folders, RegularFile, Stamp};
+use oms_sys::ring;
+use oms_sys::sha256::{Lanes, Status};
+use oms_verify::hash::HashAlgorithm;
+use oms_verify::reason::{Class, Code, Reason, Reasons};
+use oms_verify::statement::Method;
+
+use super::copy::Copy;
+use super::work::{Item, Queue};
+use super::{Order, Piece};
+use crate::intake::{Reader, Reading, refusal_or_failure};
+use crate::progress::Engine;
+
+/// What the size of a buffer is a multiple of.
+const PAGE: usize = 4096;
+
+/// Buffers that a stream profits from.
+const AHEAD: usize = 8;
+
+/// Bytes that make a worker more worth its while.
+const WORTH_A_WORKER: u64 = 1 << 20;
+
+/// Small files that make a worker more worth its while.
+const FILES_WORTH_A_WORKER: usize = 64;
+
+/// The means of reading, as they are put to use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Means {
+    /// Which reader.
+    pub(super) reader: ring::Reader,
+    /// Bytes of buffers of all workers.
+    pub(super) memory: u64,
+    /// Workers at most.
+    pub(super) workers: usize,
+    /// The largest buffer in bytes.
+    pub(super) buffer: usize,
+    /// Reads that may be repeated.
+    pub(super) retries: u32,
+    /// How long the carrier may give no answer.
+    pub(super) stall: Duration,
+    /// One stream at a time, in the order of the model: for media that move about to find a file.
+    pub(super) in_order: bool,
+}
+
+impl Means {
+    /// The means that `reading` gives on this machine.
+    pub(super) fn of(reading: &Reading<'_>) -> Self {
+        let reader = match reading.settings.reader {
+            Reader::Auto => ring::Reader::Auto,
+            Reader::IoUring => ring::Reader::IoUring,
+            Reader::Threads => ring::Reader::Threads,
+        };
+        Means {
+            reader,
+            memory: reading.settings.memory.bytes(),
+            workers: std::thread::available_parallelism().map_or(1, NonZero::get),
+            buffer: 128 << 10,
+            retries: reading.rules.retries,
+            stall: reading.stall(),
+            in_order: false,
+        }
+    }
+}
+
+/// What the readers of one file share that has several.
+#[derive(Debug)]
+struct Parts {
+    left: AtomicUsize,
+    stamp: OnceLock<Stamp>,
+    copy: OnceLock<Result<Copy, Reason>>,
+    refused: AtomicBool,
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub(super) struct Job {
+    order: Order,
+    queue: Queue,
+    parts: Vec<Parts>,
+    /// Which of `parts` a file has, sorted by the file's number.
+    parts_of: Vec<(usize, usize)>,
+    lanes: &'static Lanes,
+    means: Means,
+    retried: AtomicU32,
+    report: OnceLock<(&'static str, String)>,
+}
+
+/// What a worker has read.
+#[derive(Debug, Default)]
+pub(super) struct Harvest {
+    /// Digests, in no order.
+    pub(super) pieces: Vec<Piece>,
+    /// What was wrong with files.
+    pub(super) problems: Reasons,
+}
+
+impl Job {
+    pub(super) fn new(order: Order, lanes: &'static Lanes, means: Means) -> Self {
+        let sizes = order.sizes.iter().enumerate();
+        let files = sizes.filter_map(|(file, size)| size.map(|size| (file, size)));
+        let queue = Queue::new(files, order.method, means.in_order);
+        let parts = queue.runs().iter().map(|runs| Parts {
+            left: AtomicUsize::new(*runs),
+            stamp: OnceLock::new(),
+            copy: OnceLock::new(),
+            refused: AtomicBool::new(false),
+        });
+        let parts = parts.collect();
+        let shared = queue.large().iter().filter(|item| item.start == 0);
+        let mut parts_of: Vec<_> =
+            shared.filter_map(|item| item.shared.map(|parts| (item.file, parts))).collect();
+        parts_of.sort_unstable();
+        let (retried, report) = (AtomicU32::new(0), OnceLock::new());
+        Job { order, queue, parts, parts_of, lanes, means, retried, report }
+    }
+
+    /// How many workers the work is worth.
+    pub(super) fn workers(&self) -> usize {
+        if self.means.in_order {
+            return 1;
+        }
+        let bytes =
+            self.queue.large().iter().fold(0u64, |sum, item| sum.saturating_add(item.len()));
+        let by_bytes = usize::try_from(bytes.div_ceil(WORTH_A_WORKER)).unwrap_or(usize::MAX);
+        let large = self.queue.large().len().min(by_bytes);
+        let small = self.queue.small_files().div_ceil(FILES_WORTH_A_WORKER);
+        large.saturating_add(small).clamp(1, self.means.workers.max(1))
+    }
+
+    pub(super) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(super) fn lanes(&self) -> &'static Lanes {
+        self.lanes
+    }
+
+    pub(super) fn means(&self) -> &Means {
+        &self.means
+    }
+
+    pub(super) fn hash(&self) -> HashAlgorithm {
+        self.order.hash
+    }
+
+    pub(super) fn method(&self) -> Method {
+        self.order.method
+    }
+
+    /// How long the carrier may give no answer.
+    pub(super) fn stall(&self) -> Duration {
+        self.means.stall
+    }
+
+    /// The path of a file, for people.
+    pub(super) fn path(&self, file: usize) -> &str {
+        self.order.names.path(file)
+    }
+
+    /// The size that a file had when it was measured.
+    pub(super) fn size(&self, file: usize) -> u64 {
+        self.order.sizes.get(file).copied().flatten().unwrap_or(0)
+    }
+
+    /// The folders of the source, as one worker goes through them.
+    pub(super) fn folders(&self) -> Folders {
+        self.order.source.folders()
+    }
+
+    /// Opens a file, which must still have the size that was measured.
+    pub(super) fn open(&self, folders: &mut Folders, file: usize) -> Result<RegularFile, Reason> {
+        let path = self.order.source.place(self.path(file));
+        let opened = folders.look(path).and_then(|look| folders.open_seen(path, &look));
+        let opened = opened.map_err(|error| refusal_or_failure(error, self.path(file)))?;
+        let size = self.size(file);
+        if opened.size() == size {
+            return Ok(opened);
+        }
+        let detail = format!("had {size} bytes a moment ago, has {}", opened.size());
+        Err(Reason::new(Code::MediaChanged, detail))
+    }
+
+    /// Opens the file of an item: all of its readers must see the same one.
+    pub(super) fn open_part(
+        &self,
+        folders: &mut Folders,
+        item: &Item,
+    ) -> Result<RegularFile, Reason> {
+        let opened = self.open(folders, item.file)?;
+        match self.parts(item) {
+            Some(parts) if *parts.stamp.get_or_init(|| opened.stamp()) != opened.stamp() => {
+                Err(changed(opened.size()))
+            }
+            _ => Ok(opened),
+        }
+    }
+
+    /// The copy that the bytes of `item` go to, if copies are made.
+    pub(super) fn copy(&self, item: &Item) -> Result<Option<Copy>, Reason> {
+        let Some(copies) = &self.order.copies else { return Ok(None) };
+        let create = || Copy::create(copies, self.path(item.file), self.size(item.file));
+        match self.parts(item) {
+            None => create().map(Some),
+            Some(parts) => parts.copy.get_or_init(create).clone().map(Some),
+        }
+    }
+
+    /// The copy of a small file.
+    pub(super) fn copy_small(&self, file: usize, bytes: &[u8]) -> Result<(), Reason> {
+        match &self.order.copies {
+            Some(copies) => copies.write(self.path(file), bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the reader of `item` is the last of its file's readers to end.
+    pub(super) fn is_last(&self, item: &Item) -> bool {
+        let left = self.parts(item).map(|parts| parts.left.fetch_sub(1, Ordering::AcqRel));
+        left.is_none_or(|left| left == 1)
+    }
+
+    /// Takes note of what is wrong with a file, if it says something about the model.
+    ///
+    /// # Errors
+    /// When it does not: the failure ends all work.
+    pub(super) fn refuse(
+        &self,
+        file: usize,
+        reason: Reason,
+        harvest: &mut Harvest,
+    ) -> Result<(), Reason> {
+        let reason = match reason.file {
+            Some(_) => reason,
+            None => reason.about(self.path(file)),
+        };
+        if reason.code.class() != Class::Refusal {
+            return Err(reason);
+        }
+        let known = self.parts_of(file).is_some_and(|p| p.refused.swap(true, Ordering::AcqRel));
+        if !known {
+            harvest.problems.push(reason);
+        }
+        Ok(())
+    }
+
+    /// Whether something was wrong with a file that has several readers.
+    pub(super) fn is_refused(&self, file: usize) -> bool {
+        self.parts_of(file).is_some_and(|parts| parts.refused.load(Ordering::Acquire))
+    }
+
+    /// Whether a read that failed may be repeated; it is counted then.
+    pub(super) fn may_retry(&self) -> bool {
+        let more = |n: u32| (n < self.means.retries).then_some(n.saturating_add(1));
+        self.retried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Reads that were repeated.
+    pub(super) fn retried(&self) -> u32 {
+        self.retried.load(Ordering::Relaxed)
+    }
+
+    /// How many buffers a worker with `streams` has, and of how many bytes.
+    pub(super) fn buffers(&self, streams: usize) -> (usize, usize) {
+        let own = self.means.memory.checked_div(self.workers() as u64).unwrap_or(0);
+        let own = usize::try_from(own).unwrap_or(usize::MAX).max(2 * PAGE);
+        let fair = own.checked_div(streams.saturating_mul(2)).unwrap_or(own);
+        let bytes = fair.min(self.means.buffer).max(PAGE) / PAGE * PAGE;
+        let count = own.checked_div(bytes).unwrap_or(2).min(streams.saturating_mul(AHEAD)).max(2);
+        (count, bytes)
+    }
+
+    /// The file is what it was when it was opened.
+    ///
+    /// # Errors
+    /// When it is not, or nobody can say.
+    pub(super) fn check(&self, file: &RegularFile) -> Result<(), Reason> {
+        match file.is_unchanged() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(changed(file.size())),
+            Err(error) => {
+                let detail = format!("looking at it after reading: {error}");
+                Err(Reason::new(Code::MediaUnreadable, detail))
+            }
+        }
+    }
+
+    /// A read that the carrier does not answer.
+    pub(super) fn stalled(&self, file: usize, offset: u64) -> Reason {
+        let stall = self.means.stall.as_secs();
+        let detail = format!("reading at byte {offset}: no answer for {stall} s");
+        Reason::new(Code::MediaStalled, detail).about(self.path(file)).by_rule("media.stall")
+    }
+
+    /// A copy that could not be written.
+    pub(super) fn unwritten(&self, file: usize, offset: u64, error: &io::Error) -> Reason {
+        let detail = format!("writing to the spool at byte {offset}: {error}");
+        Reason::new(Code::OutboundWrite, detail).about(self.path(file))
+    }
+
+    /// Says what reads.
+    pub(super) fn describe(&self, report: &ring::Report<'_>) {
+        let reader = match report.reader {
+            ring::Reader::Threads => "threads",
+            ring::Reader::IoUring | ring::Reader::Auto => "io-uring",
+        };
+        let because = report.reason.map_or_else(String::new, ToString::to_string);
+        self.report.get_or_init(|| (reader, because));
+    }
+
+    /// How the files were read.
+    pub(super) fn description(&self) -> Engine {
+        let small = || ("threads", "every file is small".to_owned());
+        let (reader, because) = self.report.get().cloned().unwrap_or_else(small);
+        let used = self.lanes.report().into_iter().filter(|k| k.status == Status::Used);
+        Engine {
+            reader,
+            because,
+            kernels: used.map(|kernel| kernel.kernel.name().to_owned()).collect(),
+            direct: false,
+            workers: self.workers(),
+        }
+    }
+
+    fn parts(&self, item: &Item) -> Option<&Parts> {
+        item.shared.and_then(|parts| self.parts.get(parts))
+    }
+
+    fn parts_of(&self, file: usize) -> Option<&Parts> {
+        let at = self.parts_of.binary_search_by_key(&file, |(file, _)| *file).ok()?;
+        self.parts_of.get(at).and_then(|(_, parts)| self.parts.get(*parts))
+    }
+}
+
+/// A file that is not what it was.
+pub(super) fn changed(size: u64) -> Reason {
+    let detail =
+        format!("it had {size} bytes, and grew, shrank or was written to while it was read");
+    Reason::new(Code::MediaChanged, detail)
+}

@@ -1,0 +1,313 @@
+//! One file, or a run of shards of one, on its way through a worker.
+//!
+//! ```text
+//!   item.start        hashed            here               asked            next      item.end
+//!       ├───────────────┼─────────────────┼──────────────────┼────────────────┼────────────┤
+//!         hashed,          Chunk::Here:     Chunk::Asked: in    not asked for
+//!         perhaps being    read, waits      flight, or
+//!         written          for its turn     Chunk::Missing
+//! ```
+//!
+//! Chunks are read in any order and hashed in theirs. A read that fails and may be repeated, or that
+//! brings less than it was asked for, leaves a chunk that is missing; it is asked for before
+//! anything else. No byte that was read is read again.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Instant;
+
+use oms_sys::beneath::RegularFile;
+use oms_sys::ring::{Buffer, Handle};
+use oms_sys::sha256::Lanes;
+use oms_verify::hash::HashAlgorithm;
+use oms_verify::reason::Reason;
+use oms_verify::statement::{Method, Shard};
+
+use super::Piece;
+use super::sums::Sum;
+use super::work::Item;
+
+/// What a last read of this many bytes is left for, so that it can ask for one byte more than
+/// there are: a file that grew is seen to have grown.
+const LAST: u64 = 4096;
+
+/// A part of an item.
+#[derive(Debug)]
+struct Chunk {
+    offset: u64,
+    len: usize,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not read, or not to its end.
+    Missing,
+    /// Being read, by the operation of this name.
+    Asked(u32),
+    /// Read.
+    Here(Buffer),
+}
+
+/// A read that is to be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ask {
+    /// What the operation is called.
+    pub(super) name: u32,
+    /// The offset in the file.
+    pub(super) offset: u64,
+    /// Bytes.
+    pub(super) len: usize,
+}
+
+/// What became of a read.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It brought bytes, which wait for their turn.
+    Kept,
+    /// It brought nothing that is of use: the buffer is free.
+    Free(Buffer),
+    /// The file is not what it was, and the buffer is free.
+    Changed(Buffer),
+}
+
+/// An item that is being read. See the [module](self).
+pub(super) struct Stream {
+    /// What its operations are called, with their own names.
+    pub(super) id: u32,
+    /// What is read.
+    pub(super) item: Item,
+    /// The file, to be looked at again.
+    pub(super) file: RegularFile,
+    /// The file, to be read.
+    pub(super) input: Handle,
+    /// The copy, to be written.
+    pub(super) output: Option<Handle>,
+    /// What is wrong with it: it is not read on.
+    pub(super) refused: Option<Reason>,
+    /// Operations in flight.
+    pub(super) in_flight: usize,
+    /// When one of them ended last.
+    pub(super) heard: Instant,
+    /// The digests so far.
+    pub(super) pieces: Vec<Piece>,
+    hash: HashAlgorithm,
+    method: Method,
+    sum: Sum,
+    /// The first byte of the piece that is being hashed.
+    piece: u64,
+    /// The byte after the last that was hashed.
+    hashed: u64,
+    /// The first byte that was not asked for.
+    next: u64,
+    chunks: VecDeque<Chunk>,
+    /// Names and offsets of the writes in flight.
+    writes: Vec<(u32, u64)>,
+    names: u32,
+}
+
+impl Stream {
+    pub(super) fn new(
+        id: u32,
+        item: Item,
+        (file, input, output): (RegularFile, Handle, Option<Handle>),
+        (hash, method): (HashAlgorithm, Method),
+        lanes: &Lanes,
+    ) -> Self {
+        Stream {
+            id,
+            item,
+            file,
+            input,
+            output,
+            refused: None,
+            in_flight: 0,
+            heard: Instant::now(),
+            pieces: Vec::new(),
+            hash,
+            method,
+            sum: Sum::new(hash, lanes),
+            piece: item.start,
+            hashed: item.start,
+            next: item.start,
+            chunks: VecDeque::new(),
+            writes: Vec::new(),
+            names: 0,
+        }
+    }
+
+    /// Whether there is a part that must be read before anything else.
+    pub(super) fn has_missing(&self) -> bool {
+        self.refused.is_none() && self.chunks.iter().any(|c| matches!(c.state, State::Missing))
+    }
+
+    /// The read that brings what is missing.
+    pub(super) fn ask_missing(&mut self, capacity: usize) -> Option<Ask> {
+        if self.refused.is_some() {
+            return None;
+        }
+        let at = self.chunks.iter().position(|chunk| matches!(chunk.state, State::Missing))?;
+        self.start(at, capacity)
+    }
+
+    /// Chunks that are not hashed yet.
+    pub(super) fn pending(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The next read, into a buffer of `capacity` bytes.
+    pub(super) fn ask(&mut self, capacity: usize) -> Option<Ask> {
+        let left = self.item.end.saturating_sub(self.next);
+        if left == 0 || self.refused.is_some() {
+            return None;
+        }
+        let room = capacity as u64;
+        let bytes = match self.item.end == self.file.size() && left == room && room > LAST {
+            true => room.saturating_sub(LAST),
+            false => left.min(room),
+        };
+        let (offset, len) = (self.next, usize::try_from(bytes).ok()?);
+        self.next = self.next.saturating_add(bytes);
+        self.chunks.push_back(Chunk { offset, len, state: State::Missing });
+        self.start(self.chunks.len().saturating_sub(1), capacity)
+    }
+
+    fn start(&mut self, at: usize, capacity: usize) -> Option<Ask> {
+        let chunk = self.chunks.get_mut(at)?;
+        self.names = self.names.wrapping_add(1);
+        self.in_flight = self.in_flight.saturating_add(1);
+        chunk.state = State::Asked(self.names);
+        // One byte more than there is, where nothing should be.
+        let is_last = chunk.offset.saturating_add(chunk.len as u64) == self.file.size();
+        let len = match is_last && chunk.len < capacity {
+            true => chunk.len.saturating_add(1),
+            false => chunk.len,
+        };
+        Some(Ask { name: self.names, offset: chunk.offset, len })
+    }
+
+    /// Takes what the read of this name brought: the bytes that are filled.
+    pub(super) fn take(&mut self, name: u32, mut buffer: Buffer) -> Taken {
+        let read = buffer.filled().len();
+        let Some((at, chunk)) = self.asked(name) else { return Taken::Free(buffer) };
+        if read == 0 || read > chunk.len {
+            return Taken::Changed(buffer);
+        }
+        let rest = chunk.len.saturating_sub(read);
+        let offset = chunk.offset.saturating_add(read as u64);
+        buffer.set_filled(0..read);
+        (chunk.len, chunk.state) = (read, State::Here(buffer));
+        if rest > 0 {
+            let missing = Chunk { offset, len: rest, state: State::Missing };
+            self.chunks.insert(at.saturating_add(1), missing);
+        }
+        Taken::Kept
+    }
+
+    /// The read of this name failed; gives its offset. It is missing now.
+    pub(super) fn failed(&mut self, name: u32) -> u64 {
+        let Some((_, chunk)) = self.asked(name) else { return self.hashed };
+        chunk.state = State::Missing;
+        chunk.offset
+    }
+
+    fn asked(&mut self, name: u32) -> Option<(usize, &mut Chunk)> {
+        let mut chunks = self.chunks.iter_mut().enumerate();
+        chunks.find(|(_, chunk)| matches!(chunk.state, State::Asked(asked) if asked == name))
+    }
+
+    /// The first byte that is being read and has not come.
+    pub(super) fn waits_at(&self) -> u64 {
+        let asked = self.chunks.iter().find(|chunk| matches!(chunk.state, State::Asked(_)));
+        asked.map_or(self.hashed, |chunk| chunk.offset)
+    }
+
+    /// Whether the next bytes to be hashed are here.
+    pub(super) fn is_ready(&self) -> bool {
+        let first = self.chunks.front();
+        self.refused.is_none() && first.is_some_and(|c| matches!(c.state, State::Here(_)))
+    }
+
+    /// The next bytes to be hashed and the stream to add them to: up to the end of the chunk or of
+    /// the piece.
+    pub(super) fn work(&mut self) -> Option<(&mut Sum, &[u8])> {
+        if self.refused.is_some() {
+            return None;
+        }
+        let (from, to) = self.due()?;
+        let State::Here(buffer) = &self.chunks.front()?.state else { return None };
+        Some((&mut self.sum, buffer.filled().get(from..to)?))
+    }
+
+    /// The part of the first chunk that is hashed next.
+    fn due(&self) -> Option<(usize, usize)> {
+        let chunk = self.chunks.front()?;
+        let from = usize::try_from(self.hashed.saturating_sub(chunk.offset)).ok()?;
+        let in_piece = self.piece_end().saturating_sub(self.hashed);
+        let in_piece = usize::try_from(in_piece).unwrap_or(usize::MAX);
+        Some((from, from.saturating_add(in_piece).min(chunk.len)))
+    }
+
+    fn piece_end(&self) -> u64 {
+        match self.method {
+            Method::Files => self.item.end,
+            Method::Shards { size } => self.piece.saturating_add(size).min(self.item.end),
+        }
+    }
+
+    /// Goes on after [`Stream::work`] was done. Gives the chunk when all of it was hashed, with its
+    /// offset.
+    pub(super) fn advance(&mut self, lanes: &Lanes) -> Option<(Buffer, u64)> {
+        if !self.is_ready() {
+            return None;
+        }
+        let (from, to) = self.due()?;
+        self.hashed = self.hashed.saturating_add(to.saturating_sub(from) as u64);
+        if self.hashed >= self.piece_end() {
+            let sum = mem::replace(&mut self.sum, Sum::new(self.hash, lanes));
+            let (start, end) = (self.piece, self.hashed);
+            if let Some(digest) = sum.finish() {
+                let shard = Shard { start, end, digest };
+                self.pieces.push(Piece { file: self.item.file, shard });
+            }
+            self.piece = self.hashed;
+        }
+        let first = self.chunks.front()?;
+        if self.hashed < first.offset.saturating_add(first.len as u64) {
+            return None;
+        }
+        match self.chunks.pop_front()? {
+            Chunk { offset, state: State::Here(buffer), .. } => Some((buffer, offset)),
+            Chunk { .. } => None,
+        }
+    }
+
+    /// A write at this offset is started; gives its name.
+    pub(super) fn write_at(&mut self, offset: u64) -> u32 {
+        self.names = self.names.wrapping_add(1);
+        self.in_flight = self.in_flight.saturating_add(1);
+        self.writes.push((self.names, offset));
+        self.names
+    }
+
+    /// The write of this name has ended; gives its offset.
+    pub(super) fn written(&mut self, name: u32) -> Option<u64> {
+        let at = self.writes.iter().position(|(write, _)| *write == name)?;
+        Some(self.writes.swap_remove(at).1)
+    }
+
+    /// Ends it: nothing more is read or hashed. Gives the buffers that it holds.
+    pub(super) fn refuse(&mut self, reason: Reason) -> Vec<Buffer> {
+        self.refused.get_or_insert(reason);
+        let here = |chunk: Chunk| match chunk.state {
+            State::Here(buffer) => Some(buffer),
+            State::Missing | State::Asked(_) => None,
+        };
+        self.chunks.drain(..).filter_map(here).collect()
+    }
+
+    /// Whether all of it was hashed and written, or nothing of a refused one is in flight.
+    pub(super) fn has_ended(&self) -> bool {
+        self.in_flight == 0 && (self.refused.is_some() || self.hashed >= self.item.end)
+    }
+}

@@ -1,0 +1,309 @@
+//! One worker: a thread that reads, hashes and copies until nothing is left to take.
+//!
+//! ```text
+//!        ┌──────────────────────────────────────────────────────────────────┐
+//!        ▼                                                                  │
+//!   take items ─▶ ask: free buffers to the ring ─▶ collect what has come ─▶ hash all that is
+//!   (fair share)                                   (wait if nothing has)    ready, in lanes
+//!                       ▲                                                   │
+//!                       └── buffers: free again, or after they are written ◀┘
+//! ```
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use oms_sys::beneath::Folders;
+use oms_sys::ring::{Buffer, Outcome, Place, Ring, Settings};
+use oms_verify::reason::{Code, Reason};
+
+use super::job::{Harvest, Job, changed};
+use super::small;
+use super::stream::{Stream, Taken};
+use super::sums;
+use crate::intake::attend::Pulse;
+
+/// How long a worker waits at most before it looks whether it shall end.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How long it waits for more streams before it hashes those that are ready.
+const LINGER: Duration = Duration::from_micros(300);
+
+/// Chunks that one stream may have read ahead.
+const AHEAD: usize = 16;
+
+/// The bit of a token that says that it is a write.
+const WRITE: u64 = 1 << 63;
+
+/// Works until nothing is left.
+///
+/// # Errors
+/// When carrier or station fail.
+pub(super) fn work(job: &Job, pulse: &Pulse) -> Result<Harvest, Reason> {
+    let mut harvest = Harvest::default();
+    if job.queue().large_left() {
+        Worker::new(job, pulse, &mut harvest)?.run()?;
+    }
+    small::work(job, pulse, &mut harvest)?;
+    Ok(harvest)
+}
+
+struct Worker<'a> {
+    job: &'a Job,
+    pulse: &'a Pulse,
+    harvest: &'a mut Harvest,
+    ring: Ring,
+    folders: Folders,
+    free: Vec<Buffer>,
+    streams: Vec<Stream>,
+    /// Streams that it may have at once.
+    most: usize,
+    last_id: u32,
+}
+
+impl<'a> Worker<'a> {
+    fn new(job: &'a Job, pulse: &'a Pulse, harvest: &'a mut Harvest) -> Result<Self, Reason> {
+        let means = job.means();
+        let most = if means.in_order { 1 } else { job.lanes().streams() };
+        let (buffers, buffer_bytes) = job.buffers(most);
+        let settings = Settings { reader: means.reader, buffers, buffer_bytes };
+        let (ring, free) = Ring::new(&settings)
+            .map_err(|error| Reason::new(Code::ConfigUsage, error.to_string()))?;
+        job.describe(&ring.report());
+        // Each stream reads ahead while it is hashed.
+        let most = most.min(buffers.div_ceil(2)).max(1);
+        let (folders, streams) = (job.folders(), Vec::new());
+        Ok(Worker { job, pulse, harvest, ring, folders, free, streams, most, last_id: 0 })
+    }
+
+    fn run(mut self) -> Result<(), Reason> {
+        loop {
+            if self.pulse.is_stopped() {
+                return Ok(());
+            }
+            self.take_items()?;
+            if self.streams.is_empty() {
+                return Ok(());
+            }
+            self.ask();
+            if let Err(reason) = self.collect() {
+                if reason.code == Code::MediaStalled {
+                    self.ring.abandon();
+                }
+                return Err(reason);
+            }
+            self.hash();
+            self.end_streams()?;
+        }
+    }
+
+    /// Takes items while there are some, up to this worker's share.
+    fn take_items(&mut self) -> Result<(), Reason> {
+        let queue = self.job.queue();
+        let share = queue.fair_share(self.job.workers()).min(self.most).max(1);
+        while self.streams.len() < share {
+            let Some(item) = queue.take_large() else { return Ok(()) };
+            let opened = self.job.open_part(&mut self.folders, &item).and_then(|file| {
+                let copy = self.job.copy(&item)?;
+                Ok((file, copy))
+            });
+            self.pulse.beat();
+            let (file, copy) = match opened {
+                Ok(opened) => opened,
+                Err(reason) => {
+                    queue.finished();
+                    self.job.is_last(&item);
+                    self.job.refuse(item.file, reason, self.harvest)?;
+                    continue;
+                }
+            };
+            let input = self.ring.attach(&file);
+            let output = copy.map(|copy| self.ring.attach(copy.file()));
+            self.last_id = self.last_id.wrapping_add(1) & (u32::MAX >> 1);
+            let files = (file, input, output);
+            let how = (self.job.hash(), self.job.method());
+            self.streams.push(Stream::new(self.last_id, item, files, how, self.job.lanes()));
+        }
+        Ok(())
+    }
+
+    /// Starts reads: first those of what is missing, so that every stream comes to its end; then
+    /// ahead, the streams by turns.
+    fn ask(&mut self) {
+        let place = match self.streams.len() {
+            1 => Place::Worker,
+            _ => Place::Here,
+        };
+        for stream in &mut self.streams {
+            while stream.has_missing() {
+                let Some(buffer) = self.free.pop() else { return };
+                start(&mut self.ring, stream, buffer, place, Stream::ask_missing, &mut self.free);
+            }
+        }
+        for ahead in 1..=AHEAD {
+            for stream in &mut self.streams {
+                if stream.pending() >= ahead {
+                    continue;
+                }
+                let Some(buffer) = self.free.pop() else { return };
+                start(&mut self.ring, stream, buffer, place, Stream::ask, &mut self.free);
+            }
+        }
+    }
+
+    /// Takes what has come. Waits for something while nothing can be hashed, and a moment for
+    /// others to come along.
+    fn collect(&mut self) -> Result<(), Reason> {
+        loop {
+            while let Some(done) = self.ring.reap() {
+                self.take(done.token, done.outcome)?;
+            }
+            let ready = self.streams.iter().filter(|stream| stream.is_ready()).count();
+            let waiting = self.streams.iter().any(|s| !s.is_ready() && s.in_flight > 0);
+            if !waiting {
+                return Ok(());
+            }
+            let patience = if ready == 0 { TICK } else { LINGER };
+            let done = self.ring.wait(Some(patience)).map_err(|error| {
+                Reason::new(Code::MediaUnreadable, format!("waiting for the kernel: {error}"))
+            })?;
+            match done {
+                Some(done) => self.take(done.token, done.outcome)?,
+                None if ready > 0 => return Ok(()),
+                None => {
+                    self.look_for_silence()?;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// A stream that waits for longer than the carrier may be silent ends the work.
+    fn look_for_silence(&self) -> Result<(), Reason> {
+        let stall = self.job.stall();
+        let silent = |s: &&Stream| s.in_flight > 0 && s.heard.elapsed() >= stall;
+        match self.streams.iter().find(silent) {
+            Some(stream) => Err(self.job.stalled(stream.item.file, stream.waits_at())),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&mut self, token: u64, outcome: Outcome) -> Result<(), Reason> {
+        self.pulse.beat();
+        let Outcome::Moved { mut buffer, bytes } = outcome else { return Ok(()) };
+        let (id, name) = (((token & !WRITE) >> 32) as u32, token as u32);
+        let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) else {
+            self.free.push(buffer);
+            return Ok(());
+        };
+        stream.in_flight = stream.in_flight.saturating_sub(1);
+        stream.heard = Instant::now();
+        let (job, file) = (self.job, stream.item.file);
+        if token & WRITE == 0 {
+            match bytes {
+                Ok(bytes) => match stream.take(name, buffer) {
+                    Taken::Kept => self.pulse.read(bytes as u64),
+                    Taken::Free(buffer) => self.free.push(buffer),
+                    Taken::Changed(buffer) => {
+                        self.free.push(buffer);
+                        self.free.extend(stream.refuse(changed(stream.file.size())));
+                    }
+                },
+                Err(error) => {
+                    self.free.push(buffer);
+                    let offset = stream.failed(name);
+                    // What a refused file gives does not matter any more.
+                    if stream.refused.is_none() && !job.may_retry() {
+                        let detail = format!("reading at byte {offset}: {error}");
+                        return Err(
+                            Reason::new(Code::MediaUnreadable, detail).about(job.path(file))
+                        );
+                    }
+                }
+            }
+            return Ok(());
+        }
+        let offset = stream.written(name).unwrap_or_default();
+        match bytes {
+            Ok(written) if written >= buffer.filled().len() => self.free.push(buffer),
+            Ok(written) if written > 0 => {
+                buffer.skip(written);
+                let offset = offset.saturating_add(written as u64);
+                self.free.extend(write(&mut self.ring, stream, buffer, offset));
+            }
+            outcome => {
+                let error = outcome.err().unwrap_or_else(|| ErrorKind::WriteZero.into());
+                return Err(job.unwritten(file, offset, &error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashes what is ready, and hands its buffers on: to the copy, or to be filled again.
+    fn hash(&mut self) {
+        let lanes = self.job.lanes();
+        sums::update(lanes, self.streams.iter_mut().filter_map(Stream::work));
+        for stream in &mut self.streams {
+            let Some((buffer, offset)) = stream.advance(lanes) else { continue };
+            self.free.extend(write(&mut self.ring, stream, buffer, offset));
+        }
+    }
+
+    /// Puts away the streams that have come to their end.
+    fn end_streams(&mut self) -> Result<(), Reason> {
+        let mut at = 0;
+        while let Some(stream) = self.streams.get(at) {
+            if !stream.has_ended() {
+                at = at.saturating_add(1);
+                continue;
+            }
+            let stream = self.streams.swap_remove(at);
+            self.job.queue().finished();
+            let is_last = self.job.is_last(&stream.item);
+            if let Some(reason) = stream.refused {
+                self.job.refuse(stream.item.file, reason, self.harvest)?;
+                continue;
+            }
+            if is_last {
+                match self.job.check(&stream.file) {
+                    Ok(()) => self.pulse.files_done(1),
+                    Err(reason) => {
+                        self.job.refuse(stream.item.file, reason, self.harvest)?;
+                        continue;
+                    }
+                }
+            }
+            self.harvest.pieces.extend(stream.pieces);
+        }
+        Ok(())
+    }
+}
+
+fn token(id: u32, name: u32) -> u64 {
+    u64::from(id) << 32 | u64::from(name)
+}
+
+/// Starts to write to the copy of a stream; without one, the buffer comes back.
+fn write(ring: &mut Ring, stream: &mut Stream, buffer: Buffer, offset: u64) -> Option<Buffer> {
+    let Some(output) = stream.output.clone() else { return Some(buffer) };
+    let name = stream.write_at(offset);
+    ring.write(token(stream.id, name) | WRITE, &output, offset, buffer);
+    None
+}
+
+/// Starts the read that `ask` names, or keeps the buffer free.
+fn start(
+    ring: &mut Ring,
+    stream: &mut Stream,
+    buffer: Buffer,
+    place: Place,
+    ask: fn(&mut Stream, usize) -> Option<super::stream::Ask>,
+    free: &mut Vec<Buffer>,
+) {
+    match ask(stream, buffer.capacity()) {
+        Some(ask) => {
+            let token = token(stream.id, ask.name);
+            ring.read(token, &stream.input, ask.offset, buffer, ask.len, place);
+        }
+        None => free.push(buffer),
+    }
+}
