@@ -211,6 +211,7 @@ impl Attended {
 mod tests {
     use super::*;
     use crate::cancel::Cancel;
+    use crate::progress::Display;
 
     type Work = Box<dyn FnOnce(&Pulse) -> Result<u32, Reason> + Send>;
 
@@ -268,7 +269,7 @@ mod tests {
     #[test]
     fn who_is_cancelled_ends() {
         let cancel = Cancel::default();
-        let progress = Progress::quiet(&cancel);
+        let progress = Progress::new("", Display::None, &cancel);
         cancel.ask();
         assert_eq!(run(vec![diligent()], LONG, &progress), Err(Code::IntakeCancelled));
     }

@@ -14,7 +14,7 @@ use super::work::SMALL;
 use super::*;
 use crate::cancel::Cancel;
 use crate::intake::{PieceHasher, Quarantine};
-use crate::progress::Progress;
+use crate::progress::{Display, Progress};
 
 /// Means that are small enough for every edge to be met.
 fn means(workers: usize, memory: u64, buffer: usize, reader: ring::Reader) -> Means {
@@ -241,7 +241,7 @@ fn a_cancelled_intake_ends_without_a_decision() {
     let model = Model::of(&[64 << 20, 64 << 20]);
     let cancel = Cancel::default();
     cancel.ask();
-    let progress = Progress::quiet(&cancel);
+    let progress = Progress::new("", Display::None, &cancel);
     let order = model.order(HashAlgorithm::Blake2b, Method::Files, None);
     let means = means(2, 1 << 20, 4096, ring::Reader::Auto);
     let failed = run_with(order, &Reading::plain(&progress), means).unwrap_err();
