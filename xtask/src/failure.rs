@@ -62,6 +62,11 @@ pub(crate) enum Failure {
         "pip could not install {packages}: {source}\nIt needs a Python package index. With no network, set PIP_FIND_LINKS to a folder with the wheels and try again."
     )]
     Pip { packages: String, source: Box<Failure> },
+    /// Miri is not installed.
+    #[error(
+        "no nightly toolchain with Miri is installed (`rustup toolchain install nightly --component miri,rust-src`)"
+    )]
+    NoMiri,
     /// The model of the demo is not there or is no model.
     #[error("{}: {problem}", path.display())]
     DemoModel { path: PathBuf, problem: &'static str },

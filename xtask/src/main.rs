@@ -19,6 +19,7 @@ mod peer;
 mod process;
 mod purity;
 mod reasons;
+mod sanitize;
 mod setup;
 mod source;
 mod test;
@@ -108,6 +109,14 @@ enum Command {
     },
     /// Measure the appliance beside openssl, cp, b3sum and the Python model_signing
     Bench(bench::Options),
+    /// Run the tests of oms-sys under AddressSanitizer and Miri
+    Sanitize {
+        /// Only under this one (repeatable); it is a failure then if it is not installed
+        #[arg(long = "with", value_name = "WATCHER")]
+        watchers: Vec<sanitize::Watcher>,
+        /// Only tests with this in their name
+        filter: Option<String>,
+    },
     /// Show the whole way of a model: sign, ingest, verify; and a refusal
     Demo {
         /// A model of your own: a folder or a file
@@ -148,6 +157,7 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Fuzz { targets, seconds, jobs } => fuzz::run(&targets, seconds, jobs),
         Command::Bench(options) => bench::run(&options),
+        Command::Sanitize { watchers, filter } => sanitize::run(&watchers, filter.as_deref()),
         Command::Demo { model } => demo::run(model.as_deref()),
     }
 }
