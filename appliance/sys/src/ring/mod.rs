@@ -24,7 +24,11 @@
 //! Opening in batches takes two steps with a [`Root`] that is the file's folder: [`Ring::look`]
 //! gives a [`Look`] at a regular file that is not opened, and [`Ring::open`] opens what was seen.
 //! Both are also there as plain calls ([`Root::look`], [`Root::open_seen`]), which are cheaper
-//! where the answer is in memory.
+//! where the answer is in memory, since the kernel hands every `statx` of a ring to a worker. In
+//! processor time for each of 100,000 files of 4 KiB, all in memory (Linux 6.18, 2 cores): a look
+//! 1.8 us plain and 2.8 us through the ring; opening what was seen 3.2 and 3.9 us; opening plain and
+//! reading 5.1 us with `pread` and 6.9 us with the ring; `Root::file` alone 6.1 us. So the ring is
+//! for devices that are slow to answer.
 
 mod arena;
 mod file;
