@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Cursor;
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use oms_inspect::{Budget, Identified, Inspection};
+use oms_inspect::{Budget, Identified, InspectError, Inspection};
 use oms_sys::beneath::RegularFile;
 use oms_verify::name::ResourcePath;
 use oms_verify::observe::{Finding, Observed};
@@ -51,6 +54,9 @@ impl Opened {
 /// inspection's budget allows.
 const AT_ONCE: usize = 8;
 
+/// Bytes of a file that is read once and looked into in memory.
+const SMALL: usize = 64 << 10;
+
 /// Inspects every observed file whose digests are the manifest's. Bytes that nobody signed are
 /// refused for that, and not parsed.
 ///
@@ -69,31 +75,57 @@ pub fn look_inside(
         .filter_map(|file| observed.files.get(&file.path).map(|seen| (file, seen)))
         .filter(|(file, seen)| seen.pieces == file.pieces)
         .collect();
-    let mut findings = Vec::with_capacity(signed.len());
-    let mut checks = BTreeSet::new();
-    for some in signed.chunks(AT_ONCE) {
-        progress.check()?;
-        let inspected: Vec<_> = some
-            .par_iter()
-            .map(|(file, seen)| (&file.path, inspect(place, manifest, &file.path, seen.size)))
-            .collect();
-        for (path, inspection) in inspected {
-            let inspection = inspection?;
-            checks.extend(inspection.checks.iter().map(|check| (*check).to_owned()));
-            findings.push(finding(path, inspection));
+    // Whoever is free takes the next one. After a failure nobody takes another.
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = |_| {
+        let (mut findings, mut checks) = (Vec::new(), BTreeSet::<&str>::new());
+        let mut buffer = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            progress.check()?;
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((file, seen)) = signed.get(at) else { break };
+            let inspected = inspect(place, manifest, &file.path, seen.size, &mut buffer);
+            let inspection = inspected.inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+            checks.extend(inspection.checks);
+            findings.push((at, finding(&file.path, inspection)));
         }
+        Ok((findings, checks))
+    };
+    let parts: Vec<_> =
+        (0..AT_ONCE).into_par_iter().with_max_len(1).map(work).collect::<Result<_, Reason>>()?;
+    let mut findings = Vec::with_capacity(signed.len());
+    let mut checks = BTreeSet::<&str>::new();
+    for (some, ran) in parts {
+        findings.extend(some);
+        checks.extend(ran);
     }
-    Ok(Findings { findings, checks: checks.into_iter().collect() })
+    findings.sort_unstable_by_key(|(at, _)| *at);
+    Ok(Findings {
+        findings: findings.into_iter().map(|(_, finding)| finding).collect(),
+        checks: checks.into_iter().map(str::to_owned).collect(),
+    })
 }
 
+/// Looks into one file. `buffer` is for the bytes of a small one.
 fn inspect(
     place: Place<'_>,
     manifest: &Manifest,
     path: &ResourcePath,
     size: u64,
+    buffer: &mut Vec<u8>,
 ) -> Result<Inspection, Reason> {
     let opened = open(place, manifest, path)?;
-    oms_inspect::inspect(&mut opened.as_file(), size, &Budget::default()).map_err(|error| {
+    let (file, budget) = (opened.as_file(), Budget::default());
+    let inspection = match usize::try_from(size) {
+        Ok(length) if length <= SMALL => {
+            buffer.resize(length, 0);
+            file.read_exact_at(buffer, 0)
+                .map_err(InspectError::from)
+                .and_then(|()| oms_inspect::inspect(&mut Cursor::new(&*buffer), size, &budget))
+        }
+        _ => oms_inspect::inspect(&mut &*file, size, &budget),
+    };
+    inspection.map_err(|error| {
         match place {
             Place::Copies(_) => {
                 let detail = format!("reading a copy in the spool: {error}");
@@ -128,9 +160,9 @@ fn gone(path: &ResourcePath) -> Reason {
 
 fn finding(path: &ResourcePath, inspection: Inspection) -> Finding {
     let formats = match inspection.format {
-        Identified::One(format) => vec![format.name().to_owned()],
+        Identified::One(format) => vec![format.name()],
         Identified::Unknown => Vec::new(),
-        Identified::Ambiguous(formats) => formats.iter().map(|f| f.name().to_owned()).collect(),
+        Identified::Ambiguous(formats) => formats.iter().map(|f| f.name()).collect(),
     };
     Finding {
         path: path.clone(),
@@ -186,8 +218,7 @@ mod tests {
             look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
                 .unwrap()
                 .findings;
-        let seen: Vec<_> =
-            findings.iter().map(|f| (f.path.as_str(), f.formats[0].as_str())).collect();
+        let seen: Vec<_> = findings.iter().map(|f| (f.path.as_str(), f.formats[0])).collect();
         let format = |at: usize| if at.is_multiple_of(2) { "json" } else { "text" };
         let expected: Vec<_> =
             names.iter().enumerate().map(|(at, name)| (*name, format(at))).collect();
@@ -196,6 +227,37 @@ mod tests {
         let none = look_inside(Place::InPlace(&source), &unsigned, &observed, &Progress::hidden())
             .unwrap();
         assert!(none.findings.is_empty() && none.checks.is_empty());
+    }
+
+    #[test]
+    fn a_file_is_found_to_be_the_same_in_memory_and_on_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = |length: usize| format!("{{\"x\":\"{}\"}}", "y".repeat(length - 8));
+        let lengths = [8, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL];
+        let names = lengths.map(|length| format!("{length:06}"));
+        for (name, length) in names.iter().zip(lengths) {
+            fs::write(dir.path().join(name), text(length)).unwrap();
+        }
+        let source = Source::at(dir.path()).unwrap();
+        let names = names.each_ref().map(String::as_str);
+        let (signed, observed) = observed(&source, &names, None);
+        let findings =
+            look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
+                .unwrap()
+                .findings;
+        let formats: Vec<_> = findings.iter().map(|f| f.formats.as_slice()).collect();
+        assert_eq!(formats, [["json"]; 5]);
+        // One that became shorter since, in memory as on disk.
+        for length in [SMALL, 3 * SMALL] {
+            let path = dir.path().join(format!("{length:06}"));
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..length / 2]).unwrap();
+            let failed =
+                look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
+                    .unwrap_err();
+            assert_eq!(failed.code, Code::MediaUnreadable);
+            fs::write(&path, bytes).unwrap();
+        }
     }
 
     #[test]

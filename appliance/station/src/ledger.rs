@@ -8,14 +8,17 @@
 //! so a sequence number never stands for two payloads, and none is skipped.
 
 use std::ffi::OsStr;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oms_sys::durable::{self, Lock};
+use oms_verify::dsse::Message;
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::Ledger as Position;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Past;
 use crate::record::{PAYLOAD_LIMIT, damaged, read, write};
@@ -64,7 +67,43 @@ pub struct Pending {
     /// Its entry in outbound.
     pub entry: PathBuf,
     /// The payload of its verdict.
-    pub payload: String,
+    pub payload: Payload,
+}
+
+/// The payload of a verdict, in the message that is signed. It lists every file of a model, and
+/// there is one of it however many hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload(Arc<Message>);
+
+impl Payload {
+    /// The message that is signed.
+    pub fn message(&self) -> &Message {
+        &self.0
+    }
+
+    /// The payload, which is JSON.
+    pub fn as_str(&self) -> &str {
+        // Made from a String, and nothing changes it.
+        std::str::from_utf8(self.0.payload()).unwrap_or_default()
+    }
+}
+
+impl From<String> for Payload {
+    fn from(payload: String) -> Self {
+        Payload(Arc::new(Message::of_statement(payload.into_bytes())))
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Payload::from)
+    }
 }
 
 impl Ledger {
@@ -81,7 +120,7 @@ impl Ledger {
             })?;
         let archive = state.join(ARCHIVE);
         match std::fs::create_dir(&archive) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(failed("making the archive", &error, &archive));
             }
             _ => {}
@@ -171,7 +210,7 @@ impl Ledger {
         let Some(pending) = &self.pending else { return Ok(()) };
         let head = Head {
             sequence: pending.sequence,
-            payload_sha256: Sha256Digest::of(pending.payload.as_bytes()).to_hex(),
+            payload_sha256: Sha256Digest::of(pending.payload.message().payload()).to_hex(),
             time: pending.time,
         };
         write(&self.state.join(HEAD), &head)?;
@@ -188,23 +227,29 @@ impl Ledger {
         Ok(())
     }
 
-    /// Keeps a file of an entry, at this path in it, in the station's own archive.
+    /// Keeps what `content` gives, a file of an entry at this path in it, in the station's own
+    /// archive.
     ///
     /// # Errors
     /// When it cannot be made durable.
-    pub fn archive(&self, entry: &OsStr, file: &Path, bytes: &[u8]) -> Result<(), Reason> {
+    pub fn archive(
+        &self,
+        entry: &OsStr,
+        file: &Path,
+        mut content: impl Read,
+    ) -> Result<(), Reason> {
         let folder = self.archived(entry);
         let path = folder.join(file);
         let inner = path.parent().filter(|inner| *inner != folder);
         for folder in [Some(folder.as_path()), inner].into_iter().flatten() {
             match std::fs::create_dir(folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(failed("making a folder in the archive", &error, folder));
                 }
                 _ => {}
             }
         }
-        durable::replace(&path, bytes, 0o640)
+        durable::replace_with(&path, 0o640, |copy| io::copy(&mut content, copy).map(|_| ()))
             .and_then(|()| inner.map_or(Ok(()), durable::sync_folder_of))
             .and_then(|()| durable::sync_folder_of(&folder))
             .map_err(|error| failed("writing to the archive", &error, &path))
@@ -232,7 +277,7 @@ mod tests {
             time: Some(1_900_000_000),
             folder: "f".into(),
             entry: format!("{sequence:012}-0-refused").into(),
-            payload: format!("payload {sequence}"),
+            payload: format!("payload {sequence}").into(),
         }
     }
 
@@ -318,7 +363,7 @@ mod tests {
         let mut ledger = Ledger::open(dir.path()).unwrap();
         let pending = begun(&ledger);
         ledger.begin(pending.clone()).unwrap();
-        ledger.archive(pending.entry.as_os_str(), Path::new("verdict"), b"v").unwrap();
+        ledger.archive(pending.entry.as_os_str(), Path::new("verdict"), &b"v"[..]).unwrap();
         ledger.commit().unwrap();
         drop(ledger);
         drop(Ledger::open(dir.path()).unwrap());

@@ -12,8 +12,11 @@
 //! Whatever crashes, what is in outbound is complete, and what was begun is ended at the next
 //! start with the same payload.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use oms_sys::durable::{self, FileSystem, Lock};
@@ -21,16 +24,18 @@ use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
 use oms_verify::verdict::{self, ClockStatus, Resigned, StationFacts, Verdict};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crl_memory::CrlMemory;
-use crate::intake::{ATTESTATIONS, Quarantine, Reading};
-use crate::ledger::{Ledger, Pending};
+use crate::intake::{self, ATTESTATIONS, Quarantine, Reading};
+use crate::ledger::{Ledger, Payload, Pending};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry};
 use crate::report;
-use crate::signer::{Shape, Signer};
+use crate::signer::{Sealed, Shape, Signer};
 use crate::storage::failed;
 
 /// The verdict's file in an entry.
@@ -38,7 +43,7 @@ pub const VERDICT: &str = "verdict.sigstore.json";
 /// The re-signed bundle's file in an entry.
 pub const RESIGNED: &str = "model.sig";
 /// The source's bundle in an entry.
-pub const SOURCE: &str = "source.sig";
+pub const SOURCE: &str = intake::SOURCE;
 /// The report for people in an entry.
 pub const REPORT: &str = "report.html";
 /// How folders of the spool begin.
@@ -82,7 +87,7 @@ pub struct Published {
     /// Its folder in outbound.
     pub entry: PathBuf,
     /// The verdict's payload.
-    pub payload: String,
+    pub payload: Payload,
 }
 
 impl Outbound {
@@ -161,7 +166,7 @@ impl Outbound {
     /// A decision that was begun is ended where and as it was begun, or not at all: the record
     /// alone does not make a payload worth signing.
     fn check_pending(&self, pending: &Pending) -> Result<(), Reason> {
-        let stated = StatedPlace::of(&pending.payload);
+        let stated = StatedPlace::of(pending.payload.as_str());
         let number = format!("{:012}-", pending.sequence);
         let named = name_of(&pending.entry).to_str().is_some_and(|name| name.starts_with(&number));
         if stated.as_ref() != Some(&StatedPlace::from(pending)) || !named {
@@ -231,9 +236,9 @@ impl Outbound {
         Quarantine::create(&self.spool, &format!("{FOLDER}{sequence}"))
     }
 
-    /// Signs a verdict and publishes it; with it, when it passed, the copies and the re-signed
-    /// bundle. `source` is the bundle of the admitted signer as it was found, `crls` the SHA-256 of
-    /// every CRL that was at hand.
+    /// Signs a verdict and publishes it; with it, when it passed, the copies, the re-signed bundle
+    /// and the source's, all of which the quarantine holds. `crls` are the SHA-256 of every CRL that
+    /// was at hand.
     ///
     /// # Errors
     /// When anything fails. Then nothing is in outbound, or the entry is complete.
@@ -241,7 +246,6 @@ impl Outbound {
         &mut self,
         verdict: &Verdict,
         mut quarantine: Quarantine,
-        source: &[u8],
         crls: &[Sha256Digest],
     ) -> Result<Published, Reason> {
         let manifest = match released_manifest(verdict)? {
@@ -255,9 +259,7 @@ impl Outbound {
         if let Some(manifest) = &manifest {
             let annotations: &BTreeMap<String, String> = &verdict.policy().resign.annotations;
             let bundle = self.resign.sign_model(verdict.subject_name(), annotations, manifest)?;
-            self.stage(&quarantine, RESIGNED, &bundle)?;
-            self.stage(&quarantine, SOURCE, source)?;
-            resigned_digest = Some(Sha256Digest::of(&bundle));
+            resigned_digest = Some(stage(&quarantine, RESIGNED, &bundle)?);
         }
         self.file_system
             .sync()
@@ -288,6 +290,7 @@ impl Outbound {
         );
         let payload = String::from_utf8(payload)
             .map_err(|_| Reason::new(Code::StateDamaged, "the payload is not UTF-8"))?;
+        drop(manifest);
         let pending = Pending {
             sequence: position.sequence,
             previous: position.previous.to_hex(),
@@ -296,7 +299,7 @@ impl Outbound {
             time: Some(verdict.time().0),
             folder: quarantine.folder().to_owned(),
             entry: self.outbound.join(entry_name(position.sequence, verdict)),
-            payload,
+            payload: payload.into(),
         };
         // From here on the folder belongs to the record, even if writing that fails half-way.
         quarantine.keep();
@@ -308,14 +311,13 @@ impl Outbound {
     /// Signs the payload that was written down, and stages the verdict; again after a crash.
     fn sign(&self, pending: &Pending) -> Result<(), Reason> {
         let folder = &pending.folder;
-        let bundle = self.verdict.sign(pending.payload.as_bytes(), Shape::Leaf)?;
-        let report = report::render(&pending.payload);
-        for (file, bytes) in [(VERDICT, bundle.as_slice()), (REPORT, report.as_bytes())] {
-            let path = folder.join(file);
-            durable::replace(&path, bytes, MODE)
-                .map_err(|error| failed("writing to the spool", &error, &path))?;
-        }
-        Ok(())
+        let bundle = self.verdict.sign(Cow::Borrowed(pending.payload.message()), Shape::Leaf)?;
+        let path = folder.join(VERDICT);
+        durable::replace_with(&path, MODE, |file| bundle.write(file))
+            .map_err(|error| failed("writing to the spool", &error, &path))?;
+        let path = folder.join(REPORT);
+        durable::replace(&path, report::render(pending.payload.as_str()).as_bytes(), MODE)
+            .map_err(|error| failed("writing to the spool", &error, &path))
     }
 
     /// What lay in the spool over a crash is looked at as the receiving side will.
@@ -324,8 +326,8 @@ impl Outbound {
         let time = self.clock.now()?;
         let reading = Reading::plain(progress);
         let checked = check_entry(&pending.folder, &self.id, &trust, time, &reading);
-        let (_, reasons) = checked.map_err(damaged)?;
-        match reasons.into_iter().find(|reason| reason.code != Code::VerdictFailed) {
+        let checked = checked.map_err(damaged)?;
+        match checked.reasons.into_iter().find(|reason| reason.code != Code::VerdictFailed) {
             Some(reason) => Err(damaged(reason)),
             None => Ok(()),
         }
@@ -337,9 +339,9 @@ impl Outbound {
         let name = name_of(entry);
         for file in [VERDICT, RESIGNED, SOURCE] {
             let path = folder.join(file);
-            match std::fs::read(&path) {
-                Ok(bytes) => self.ledger.archive(name, Path::new(file), &bytes)?,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            match File::open(&path) {
+                Ok(content) => self.ledger.archive(name, Path::new(file), content)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed("reading the spool", &error, &path)),
             }
         }
@@ -347,7 +349,7 @@ impl Outbound {
         self.file_system.sync().map_err(|error| failed("syncing the spool", &error, folder))?;
         durable::rename_new(folder, entry).map_err(|error| {
             let code = match error.kind() {
-                std::io::ErrorKind::AlreadyExists => Code::OutboundConflict,
+                io::ErrorKind::AlreadyExists => Code::OutboundConflict,
                 _ => Code::OutboundWrite,
             };
             Reason { code, ..failed("publishing", &error, entry) }
@@ -364,25 +366,49 @@ impl Outbound {
     /// the budget that they were accepted under.
     fn archive_attestations(&self, pending: &Pending) -> Result<(), Reason> {
         let folder = pending.folder.join(ATTESTATIONS);
-        let unreadable = |error: std::io::Error| failed("reading the spool", &error, &folder);
+        let unreadable = |error: io::Error| failed("reading the spool", &error, &folder);
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(unreadable(error)),
         };
         for entry in entries {
             let path = entry.map_err(unreadable)?.path();
-            let bytes = std::fs::read(&path).map_err(unreadable)?;
+            let content = File::open(&path).map_err(unreadable)?;
             let file = Path::new(ATTESTATIONS).join(name_of(&path));
-            self.ledger.archive(name_of(&pending.entry), &file, &bytes)?;
+            self.ledger.archive(name_of(&pending.entry), &file, content)?;
         }
         Ok(())
     }
+}
 
-    fn stage(&self, quarantine: &Quarantine, file: &str, bytes: &[u8]) -> Result<(), Reason> {
-        let path = quarantine.folder().join(file);
-        durable::create(&path, bytes, MODE)
-            .map_err(|error| failed("writing to the spool", &error, &path))
+/// Writes a bundle to the spool, and gives the SHA-256 of its bytes.
+fn stage(quarantine: &Quarantine, file: &str, bundle: &Sealed<'_>) -> Result<Sha256Digest, Reason> {
+    let path = quarantine.folder().join(file);
+    let mut hasher = Sha256::new();
+    durable::create_with(&path, MODE, |file| bundle.write(Tee { file, hasher: &mut hasher }))
+        .map_err(|error| failed("writing to the spool", &error, &path))?;
+    Ok(Sha256Digest(hasher.finalize().into()))
+}
+
+/// Hashes what is written to a file.
+struct Tee<'a> {
+    file: &'a mut dyn Write,
+    hasher: &'a mut Sha256,
+}
+
+impl Write for Tee<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.file.write_all(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 
@@ -421,16 +447,36 @@ struct StatedPlace {
     verifier: String,
 }
 
+/// Of a verdict's payload, what tells its place.
+#[derive(Deserialize)]
+struct RawPayload {
+    predicate: RawPredicate,
+}
+
+#[derive(Deserialize)]
+struct RawPredicate {
+    verifier: RawVerifier,
+    #[serde(rename = "urn:oms-appliance:verdict:1")]
+    detail: RawDetail,
+}
+
+#[derive(Deserialize)]
+struct RawVerifier {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct RawDetail {
+    sequence: u64,
+    previous: String,
+}
+
 impl StatedPlace {
     fn of(payload: &str) -> Option<Self> {
-        let statement: serde_json::Value = serde_json::from_str(payload).ok()?;
-        let predicate = statement.get("predicate")?;
-        let detail = predicate.get(verdict::VERDICT_EXTENSION)?;
-        Some(StatedPlace {
-            sequence: detail.get("sequence")?.as_u64()?,
-            previous: detail.get("previous")?.as_str()?.to_owned(),
-            verifier: predicate.get("verifier")?.get("id")?.as_str()?.to_owned(),
-        })
+        let RawPredicate { verifier, detail } =
+            serde_json::from_str::<RawPayload>(payload).ok()?.predicate;
+        let RawDetail { sequence, previous } = detail;
+        Some(StatedPlace { sequence, previous, verifier: verifier.id })
     }
 }
 

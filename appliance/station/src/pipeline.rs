@@ -132,8 +132,8 @@ pub fn ingest<'a>(
     progress: &Progress,
 ) -> Result<Ingested<'a>, Reason> {
     let location = candidate.open(carrier)?;
-    let (outcomes, source) = appraise_all(carrier, candidate, terms, progress)?;
     let quarantine = outbound.quarantine()?;
+    let outcomes = appraise_all(carrier, candidate, terms, progress, &quarantine)?;
     let name = candidate.name();
     let whereabouts = Whereabouts::Carrier(carrier, candidate, attestations);
     let (verdict, other) =
@@ -142,24 +142,26 @@ pub fn ingest<'a>(
     progress.check()?;
     outbound.crl_memory.keep(terms.trust.crls.raised())?;
     let crls = &terms.trust.crl_digests;
-    let published = outbound.publish(&verdict, quarantine, &source, crls)?;
+    let published = outbound.publish(&verdict, quarantine, crls)?;
     Ok(Ingested { path: candidate.path(other), verdict, published })
 }
 
-/// Decides about a model: into `quarantine` when there is one, else in place.
+/// Decides about a model: into `quarantine` when there is one, else in place. Of `bundles` one at a
+/// time is taken and held, since each may be large.
 ///
 /// # Errors
-/// When nothing could be decided.
+/// When nothing could be decided, or a bundle is an error.
 pub fn examine(
     name: &str,
     location: &Location,
-    bundles: &[BundleFile],
+    bundles: impl IntoIterator<Item = Result<BundleFile, Reason>>,
     attestations: &InPlace,
     terms: Terms<'_>,
     quarantine: Option<&Quarantine>,
     progress: &Progress,
 ) -> Result<Verdict, Reason> {
-    let outcomes = bundles.iter().map(|file| appraise_file(file, terms)).collect();
+    let outcomes = bundles.into_iter().map(|file| Ok(appraise_file(file?, terms)));
+    let outcomes = outcomes.collect::<Result<_, Reason>>()?;
     let attestations = Whereabouts::InPlace(attestations);
     conclude(name, location, outcomes, attestations, terms, quarantine, progress)
         .map(|(verdict, _)| verdict)
@@ -220,19 +222,20 @@ fn conclude(
     Ok((verdict, elsewhere))
 }
 
-/// Reads and appraises the bundles of a candidate one after another. Only the bytes of the first
-/// admitted one are kept and given: they become `source.sig`.
+/// Reads and appraises the bundles of a candidate one after another. The bytes of the first
+/// admitted one are kept in `quarantine` as they were found: they become `source.sig`.
 fn appraise_all(
     carrier: &Root,
     candidate: &Candidate,
     terms: Terms<'_>,
     progress: &Progress,
-) -> Result<(Vec<BundleOutcome>, Vec<u8>), Reason> {
+    quarantine: &Quarantine,
+) -> Result<Vec<BundleOutcome>, Reason> {
     let budget = &terms.trust.policy.budget;
     let most = budget.bundle_bytes.saturating_mul(limits::BUNDLE_SHARE);
     let mut taken = 0u64;
     let mut outcomes: Vec<BundleOutcome> = Vec::with_capacity(candidate.bundles.len());
-    let mut source = None;
+    let mut has_source = false;
     for path in &candidate.bundles {
         let content = if taken < most {
             match carrier.file(path) {
@@ -252,29 +255,39 @@ fn appraise_all(
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();
         let in_model = candidate.inside(path).map(str::to_owned);
         let file = BundleFile { name, in_model, content };
-        let outcome = appraise_file(&file, terms);
-        if source.is_none() && outcome.result.is_ok() {
-            source = file.content.ok();
+        // Written before it is known whether it is admitted, so that it need not be held until then.
+        if let (false, Ok(bytes)) = (has_source, &file.content) {
+            quarantine.keep_source(bytes)?;
         }
+        let outcome = appraise_file(file, terms);
+        if !has_source && outcome.result.is_err() {
+            quarantine.drop_source()?;
+        }
+        has_source |= outcome.result.is_ok();
         outcomes.push(outcome);
     }
-    Ok((outcomes, source.unwrap_or_default()))
+    Ok(outcomes)
 }
 
-fn appraise_file(file: &BundleFile, terms: Terms<'_>) -> BundleOutcome {
+/// The text of the bundle is let go before its payload is read.
+fn appraise_file(file: BundleFile, terms: Terms<'_>) -> BundleOutcome {
     let policy = &terms.trust.policy;
     let context = terms.context();
-    let (digest, result) = match &file.content {
-        Err((digest, reason)) => (*digest, Err(vec![reason.clone()])),
-        Ok(bytes) => match Bundle::parse(bytes, &policy.budget) {
-            Ok(bundle) => (Some(bundle.digest()), appraise(policy, &bundle, &file.name, &context)),
+    let BundleFile { name, in_model, content } = file;
+    let (digest, result) = match content {
+        Err((digest, reason)) => (digest, Err(vec![reason])),
+        Ok(bytes) => match Bundle::parse(&bytes, &policy.budget) {
+            Ok(bundle) => {
+                drop(bytes);
+                (Some(bundle.digest()), appraise(policy, &bundle, &name, &context))
+            }
             Err(error) => {
-                let reason = Reason::from(&error).about(&file.name);
-                (Some(Sha256Digest::of(bytes)), Err(vec![reason]))
+                let reason = Reason::from(&error).about(&name);
+                (Some(Sha256Digest::of(&bytes)), Err(vec![reason]))
             }
         },
     };
-    BundleOutcome { file: file.name.clone(), in_model: file.in_model.clone(), digest, result }
+    BundleOutcome { file: name, in_model, digest, result }
 }
 
 /// Reads a bundle file within the budget. One that is too large is only hashed, so that a verdict
@@ -293,7 +306,7 @@ pub fn read_bundle(
     let refusal = || Reason::from(&BundleError::TooLarge { size, limit }).about(path);
     let progress = progress.aside();
     let content = if size <= limit {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         let keep = |part: &[u8]| {
             bytes.extend_from_slice(part);
             Ok(())

@@ -5,9 +5,10 @@ mod resigned;
 use std::path::Path;
 use std::sync::Arc;
 
-use oms_sys::beneath::{BeneathError, Kind, Root};
+use oms_sys::beneath::{BeneathError, Kind, RegularFile, Root};
 use oms_verify::budget::Budget;
-use oms_verify::hash::{HashAlgorithm, Sha256Digest};
+use oms_verify::bundle::BundleError;
+use oms_verify::hash::HashAlgorithm;
 use oms_verify::key::PublicKey;
 use oms_verify::pki::{Anchor, CrlSet, Purpose, Revocation, RevocationMode};
 use oms_verify::reason::{Class, Code, Reason, Reasons};
@@ -45,14 +46,24 @@ pub enum ReceiverTrust {
 const REVOCATION: Revocation = Revocation { mode: RevocationMode::IfAvailable, max_crl_age: None };
 
 /// Bytes of a verdict or of a re-signed bundle. Either lists every file of a model, about 200 bytes
-/// each.
-const VERDICT_BYTES: u64 = 256 << 20;
+/// each and its name once more.
+const VERDICT_BYTES: u64 = 1 << 30;
+
+/// An entry that was checked.
+#[derive(Debug)]
+pub struct Checked {
+    /// The verdict, without its payload.
+    pub verdict: ReceivedVerdict,
+    /// Every reason not to use the model; none means that it may be used.
+    pub reasons: Vec<Reason>,
+    /// What should be known and refuses nothing.
+    pub warnings: Vec<Reason>,
+}
 
 /// Checks the entry in the folder `path`: a verdict by `verifier`, and with a verdict that passed,
 /// exactly its files and its re-signed bundle.
 ///
-/// Gives the verdict with every reason not to use the model; none means that it may be used. A
-/// verdict that is not to be relied on is an error.
+/// A verdict that is not to be relied on is an error. One large file is held at a time.
 ///
 /// # Errors
 /// When the verdict is missing, untrusted or malformed, or the entry cannot be read.
@@ -62,7 +73,7 @@ pub fn check_entry(
     trust: &ReceiverTrust,
     time: UnixTime,
     reading: &Reading<'_>,
-) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
+) -> Result<Checked, Reason> {
     let budget = Budget { resources: 10_000_000, bundle_bytes: VERDICT_BYTES, ..Budget::default() };
     let shown = path.display().to_string();
     let root = Root::open(path)
@@ -76,15 +87,17 @@ pub fn check_entry(
             VerdictTrust::Anchors { anchors: &verdict_anchors, crls, revocation: &REVOCATION, time }
         }
     };
-    let verdict = receive(&bytes, verifier, &verdict_trust, &budget)
+    let mut verdict = receive(bytes, verifier, &verdict_trust, &budget)
         .map_err(|error| Reason::from(&error).about(VERDICT))?;
+    let warnings = Vec::from_iter(check_report(path, &verdict));
+    verdict.drop_payload();
 
     let mut reasons = Reasons::from(strangers(&root, &verdict)?);
     reasons.extend(misnamed(path, &verdict));
     if !verdict.passed {
         let detail = format!("verdict {} is a refusal", verdict.sequence);
         reasons.push(Reason::new(Code::VerdictFailed, detail));
-        return Ok((verdict, reasons.into_vec()));
+        return Ok(Checked { verdict, reasons: reasons.into_vec(), warnings });
     }
     let files = verdict.files.iter().map(|(file, _)| file.clone()).collect();
     let manifest = Manifest::new(verdict.hash, verdict.method, Vec::new(), files, &budget)
@@ -94,7 +107,7 @@ pub fn check_entry(
     reasons.extend(check_resigned(&root, &verdict, &manifest, trust, time, &budget)?);
     reasons.extend(check_source(&root, &verdict, &budget)?);
     reasons.append(check_attestations(&root, &verdict)?);
-    Ok((verdict, reasons.into_vec()))
+    Ok(Checked { verdict, reasons: reasons.into_vec(), warnings })
 }
 
 fn with_purpose(anchors: &[Anchor], purpose: Purpose) -> Vec<Anchor> {
@@ -102,12 +115,16 @@ fn with_purpose(anchors: &[Anchor], purpose: Purpose) -> Vec<Anchor> {
 }
 
 fn read(root: &Root, name: &str, budget: &Budget, missing: Code) -> Result<Vec<u8>, Reason> {
-    let file = root.file(name).map_err(|error| match error {
-        BeneathError::NotFound => Reason::new(missing, "the file is absent").about(name),
-        other => refusal_or_failure(other, name),
-    })?;
+    let file = open(root, name, missing)?;
     crate::pipeline::read_bundle(&file, name, budget, &Progress::hidden())?
         .map_err(|(_, reason)| reason)
+}
+
+fn open(root: &Root, name: &str, missing: Code) -> Result<RegularFile, Reason> {
+    root.file(name).map_err(|error| match error {
+        BeneathError::NotFound => Reason::new(missing, "the file is absent").about(name),
+        other => refusal_or_failure(other, name),
+    })
 }
 
 /// A folder that is named as a station names entries is named after its own verdict: an entry that
@@ -189,9 +206,18 @@ fn check_source(
     verdict: &ReceivedVerdict,
     budget: &Budget,
 ) -> Result<Option<Reason>, Reason> {
-    let digest = Sha256Digest::of(&read(root, SOURCE, budget, Code::VerdictFiles)?);
-    Ok((!verdict.sources.contains(&digest)).then(|| {
-        let detail = format!("its SHA-256, {digest}, is not the one of a bundle of the verdict");
+    let (file, progress) = (open(root, SOURCE, Code::VerdictFiles)?, Progress::hidden());
+    let (size, limit) = (file.size(), budget.bundle_bytes);
+    if size > limit {
+        return Err(Reason::from(&BundleError::TooLarge { size, limit }).about(SOURCE));
+    }
+    let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
+    let (_, pieces) = intake::hash_file(&file, hash, method, &progress, |_| Ok(()))
+        .map_err(|reason| reason.about(SOURCE))?;
+    let Pieces::Whole(found) = pieces else { return Ok(None) };
+    Ok((!verdict.sources.iter().any(|source| source.0 == found.as_bytes())).then(|| {
+        let detail =
+            format!("its SHA-256, {}, is not the one of a bundle of the verdict", found.to_hex());
         Reason::new(Code::VerdictFiles, detail).about(SOURCE)
     }))
 }
@@ -255,7 +281,7 @@ fn check_attestations(root: &Root, verdict: &ReceivedVerdict) -> Result<Reasons,
 /// What the entry's report says against relying on it: the verdict does not cover it, and it is not
 /// the page that this version makes of the verdict. Another version of the station may have made
 /// it, so this refuses nothing. A report that is not there says nothing.
-pub fn check_report(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
+fn check_report(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
     let payload = std::str::from_utf8(verdict.payload()).unwrap_or_default();
     let expected = report::render(payload).into_bytes();
     let file = Root::open(path).map_err(BeneathError::Io).and_then(|root| root.file(REPORT));

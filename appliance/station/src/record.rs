@@ -54,8 +54,9 @@ pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Rea
 /// # Errors
 /// When it cannot be made durable.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), Reason> {
-    let bytes = serde_json::to_vec(value).map_err(|error| damaged(&error.to_string(), path))?;
-    write_bytes(path, &bytes)
+    // As it is made: a payload is large, and its text with escapes is larger.
+    durable::replace_with(path, 0o600, |file| Ok(serde_json::to_writer(file, value)?))
+        .map_err(|error| failed("writing a record", &error, path))
 }
 
 /// Writes the bytes of a record, as [`write`] does.

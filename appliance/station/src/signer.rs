@@ -1,10 +1,12 @@
 //! A key with its certificates, ready to sign bundles.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::path::Path;
 
-use oms_verify::bundle::{NewMaterial, assemble};
-use oms_verify::dsse::{PAYLOAD_TYPE_IN_TOTO, pae};
+use oms_verify::bundle::{self, NewMaterial};
+use oms_verify::dsse::Message;
 use oms_verify::key::PublicKey;
 use oms_verify::pki::Certificate;
 use oms_verify::reason::{Code, Reason};
@@ -94,21 +96,23 @@ impl Signer {
         }
     }
 
-    /// Signs a payload and gives the bundle.
+    /// Signs a message: a bundle that is to be written.
     ///
     /// # Errors
     /// When the key fails.
-    pub fn sign(&self, payload: &[u8], shape: Shape) -> Result<Vec<u8>, Reason> {
-        let signature = self
-            .key
-            .sign(&pae(PAYLOAD_TYPE_IN_TOTO, payload))
-            .map_err(|error| Reason::from(&error))?;
+    pub fn sign<'a>(
+        &'a self,
+        message: impl Into<Cow<'a, Message>>,
+        shape: Shape,
+    ) -> Result<Sealed<'a>, Reason> {
+        let message = message.into();
+        let signature = self.key.sign(message.as_bytes()).map_err(|error| Reason::from(&error))?;
         let material = match (self.chain.first(), shape) {
             (None, _) => NewMaterial::Key(self.public_key()),
             (Some(_), Shape::Chain) => NewMaterial::Chain(&self.chain),
             (Some(leaf), Shape::Leaf) => NewMaterial::Certificate(leaf),
         };
-        Ok(assemble(payload, &signature, &material))
+        Ok(Sealed { message, signature, material })
     }
 
     /// Signs a model's manifest under the name `subject`: an OMS bundle.
@@ -120,8 +124,32 @@ impl Signer {
         subject: &str,
         annotations: &BTreeMap<String, String>,
         manifest: &Manifest,
-    ) -> Result<Vec<u8>, Reason> {
-        self.sign(&compose(subject, annotations, manifest), Shape::Chain)
+    ) -> Result<Sealed<'_>, Reason> {
+        let message = Message::of_statement(compose(subject, annotations, manifest));
+        self.sign(Cow::Owned(message), Shape::Chain)
+    }
+}
+
+/// A bundle that is signed and not yet written. It lists every file of a model, so it is never in
+/// memory as a whole.
+pub struct Sealed<'a> {
+    message: Cow<'a, Message>,
+    signature: Vec<u8>,
+    material: NewMaterial<'a>,
+}
+
+impl Sealed<'_> {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Those of `writer`.
+    pub fn write(&self, writer: impl Write) -> io::Result<()> {
+        bundle::write(writer, self.message.payload(), &self.signature, &self.material)
+    }
+
+    /// Its bytes.
+    pub fn to_vec(&self) -> Vec<u8> {
+        bundle::assemble(self.message.payload(), &self.signature, &self.material)
     }
 }
 

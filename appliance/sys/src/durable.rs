@@ -1,11 +1,14 @@
 //! Writes that survive a power cut, and renames that never replace.
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 1 << 18;
 
 /// Writes `bytes` to `path` so that after a crash there is the old content or the new, never a
 /// mixture: a new file beside it, synced, renamed over it, and the folder synced.
@@ -13,6 +16,18 @@ use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs}
 /// # Errors
 /// When a step fails. What was at `path` is then still there.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    replace_with(path, mode, |file| file.write_all(bytes))
+}
+
+/// As [`replace`], with what `write` writes.
+///
+/// # Errors
+/// When a step fails. What was at `path` is then still there.
+pub fn replace_with(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut name = path.file_name().map(|n| n.to_owned()).unwrap_or_default();
     name.push(".new");
     let beside = path.with_file_name(name);
@@ -20,21 +35,27 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    create(&beside, bytes, mode)?;
+    create_with(&beside, mode, write)?;
     std::fs::rename(&beside, path)?;
     sync_folder_of(path)
 }
 
-/// Writes a new file and syncs it. The name in its folder is not synced yet.
+/// Makes a new file with what `write` writes, and syncs it. The name in its folder is not synced
+/// yet.
 ///
 /// # Errors
 /// When the file is there already or a step fails.
-pub fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+pub fn create_with(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     // Whatever the umask: the diode's sender reads what is published.
     file.set_permissions(Permissions::from_mode(mode))?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let mut buffered = BufWriter::with_capacity(BUFFER, file);
+    write(&mut buffered)?;
+    buffered.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 /// Syncs the folder that holds `path`, so that a new name in it survives.
@@ -122,6 +143,17 @@ mod tests {
         replace(&path, b"2", 0o600).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"2");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+
+        let failed = replace_with(&path, 0o600, |file| {
+            file.write_all(b"half")?;
+            Err(io::ErrorKind::InvalidData.into())
+        });
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(std::fs::read(&path).unwrap(), b"2");
+        let large = vec![7; 2 * BUFFER + 1];
+        replace(&path, &large, 0o600).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), large);
+        replace(&path, b"2", 0o600).unwrap();
 
         let other = dir.path().join("other");
         std::fs::write(&other, "x").unwrap();

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The payload type of in-toto statements.
 pub const PAYLOAD_TYPE_IN_TOTO: &str = "application/vnd.in-toto+json";
@@ -16,19 +17,34 @@ pub const PAYLOAD_TYPE_IN_TOTO: &str = "application/vnd.in-toto+json";
 pub(crate) struct Envelope {
     pub(crate) payload_type: String,
     pub(crate) signature: Vec<u8>,
-    message: Vec<u8>,
+    pub(crate) message: Message,
+}
+
+/// A payload at the end of the message that is signed, its pre-authentication encoding: one copy
+/// for both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    bytes: Vec<u8>,
     payload_start: usize,
 }
 
-impl Envelope {
-    /// What is signed: the pre-authentication encoding.
-    pub(crate) fn message(&self) -> &[u8] {
-        &self.message
+impl Message {
+    /// The message of an in-toto statement that is to be signed.
+    pub fn of_statement(mut payload: Vec<u8>) -> Self {
+        let start = pae_start(PAYLOAD_TYPE_IN_TOTO, payload.len());
+        let payload_start = start.len();
+        payload.splice(..0, start);
+        Message { bytes: payload, payload_start }
+    }
+
+    /// What is signed.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The payload as it stands.
-    pub(crate) fn payload(&self) -> &[u8] {
-        self.message.get(self.payload_start..).unwrap_or_default()
+    pub fn payload(&self) -> &[u8] {
+        self.bytes.get(self.payload_start..).unwrap_or_default()
     }
 }
 
@@ -48,7 +64,7 @@ pub enum EnvelopeError {
 
 /// The envelope in JSON. Unknown fields are refused, as the OMS schema says. Base64 is borrowed
 /// from the input where it stands there without escapes.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RawEnvelope<'a> {
     #[serde(borrow)]
@@ -60,25 +76,46 @@ pub(crate) struct RawEnvelope<'a> {
 }
 
 /// `keyid` may be absent, empty or null and is not used (OMS v1.0, section 4.1).
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSignature<'a> {
     #[serde(borrow)]
     pub(crate) sig: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) keyid: Option<String>,
+    #[serde(default, rename = "keyid")]
+    pub(crate) _keyid: Option<String>,
+}
+
+/// An envelope to be written. Base64 goes out as it is made, so that a payload is never held as
+/// text.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewEnvelope<'a> {
+    #[serde(serialize_with = "as_base64")]
+    payload: &'a [u8],
+    payload_type: &'static str,
+    signatures: [NewSignature<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct NewSignature<'a> {
+    #[serde(serialize_with = "as_base64")]
+    sig: &'a [u8],
+    keyid: &'static str,
+}
+
+fn as_base64<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Base64Display::new(bytes, &STANDARD))
+}
+
+impl<'a> NewEnvelope<'a> {
+    /// The envelope of an in-toto statement.
+    pub(crate) fn new(payload: &'a [u8], signature: &'a [u8]) -> Self {
+        let signatures = [NewSignature { sig: signature, keyid: "" }];
+        NewEnvelope { payload, payload_type: PAYLOAD_TYPE_IN_TOTO, signatures }
+    }
 }
 
 impl RawEnvelope<'_> {
-    pub(crate) fn new(payload: &[u8], signature: &[u8]) -> Self {
-        let keyid = Some(String::new());
-        RawEnvelope {
-            payload: encode(payload).into(),
-            payload_type: PAYLOAD_TYPE_IN_TOTO.into(),
-            signatures: vec![RawSignature { sig: encode(signature).into(), keyid }],
-        }
-    }
-
     pub(crate) fn decode(self) -> Result<Envelope, EnvelopeError> {
         let [signature] = self.signatures.as_slice() else {
             return Err(EnvelopeError::SignatureCount(self.signatures.len()));
@@ -86,17 +123,17 @@ impl RawEnvelope<'_> {
         let signature = decode_some(&signature.sig).ok_or(EnvelopeError::Signature)?;
         let length = decoded_length(&self.payload).filter(|length| *length > 0);
         let length = length.ok_or(EnvelopeError::Payload)?;
-        let mut message = pae_start(&self.payload_type, length);
-        let payload_start = message.len();
+        let mut bytes = pae_start(&self.payload_type, length);
+        let payload_start = bytes.len();
         // The decoder asks for whole groups of three bytes.
-        message.reserve_exact(length.saturating_add(2));
+        bytes.reserve_exact(length.saturating_add(2));
         STANDARD
-            .decode_vec(self.payload.as_bytes(), &mut message)
+            .decode_vec(self.payload.as_bytes(), &mut bytes)
             .ok()
-            .filter(|()| message.len() - payload_start == length)
+            .filter(|()| bytes.len() - payload_start == length)
             .ok_or(EnvelopeError::Payload)?;
         let payload_type = self.payload_type.into_owned();
-        Ok(Envelope { payload_type, signature, message, payload_start })
+        Ok(Envelope { payload_type, signature, message: Message { bytes, payload_start } })
     }
 }
 
@@ -165,6 +202,15 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_the_encoding_of_its_payload() {
+        for payload in [b"".as_slice(), b"x", b"0123456789"] {
+            let message = Message::of_statement(payload.to_vec());
+            assert_eq!(message.payload(), payload);
+            assert_eq!(message.as_bytes(), pae(PAYLOAD_TYPE_IN_TOTO, payload));
+        }
+    }
+
+    #[test]
     fn legacy_pae_shows_bytes_as_python_does() {
         let tail = |payload: &[u8]| {
             let bytes = pae_legacy(payload);
@@ -181,7 +227,7 @@ mod tests {
             payload: STANDARD.encode("x").into(),
             payload_type: "".into(),
             signatures: (0..n)
-                .map(|_| RawSignature { sig: STANDARD.encode("s").into(), keyid: None })
+                .map(|_| RawSignature { sig: STANDARD.encode("s").into(), _keyid: None })
                 .collect(),
         };
         assert!(raw(1).decode().is_ok());
@@ -201,10 +247,13 @@ mod tests {
         };
         for payload in ["x", "xy", "xyz", "wxyz", "???>>>"] {
             let envelope = decode(&STANDARD.encode(payload)).unwrap();
-            assert_eq!(envelope.payload(), payload.as_bytes());
-            assert_eq!(envelope.message(), pae("t", payload.as_bytes()));
+            assert_eq!(envelope.message.payload(), payload.as_bytes());
+            assert_eq!(envelope.message.as_bytes(), pae("t", payload.as_bytes()));
         }
-        assert_eq!(decode(&STANDARD.encode("???").replace('/', "\\/")).unwrap().payload(), b"???");
+        assert_eq!(
+            decode(&STANDARD.encode("???").replace('/', "\\/")).unwrap().message.payload(),
+            b"???"
+        );
         for bad in [
             "", "=", "==", "====", "eA", "eA=", "eA===", "eB==", "eHk", "e=Hk", "eHk=eHk=",
             "eHk\\n", "eH k",

@@ -51,9 +51,15 @@ impl fmt::Display for HashAlgorithm {
 
 /// The digest of a file or of a shard: its algorithm and exactly as many bytes as that gives.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest {
-    algorithm: HashAlgorithm,
-    bytes: Box<[u8]>,
+pub struct Digest(Output);
+
+/// A model may have millions of digests, so that the usual ones lie in place. In the order of
+/// [`HashAlgorithm`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Output {
+    Sha256([u8; 32]),
+    Blake2b(Box<[u8; 64]>),
+    Blake3([u8; 32]),
 }
 
 /// A digest has the wrong number of bytes, or is not lower-case hexadecimal.
@@ -67,10 +73,14 @@ impl Digest {
     /// # Errors
     /// When `bytes` is not as long as the algorithm's output.
     pub fn new(algorithm: HashAlgorithm, bytes: &[u8]) -> Result<Self, NotADigest> {
-        if bytes.len() != algorithm.output_size() {
-            return Err(NotADigest);
-        }
-        Ok(Digest { algorithm, bytes: bytes.into() })
+        let output = match algorithm {
+            HashAlgorithm::Sha256 => bytes.try_into().map(Output::Sha256),
+            HashAlgorithm::Blake2b => {
+                bytes.try_into().map(|bytes| Output::Blake2b(Box::new(bytes)))
+            }
+            HashAlgorithm::Blake3 => bytes.try_into().map(Output::Blake3),
+        };
+        output.map(Digest).map_err(|_| NotADigest)
     }
 
     /// Reads lower-case hexadecimal, the only form that OMS allows.
@@ -78,22 +88,34 @@ impl Digest {
     /// # Errors
     /// When `text` has another length or another character.
     pub fn from_hex(algorithm: HashAlgorithm, text: &str) -> Result<Self, NotADigest> {
-        Self::new(algorithm, &hex_decode(text).ok_or(NotADigest)?)
+        let output = match algorithm {
+            HashAlgorithm::Sha256 => hex_array(text).map(Output::Sha256),
+            HashAlgorithm::Blake2b => hex_array(text).map(|bytes| Output::Blake2b(Box::new(bytes))),
+            HashAlgorithm::Blake3 => hex_array(text).map(Output::Blake3),
+        };
+        output.map(Digest).ok_or(NotADigest)
     }
 
     /// The algorithm.
     pub fn algorithm(&self) -> HashAlgorithm {
-        self.algorithm
+        match self.0 {
+            Output::Sha256(_) => HashAlgorithm::Sha256,
+            Output::Blake2b(_) => HashAlgorithm::Blake2b,
+            Output::Blake3(_) => HashAlgorithm::Blake3,
+        }
     }
 
     /// The raw bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        match &self.0 {
+            Output::Sha256(bytes) | Output::Blake3(bytes) => bytes,
+            Output::Blake2b(bytes) => bytes.as_slice(),
+        }
     }
 
     /// Lower-case hexadecimal.
     pub fn to_hex(&self) -> String {
-        hex_encode(&self.bytes)
+        hex_encode(self.as_bytes())
     }
 }
 
@@ -106,7 +128,7 @@ impl fmt::Debug for Digest {
 /// `algorithm:hex`.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm, self.to_hex())
+        write!(f, "{}:{}", self.algorithm(), self.to_hex())
     }
 }
 
@@ -135,7 +157,7 @@ impl Sha256Digest {
 
     /// Reads 64 lower-case hexadecimal characters.
     pub fn from_hex(text: &str) -> Option<Self> {
-        hex_decode(text)?.try_into().ok().map(Sha256Digest)
+        hex_array(text).map(Sha256Digest)
     }
 
     /// Lower-case hexadecimal.
@@ -157,25 +179,47 @@ impl fmt::Display for Sha256Digest {
 }
 
 fn hex_encode(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
-        .collect()
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        text.extend([hex_digit(byte >> 4), hex_digit(byte & 15)]);
+    }
+    text
+}
+
+/// The digit of a number below 16.
+fn hex_digit(nibble: u8) -> char {
+    char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble })
+}
+
+/// The number of a digit; `None` for anything but a lower-case one.
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
 }
 
 /// Decodes lower-case hexadecimal; `None` for anything else.
 pub(crate) fn hex_decode(text: &str) -> Option<Vec<u8>> {
-    let nibble = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {
         return None;
     }
     pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect()
+}
+
+/// Decodes exactly `N` bytes of lower-case hexadecimal, without allocating.
+fn hex_array<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = nibble(*high)? << 4 | nibble(*low)?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -193,6 +237,24 @@ mod tests {
         }
         assert!(Digest::from_hex(HashAlgorithm::Blake2b, &"ab".repeat(64)).is_ok());
         assert!(Digest::from_hex(HashAlgorithm::Blake2b, &good).is_err());
+    }
+
+    #[test]
+    fn a_digest_of_any_length_comes_back_from_hexadecimal_and_stays_small() {
+        for algorithm in HashAlgorithm::ALL {
+            let bytes: Vec<u8> = (1..=algorithm.output_size() as u8).rev().collect();
+            let digest = Digest::new(algorithm, &bytes).unwrap();
+            assert_eq!((digest.algorithm(), digest.as_bytes()), (algorithm, bytes.as_slice()));
+            assert_eq!(Digest::from_hex(algorithm, &digest.to_hex()).unwrap(), digest);
+            assert_eq!(hex_decode(&digest.to_hex()).unwrap(), bytes);
+            for length in [0, 31, 33, 63, 65] {
+                assert!(Digest::new(algorithm, &vec![0; length]).is_err(), "{length}");
+            }
+        }
+        assert!(size_of::<Digest>() <= 40);
+        let ordered = HashAlgorithm::ALL
+            .map(|algorithm| Digest::new(algorithm, &vec![0; algorithm.output_size()]).unwrap());
+        assert!(ordered.is_sorted() && HashAlgorithm::ALL.is_sorted());
     }
 
     #[test]

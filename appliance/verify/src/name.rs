@@ -1,14 +1,16 @@
 //! Names of files inside a model (OMS v1.0, section 6.1.2).
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::budget::Budget;
 
 /// A canonical relative path inside a model: `/` between components, none of them empty, `.` or
 /// `..`, no control characters, none that change the direction of text, within the budget. The
-/// check is the constructor.
+/// check is the constructor. Copies share one text: manifest, observations, findings and verdict name
+/// the same file, and a model may have millions.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ResourcePath(Box<str>);
+pub struct ResourcePath(Arc<str>);
 
 /// Why a name is not a [`ResourcePath`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -47,7 +47,7 @@ pub struct Finding {
     /// The file.
     pub path: ResourcePath,
     /// The formats that its bytes have: none that is known, one, or several at once.
-    pub formats: Vec<String>,
+    pub formats: Vec<&'static str>,
     /// How it breaks the structure of its format.
     pub malformed: Option<String>,
     /// Keys by which it asks a loader to run code.

@@ -9,7 +9,7 @@ use oms_station::intake::Reading;
 use oms_station::keys::SigningKey;
 use oms_station::progress::Progress;
 use oms_station::sign::{Plan, hash_model};
-use oms_station::signer::{Signer, read_chain};
+use oms_station::signer::{Sealed, Signer, read_chain};
 use oms_sys::durable;
 use oms_verify::budget::Budget;
 use oms_verify::hash::HashAlgorithm;
@@ -103,8 +103,8 @@ fn private_key(file: &Path) -> Result<SigningKey, Reason> {
     SigningKey::from_pem(&text, file).map_err(|error| Reason::from(&error))
 }
 
-fn write(file: &Path, bundle: &[u8]) -> Result<(), Reason> {
-    durable::replace(file, bundle, 0o644).map_err(|error| {
+fn write(file: &Path, bundle: &Sealed<'_>) -> Result<(), Reason> {
+    durable::replace_with(file, 0o644, |file| bundle.write(file)).map_err(|error| {
         Reason::new(Code::OutboundWrite, error.to_string()).about(file.display().to_string())
     })
 }

@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     let ignored = ignored(args, &source)?;
     let budget = &trust.policy.budget;
     let progress = Progress::hidden();
-    let bundle = BundleFile::at(&args.bundle, &args.model_path, budget, &progress).map_err(one)?;
+    let bundle = BundleFile::at(&args.bundle, &args.model_path, budget, &progress);
     let terms = Terms {
         trust: &trust,
         time: system_time(),
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     };
     let location = Location::from(source);
     let attestations = InPlace::default();
-    let verdict = examine("model", &location, &[bundle], &attestations, terms, None, &progress);
+    let verdict = examine("model", &location, [bundle], &attestations, terms, None, &progress);
     verdict.map(|verdict| verdict.reasons().to_vec()).map_err(one)
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use oms_station::clock::system_time;
 use oms_station::intake::Reading;
 use oms_station::progress::Progress;
-use oms_station::receive::{ReceiverTrust, check_entry};
+use oms_station::receive::{Checked, ReceiverTrust, check_entry};
 use oms_station::trust::{Anchors, Guard};
 use oms_sys::durable::Lock;
 use oms_testkit::pki::CrlProfile;
@@ -294,7 +294,7 @@ fn a_disk_that_fills_up_at_any_step() {
 
 /// An entry is one that the receiving side takes, or a refusal without anything of the carrier.
 fn complete(entry: &Path, trust: &ReceiverTrust) {
-    let (verdict, reasons) =
+    let Checked { verdict, reasons, .. } =
         check_entry(entry, STATION, trust, system_time(), &Reading::plain(&Progress::hidden()))
             .unwrap();
     if entry.to_string_lossy().ends_with("-passed") {

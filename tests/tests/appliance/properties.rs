@@ -157,7 +157,8 @@ impl Model {
         let hashed =
             hash_model(&folder, &plan, &Budget::default(), &Reading::plain(&progress)).unwrap();
         let signer = &admitted().signer;
-        let bundle = signer.sign_model(&hashed.name, &BTreeMap::new(), &hashed.manifest).unwrap();
+        let bundle =
+            signer.sign_model(&hashed.name, &BTreeMap::new(), &hashed.manifest).unwrap().to_vec();
         Model { folder, tree, bundle, _dir: dir }
     }
 
@@ -179,7 +180,7 @@ impl Model {
         examine(
             "model",
             &location,
-            &[bundle],
+            [Ok(bundle)],
             &InPlace::default(),
             terms,
             None,

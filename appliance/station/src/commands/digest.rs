@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use oms_verify::budget::Budget;
 use oms_verify::reason::Printable;
 use serde::Serialize;
 
@@ -40,7 +39,7 @@ pub(super) fn run(args: &Args) -> Done {
     let progress = watch.progress("hashing");
     let reading = plain(&args.reading, &progress);
     let plan = args.manifest.plan(None);
-    let hashed = hash_model(&args.model, &plan, &Budget::default(), &reading)?;
+    let hashed = hash_model(&args.model, &plan, &args.manifest.budget(), &reading)?;
     drop(progress);
     let root = hashed.manifest.root();
     if args.json {

@@ -10,11 +10,11 @@ use oms_verify::reason::{Code, Reason};
 use crate::bounded;
 
 /// Checks that a bundle can be written to `out`, the value of `option`: its folder is there, and
-/// what is there already is a bundle, or empty. A key, a policy or a model file is not to be lost by a slip.
+/// what is there already is a bundle within `budget`, or empty. A key, a policy or a model file is not to be lost by a slip.
 ///
 /// # Errors
 /// [`Code::ConfigPath`] without a folder, [`Code::ConfigUsage`] when something else is there.
-pub(super) fn check(option: &str, out: &Path) -> Result<(), Reason> {
+pub(super) fn check(option: &str, out: &Path, budget: &Budget) -> Result<(), Reason> {
     let shown = out.display().to_string();
     if folder(out).is_none() {
         let detail = format!("the folder of {option} does not exist");
@@ -24,10 +24,9 @@ pub(super) fn check(option: &str, out: &Path) -> Result<(), Reason> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         _ => {}
     }
-    let budget = Budget::default();
     // An empty file is nobody's loss: `mktemp` makes them.
     let is_bundle = bounded::read(out, budget.bundle_bytes)
-        .is_ok_and(|bytes| bytes.is_empty() || Bundle::parse(&bytes, &budget).is_ok());
+        .is_ok_and(|bytes| bytes.is_empty() || Bundle::parse(&bytes, budget).is_ok());
     if is_bundle {
         return Ok(());
     }

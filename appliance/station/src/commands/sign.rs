@@ -58,6 +58,9 @@ pub(super) struct ManifestArgs {
         default_missing_value = "1000000000", value_parser = clap::value_parser!(u64).range(1..)
     )]
     shard_size: Option<u64>,
+    /// Files or shards at most; policies that admit more than 100000 say so by `max-files`
+    #[arg(long, value_name = "N", default_value_t = Budget::default().resources)]
+    max_files: usize,
     /// A path to leave out, repeatable; bundles (*.sig) at the top of the model are left out anyway
     #[arg(long, value_name = "PATH")]
     ignore: Vec<PathBuf>,
@@ -71,6 +74,33 @@ impl ManifestArgs {
         };
         let ignore = self.ignore.iter().map(PathBuf::as_path).chain(bundle);
         Plan { hash: self.hash, method, ignore: ignore.map(Path::to_owned).collect() }
+    }
+
+    /// The budget of whoever signs what is theirs: a bundle may be as large as its files make it.
+    pub(super) fn budget(&self) -> Budget {
+        let budget = Budget::default();
+        let largest = (self.max_files as u64).saturating_mul(BYTES_OF_A_FILE);
+        let bundle_bytes = budget.bundle_bytes.max(largest);
+        Budget { resources: self.max_files, bundle_bytes, ..budget }
+    }
+}
+
+/// Bytes of a bundle that one file takes at most: the longest name, and what stands around it, in
+/// base64.
+const BYTES_OF_A_FILE: u64 = 1536 + 128;
+
+/// Says what a policy has to allow for a model of unusual size.
+fn warn_of_size(bundle: &Path, resources: usize) {
+    let usual = Budget::default();
+    if resources > usual.resources {
+        warn(&format!("warning: a policy admits it only with max-files = {resources} or more\n"));
+    }
+    if let Some(bytes) =
+        bundle.metadata().ok().map(|file| file.len()).filter(|bytes| *bytes > usual.bundle_bytes)
+    {
+        warn(&format!(
+            "warning: a policy admits it only with max-bundle-bytes = {bytes} or more\n"
+        ));
     }
 }
 
@@ -105,7 +135,8 @@ struct Document {
 pub(super) fn run(args: &Args) -> Done {
     let watch = args.reading.watch().map_err(|reason| vec![reason])?;
     let one = |reason| vec![reason];
-    output::check("--bundle", &args.bundle).map_err(one)?;
+    let budget = args.manifest.budget();
+    output::check("--bundle", &args.bundle, &budget).map_err(one)?;
     let reference =
         KeyRef::parse(&args.key, Path::new("")).map_err(|error| one(Reason::from(&error)))?;
     let chain: Vec<&Path> =
@@ -119,15 +150,16 @@ pub(super) fn run(args: &Args) -> Done {
     let progress = watch.progress("signing");
     let reading = plain(&args.reading, &progress);
     let plan = args.manifest.plan(Some(&args.bundle));
-    let hashed = hash_model(&args.model, &plan, &Budget::default(), &reading)?;
+    let hashed = hash_model(&args.model, &plan, &budget, &reading)?;
     drop(progress);
     let annotations: BTreeMap<_, _> = args.annotations.iter().cloned().collect();
     let Hashed { name, manifest, unlisted } = &hashed;
     let bundle = signer.sign_model(name, &annotations, manifest).map_err(one)?;
-    durable::replace(&args.bundle, &bundle, 0o644).map_err(|error| {
+    durable::replace_with(&args.bundle, 0o644, |file| bundle.write(file)).map_err(|error| {
         let reason = Reason::new(Code::OutboundWrite, error.to_string());
         one(reason.about(args.bundle.display().to_string()))
     })?;
+    warn_of_size(&args.bundle, manifest.resources());
     for path in unlisted {
         let path = Printable(path);
         warn(&format!("warning: {path} is empty and has no shard: it stays unsigned\n"));

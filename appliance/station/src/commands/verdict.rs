@@ -15,7 +15,7 @@ use super::verify::parse_time;
 use super::{Done, print, print_json};
 use crate::clock::system_time;
 use crate::present::{Outcome, reasons_text};
-use crate::receive::{ReceiverTrust, check_entry, check_report};
+use crate::receive::{Checked, ReceiverTrust, check_entry};
 use crate::trust::{Anchors, Guard, guarded_read, load_crls};
 
 #[derive(Subcommand)]
@@ -64,8 +64,7 @@ const KEY_LIMIT: u64 = 64 << 10;
 pub(super) fn run(command: &Command) -> Done {
     let Command::Verify(args) = command;
     match check(args) {
-        Ok((verdict, reasons)) => {
-            let warnings = Vec::from_iter(check_report(&args.path, &verdict));
+        Ok(Checked { verdict, reasons, warnings }) => {
             if args.json {
                 print_json(&document(Some(&verdict), &reasons, &warnings));
             } else {
@@ -81,7 +80,7 @@ pub(super) fn run(command: &Command) -> Done {
     }
 }
 
-fn check(args: &Args) -> Result<(ReceivedVerdict, Vec<Reason>), Reason> {
+fn check(args: &Args) -> Result<Checked, Reason> {
     let watch = args.reading.watch()?;
     let guard = Guard::default().against(&args.path);
     let trust = match (&args.key, &args.roots) {

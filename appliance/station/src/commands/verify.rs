@@ -2,8 +2,12 @@
 
 mod station_keys;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use oms_sys::durable;
+use oms_verify::budget::Budget;
+use oms_verify::dsse::Message;
 use oms_verify::pki::Profile;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
@@ -93,7 +97,7 @@ fn decide(args: &Args) -> Result<(Verdict, Summary), Reason> {
     let watch = args.reading.watch()?;
     let location = Location::from(Source::at(&args.model)?);
     if let Some(out) = &args.verdict {
-        output::check("--verdict", out)?;
+        output::check("--verdict", out, &Budget::default())?;
         let inputs = [args.bundles.as_slice(), &args.attestations].concat();
         output::check_is_beside("--verdict", out, &args.model, &inputs)?;
     }
@@ -121,11 +125,8 @@ fn decide(args: &Args) -> Result<(Verdict, Summary), Reason> {
     let name = name_of(&args.model);
     let progress = watch.progress(&name);
     let budget = &trust.policy.budget;
-    let bundles = paths
-        .iter()
-        .map(|path| BundleFile::at(path, &args.model, budget, &progress))
-        .collect::<Result<Vec<_>, _>>()?;
-    let verdict = examine(&name, &location, &bundles, &attestations, terms, None, &progress)?;
+    let bundles = paths.iter().map(|path| BundleFile::at(path, &args.model, budget, &progress));
+    let verdict = examine(&name, &location, bundles, &attestations, terms, None, &progress)?;
     let summary = progress.summary();
     drop(progress);
     if let (Some(out), Some(signer)) = (&args.verdict, signer) {
@@ -183,8 +184,8 @@ fn write_verdict(
             clock,
         },
     );
-    let bundle = signer.sign(&payload, Shape::Leaf)?;
-    oms_sys::durable::replace(out, &bundle, 0o644).map_err(|error| {
+    let bundle = signer.sign(Cow::Owned(Message::of_statement(payload)), Shape::Leaf)?;
+    durable::replace_with(out, 0o644, |file| bundle.write(file)).map_err(|error| {
         Reason::new(Code::OutboundWrite, error.to_string()).about(out.display().to_string())
     })?;
     warn(&format!("verdict written to {}\n", out.display()));

@@ -24,8 +24,8 @@ pub(crate) mod tests;
 mod tree;
 
 pub use hash::PieceHasher;
-pub(crate) use quarantine::ATTESTATIONS;
 pub use quarantine::Quarantine;
+pub(crate) use quarantine::{ATTESTATIONS, SOURCE};
 pub use settings::{Memory, Reader, Reading, Settings, WrongMemory, WrongReader};
 pub use source::Source;
 pub use tree::{Tree, entries_of_a_folder, survey};

@@ -28,6 +28,9 @@ pub(super) const MODEL: &str = "model";
 /// The folder of the accepted attestations, in quarantine and in an entry of outbound.
 pub(crate) const ATTESTATIONS: &str = "attestations";
 
+/// The source's bundle, in quarantine and in an entry of outbound.
+pub(crate) const SOURCE: &str = "source.sig";
+
 /// Modes of what is published: for the station and the sender's group.
 const FILE: u32 = 0o640;
 const FOLDER: u32 = 0o750;
@@ -117,6 +120,31 @@ impl Quarantine {
             .map_err(|error| failed("writing to the spool", &error, &full))
     }
 
+    /// Keeps the bytes of the source's bundle as they were found.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn keep_source(&self, bytes: &[u8]) -> Result<(), Reason> {
+        let full = self.folder.join(SOURCE);
+        make_file(&full)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|error| failed("writing to the spool", &error, &full))
+    }
+
+    /// Removes the source's bundle: it is not admitted, and nothing of it is published.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn drop_source(&self) -> Result<(), Reason> {
+        let full = self.folder.join(SOURCE);
+        match std::fs::remove_file(&full) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("clearing the quarantine", &error, &full))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the copy of `path` for reading.
     ///
     /// # Errors
@@ -126,11 +154,12 @@ impl Quarantine {
         File::open(&full).map_err(|error| failed("opening a copy in the spool", &error, &full))
     }
 
-    /// Removes every copy of the carrier's files and leaves an empty folder for the verdict.
+    /// Removes every copy of the carrier's files and bundle, and leaves an empty folder for the verdict.
     ///
     /// # Errors
     /// When that fails: then nothing may be published from here.
     pub fn clear(&self) -> Result<(), Reason> {
+        self.drop_source()?;
         let attestations = match std::fs::remove_dir_all(self.folder.join(ATTESTATIONS)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -212,6 +241,21 @@ fn make_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_of_the_carrier_stays_in_a_cleared_quarantine() {
+        let spool = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::create(spool.path(), "ingest-1").unwrap();
+        quarantine.keep_source(b"first").unwrap();
+        quarantine.drop_source().unwrap();
+        quarantine.drop_source().unwrap();
+        quarantine.keep_source(b"second").unwrap();
+        assert_eq!(std::fs::read(quarantine.folder().join(SOURCE)).unwrap(), b"second");
+        assert_eq!(quarantine.keep_source(b"third").unwrap_err().code, Code::OutboundWrite);
+        quarantine.keep_attestation("1", b"bytes").unwrap();
+        quarantine.clear().unwrap();
+        assert_eq!(std::fs::read_dir(quarantine.folder()).unwrap().count(), 0);
+    }
 
     #[test]
     fn a_spool_without_room_is_named_with_what_is_needed_and_what_is_free() {

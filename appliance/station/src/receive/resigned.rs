@@ -25,7 +25,7 @@ pub(super) fn check_resigned(
     budget: &Budget,
 ) -> Result<Option<Reason>, Reason> {
     let bytes = read(root, RESIGNED, budget, Code::VerdictResigned)?;
-    let checked = open(&bytes, verdict, trust, time, budget)
+    let checked = open(bytes, verdict, trust, time, budget)
         .and_then(|statement| check_statement(&statement, verdict, manifest));
     Ok(checked.err().map(|detail| Reason::new(Code::VerdictResigned, detail).about(RESIGNED)))
 }
@@ -39,17 +39,18 @@ enum Word {
 }
 
 fn open(
-    bytes: &[u8],
+    bytes: Vec<u8>,
     verdict: &ReceivedVerdict,
     trust: &ReceiverTrust,
     time: UnixTime,
     budget: &Budget,
 ) -> Result<Statement, String> {
     let (digest, key) = verdict.resigned.ok_or("the verdict names none")?;
-    if Sha256Digest::of(bytes) != digest {
+    if Sha256Digest::of(&bytes) != digest {
         return Err(format!("its SHA-256 is not {digest}"));
     }
-    let bundle = Bundle::parse(bytes, budget).map_err(|error| error.to_string())?;
+    let bundle = Bundle::parse(&bytes, budget).map_err(|error| error.to_string())?;
+    drop(bytes);
     let statement = match word(&bundle, key, trust, time, budget)? {
         Word::Signer(signer) => bundle.open(&signer, Legacy::Refuse, budget),
         Word::Verdict => bundle.statement_vouched_for(verdict, budget),

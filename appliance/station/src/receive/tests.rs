@@ -1,11 +1,13 @@
 //! Entries whose re-signed bundle is of the method `key`, and reports that say something else.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
-use oms_verify::hash::{Digest, HashAlgorithm};
+use oms_verify::dsse::Message;
+use oms_verify::hash::{Digest, HashAlgorithm, Sha256Digest};
 use oms_verify::name::ResourcePath;
 use oms_verify::statement::{ManifestFile, Method, Pieces};
 use serde_json::{Value, json};
@@ -82,8 +84,9 @@ impl Entry {
 
     fn publish(self, payload: &Value) -> Entry {
         let payload = payload.to_string();
-        let bundle = self.verdict.sign(payload.as_bytes(), Shape::Leaf).unwrap();
-        fs::write(self.path().join(VERDICT), bundle).unwrap();
+        let message = Message::of_statement(payload.to_owned().into_bytes());
+        let bundle = self.verdict.sign(Cow::Owned(message), Shape::Leaf).unwrap();
+        fs::write(self.path().join(VERDICT), bundle.to_vec()).unwrap();
         fs::write(self.path().join(REPORT), report::render(&payload)).unwrap();
         self
     }
@@ -93,6 +96,11 @@ impl Entry {
     }
 
     fn check(&self) -> (ReceivedVerdict, Vec<Reason>) {
+        let Checked { verdict, reasons, .. } = self.checked();
+        (verdict, reasons)
+    }
+
+    fn checked(&self) -> Checked {
         let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
         let progress = Progress::hidden();
         let reading = Reading::plain(&progress);
@@ -148,7 +156,7 @@ fn payload(result: &str, digest: Sha256Digest, particulars: Value) -> Value {
 }
 
 fn sign(signer: &Signer, name: &str, content: &str) -> Vec<u8> {
-    signer.sign_model(name, &BTreeMap::new(), &manifest(content)).unwrap()
+    signer.sign_model(name, &BTreeMap::new(), &manifest(content)).unwrap().to_vec()
 }
 
 #[test]
@@ -201,18 +209,19 @@ fn a_report_that_differs_is_told_and_refuses_nothing() {
     let passed = Entry::passed(bare(), &sign(&resign, "m", "content"), resign.public_key());
     for entry in [passed, Entry::refused()] {
         let report = entry.path().join(REPORT);
-        let (verdict, reasons) = entry.check();
-        assert_eq!(check_report(&entry.path(), &verdict), None);
+        let Checked { reasons, warnings, .. } = entry.checked();
+        assert_eq!(warnings, []);
         let page = fs::read_to_string(&report).unwrap();
         for other in [page.replace("2030", "2031"), format!("{page} "), String::new()] {
             fs::write(&report, other).unwrap();
-            let warning = check_report(&entry.path(), &verdict).unwrap();
-            assert_eq!(warning.file.as_deref(), Some(REPORT));
-            assert_eq!(entry.check().1, reasons);
+            let told = entry.checked();
+            assert_eq!(told.warnings.len(), 1);
+            assert_eq!(told.warnings[0].file.as_deref(), Some(REPORT));
+            assert_eq!(told.reasons, reasons);
         }
         fs::remove_file(&report).unwrap();
-        assert_eq!(check_report(&entry.path(), &verdict), None);
+        assert_eq!(entry.checked().warnings, []);
         std::os::unix::fs::symlink("/dev/zero", &report).unwrap();
-        assert!(check_report(&entry.path(), &verdict).is_some());
+        assert_eq!(entry.checked().warnings.len(), 1);
     }
 }

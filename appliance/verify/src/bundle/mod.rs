@@ -8,12 +8,14 @@ mod raw;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::io::{self, Write};
+
 pub use error::{BundleError, OpenError};
-use raw::{RawBundle, RawMaterial};
+use raw::{NewBundle, RawBundle, RawMaterial};
 
 use crate::attestation::Attestation;
 use crate::budget::Budget;
-use crate::dsse::{self, Envelope, PAYLOAD_TYPE_IN_TOTO, RawEnvelope};
+use crate::dsse::{self, Envelope, Message, NewEnvelope, PAYLOAD_TYPE_IN_TOTO};
 use crate::hash::Sha256Digest;
 use crate::json;
 use crate::key::{BadSignature, PublicKey};
@@ -193,7 +195,7 @@ impl Bundle {
 
     /// What the signature is over.
     pub(crate) fn signed_message(&self) -> &[u8] {
-        self.envelope.message()
+        self.envelope.message.as_bytes()
     }
 
     /// The type of the payload, as alleged.
@@ -248,7 +250,7 @@ impl Bundle {
             return Err(OpenError::NotVouchedFor);
         }
         self.check_payload_type()?;
-        Ok(Statement::parse(self.envelope.payload(), Legacy::Refuse, budget)?)
+        Ok(Statement::parse(self.envelope.message.payload(), Legacy::Refuse, budget)?)
     }
 
     /// The payload, after its signature and its type have been verified.
@@ -264,9 +266,9 @@ impl Bundle {
         if !self.names(signer) {
             return Err(OpenError::OtherSigner);
         }
-        let (key, payload) = (signer.key(), self.envelope.payload());
+        let (key, payload) = (signer.key(), self.envelope.message.payload());
         let signature = &self.envelope.signature;
-        let encoding = match key.verify(self.envelope.message(), signature) {
+        let encoding = match key.verify(self.envelope.message.as_bytes(), signature) {
             Ok(()) => Encoding::Dsse,
             Err(BadSignature::Disagreement) => return Err(OpenError::Disagreement(shown(key))),
             Err(BadSignature::Mismatch)
@@ -303,9 +305,14 @@ impl Bundle {
         Err(OpenError::PayloadType(payload_type.chars().take(128).collect()))
     }
 
+    /// Gives the message away, for whoever needs the payload after all else.
+    pub(crate) fn into_message(self) -> Message {
+        self.envelope.message
+    }
+
     /// The payload as it stands, unverified. Only to show what a bundle alleges, never to decide.
     pub fn alleged_payload(&self) -> &[u8] {
-        self.envelope.payload()
+        self.envelope.message.payload()
     }
 }
 
@@ -338,13 +345,31 @@ pub enum NewMaterial<'a> {
 }
 
 /// Writes a bundle around a payload and its signature (over [`dsse::pae`]): JSON and a newline.
+///
+/// Nothing of it is held in memory: a bundle may be as large as its model has files.
+///
+/// # Errors
+/// Those of `writer`.
+pub fn write(
+    writer: impl Write,
+    payload: &[u8],
+    signature: &[u8],
+    material: &NewMaterial<'_>,
+) -> io::Result<()> {
+    let bundle = NewBundle {
+        media_type: MEDIA_TYPE,
+        verification_material: RawMaterial::new(material),
+        dsse_envelope: NewEnvelope::new(payload, signature),
+    };
+    let mut writer = writer;
+    serde_json::to_writer(&mut writer, &bundle)?;
+    writer.write_all(b"\n")
+}
+
+/// The bytes of a bundle as [`write()`] makes it.
 pub fn assemble(payload: &[u8], signature: &[u8], material: &NewMaterial<'_>) -> Vec<u8> {
-    let verification_material = RawMaterial::new(material);
-    let mut bytes = json::to_vec(&RawBundle {
-        media_type: MEDIA_TYPE.into(),
-        verification_material,
-        dsse_envelope: RawEnvelope::new(payload, signature),
-    });
-    bytes.push(b'\n');
+    let mut bytes = Vec::new();
+    // A Vec takes all that is written, and the structure has no other error.
+    let _ = write(&mut bytes, payload, signature, material);
     bytes
 }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{BundleError, KeyIdentifier, Material, NewMaterial};
 use crate::budget::Budget;
-use crate::dsse::{self, RawEnvelope};
+use crate::dsse::{self, NewEnvelope, RawEnvelope};
 use crate::pki::Certificate;
 use crate::sigstore::{Evidence, RawLogEntry};
 
 /// The bundle in JSON. The schema allows no other field.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct RawBundle<'a> {
     #[serde(borrow)]
@@ -20,6 +20,15 @@ pub(super) struct RawBundle<'a> {
     pub(super) verification_material: RawMaterial<'a>,
     #[serde(borrow)]
     pub(super) dsse_envelope: RawEnvelope<'a>,
+}
+
+/// A bundle to be written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewBundle<'a> {
+    pub(super) media_type: &'static str,
+    pub(super) verification_material: RawMaterial<'a>,
+    pub(super) dsse_envelope: NewEnvelope<'a>,
 }
 
 /// The schema leaves other fields to Sigstore.

@@ -1,12 +1,13 @@
 //! Writes the payload of a new statement (OMS v1.0, sections 6.4 to 6.6).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::ser::{Serialize, Serializer};
 
-use super::{Manifest, Method, PREDICATE_TYPE, STATEMENT_TYPE};
+use super::{Listing, Manifest, Method, PREDICATE_TYPE, STATEMENT_TYPE};
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Statement<'a> {
     #[serde(rename = "_type")]
@@ -16,7 +17,7 @@ struct Statement<'a> {
     predicate: Predicate<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Subject<'a> {
     name: &'a str,
     digest: BTreeMap<&'static str, String>,
@@ -24,20 +25,33 @@ struct Subject<'a> {
     annotations: &'a BTreeMap<String, String>,
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Predicate<'a> {
-    resources: Vec<Resource>,
+    resources: Resources<'a>,
     serialization: Serialization<'a>,
 }
 
-#[derive(Serialize)]
-struct Resource {
-    name: String,
+/// The resources, each made when it is written: a model may have millions.
+struct Resources<'a>(&'a Listing<'a>);
+
+#[derive(serde::Serialize)]
+struct Resource<'a> {
+    name: Cow<'a, str>,
     algorithm: &'static str,
     digest: String,
 }
 
-#[derive(Serialize)]
+impl Serialize for Resources<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(name, digest)| Resource {
+            name,
+            algorithm: digest.algorithm().name(),
+            digest: digest.to_hex(),
+        }))
+    }
+}
+
+#[derive(serde::Serialize)]
 struct Serialization<'a> {
     method: &'static str,
     hash_type: &'static str,
@@ -57,15 +71,7 @@ pub fn compose(
     annotations: &BTreeMap<String, String>,
     manifest: &Manifest,
 ) -> Vec<u8> {
-    let resources = manifest
-        .listed()
-        .into_iter()
-        .map(|(name, digest)| Resource {
-            name,
-            algorithm: digest.algorithm().name(),
-            digest: digest.to_hex(),
-        })
-        .collect();
+    let listing = manifest.listing();
     let (method, shard_size) = match manifest.method() {
         Method::Files => ("files", None),
         Method::Shards { size } => ("shards", Some(size)),
@@ -74,12 +80,12 @@ pub fn compose(
         kind: STATEMENT_TYPE,
         subject: [Subject {
             name: subject,
-            digest: BTreeMap::from([("sha256", manifest.root().to_hex())]),
+            digest: BTreeMap::from([("sha256", listing.root().to_hex())]),
             annotations,
         }],
         predicate_type: PREDICATE_TYPE,
         predicate: Predicate {
-            resources,
+            resources: Resources(&listing),
             serialization: Serialization {
                 method,
                 hash_type: manifest.hash().name(),

@@ -2,7 +2,7 @@
 
 mod listed;
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
 pub(super) use listed::Listed;
 
@@ -81,8 +81,8 @@ pub struct Manifest {
     method: Method,
     allow_symlinks: bool,
     ignore_paths: Vec<String>,
-    /// `ignore_paths` for looking up: a signer may list millions.
-    ignored: BTreeSet<String>,
+    /// Places in `ignore_paths` in the order of the paths, for looking up: a signer may list many.
+    ignored: Vec<usize>,
     files: Vec<ManifestFile>,
     dot: bool,
 }
@@ -99,7 +99,7 @@ impl Manifest {
         files: Vec<ManifestFile>,
         budget: &Budget,
     ) -> Result<Self, ManifestError> {
-        let ignored = ignore_paths.iter().cloned().collect();
+        let ignored = sorted(&ignore_paths);
         let allow_symlinks = false;
         Manifest { hash, method, allow_symlinks, ignore_paths, ignored, files, dot: false }
             .checked(budget)
@@ -113,7 +113,8 @@ impl Manifest {
         if self.method == (Method::Shards { size: 0 }) {
             return Err(ManifestError::ShardSize);
         }
-        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        // Unstable, which takes no second buffer: a path that stands twice is refused below.
+        self.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         let mut resources = 0usize;
         for file in &mut self.files {
             let right = match (&file.pieces, self.method) {
@@ -215,30 +216,79 @@ impl Manifest {
     /// exclusions (OMS v1.0, section 6.2.1). Paths are exact; entries that are not canonical
     /// relative paths match nothing.
     pub fn ignores(&self, path: &str) -> bool {
-        let ignored = |path: &str| DEFAULT_IGNORED.contains(&path) || self.ignored.contains(path);
+        let at = |place: &usize| self.ignore_paths.get(*place).map(String::as_str);
+        let ignored = |path: &str| {
+            DEFAULT_IGNORED.contains(&path)
+                || self.ignored.binary_search_by(|place| at(place).cmp(&Some(path))).is_ok()
+        };
         let folders = path.rmatch_indices('/').filter_map(|(at, _)| path.get(..at));
         std::iter::once(path).chain(folders).any(|part| !part.is_empty() && ignored(part))
     }
 
-    /// The resources by name, in code-point order of the names as OMS lists them.
-    pub(super) fn listed(&self) -> Vec<(String, &Digest)> {
-        let mut listed = Vec::with_capacity(self.resources());
+    /// The resources in code-point order of their names, as OMS lists them.
+    pub(super) fn listing(&self) -> Listing<'_> {
+        let mut entries = Vec::with_capacity(self.resources());
         for file in &self.files {
             match &file.pieces {
-                Pieces::Whole(digest) => listed.push((file.path.to_string(), digest)),
-                Pieces::Shards(shards) => listed.extend(shards.iter().map(|shard| {
-                    (format!("{}:{}:{}", file.path, shard.start, shard.end), &shard.digest)
+                Pieces::Whole(digest) => {
+                    entries.push(Entry { path: &file.path, range: None, digest })
+                }
+                Pieces::Shards(shards) => entries.extend(shards.iter().map(|shard| Entry {
+                    path: &file.path,
+                    range: Some((shard.start, shard.end)),
+                    digest: &shard.digest,
                 })),
             }
         }
-        listed.sort_by(|(a, _), (b, _)| a.cmp(b));
-        listed
+        // Files are in this order already. The ranges of shards are compared as text, and a path
+        // may go on with what sorts before the colon.
+        if self.method != Method::Files {
+            entries.sort_by_cached_key(Entry::name);
+        }
+        Listing(entries)
     }
 
     /// The root digest over the resources in code-point order of their names.
     pub fn root(&self) -> Sha256Digest {
-        Sha256Digest::root(self.listed().into_iter().map(|(_, digest)| digest))
+        self.listing().root()
     }
+}
+
+/// The resources of a manifest in the order in which they are listed.
+pub(super) struct Listing<'a>(Vec<Entry<'a>>);
+
+struct Entry<'a> {
+    path: &'a ResourcePath,
+    range: Option<(u64, u64)>,
+    digest: &'a Digest,
+}
+
+impl<'a> Entry<'a> {
+    fn name(&self) -> Cow<'a, str> {
+        match self.range {
+            None => Cow::Borrowed(self.path.as_str()),
+            Some((start, end)) => Cow::Owned(format!("{}:{start}:{end}", self.path)),
+        }
+    }
+}
+
+impl<'a> Listing<'a> {
+    /// Names and digests.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a Digest)> {
+        self.0.iter().map(|entry| (entry.name(), entry.digest))
+    }
+
+    /// The root digest.
+    pub(super) fn root(&self) -> Sha256Digest {
+        Sha256Digest::root(self.0.iter().map(|entry| entry.digest))
+    }
+}
+
+/// The places of `paths` in their order.
+fn sorted(paths: &[String]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..paths.len()).collect();
+    places.sort_unstable_by_key(|place| paths.get(*place));
+    places
 }
 
 /// Shards start where the one before ended, have the shard size, and only the last is shorter.

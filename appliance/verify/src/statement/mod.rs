@@ -8,9 +8,11 @@ mod compose;
 mod error;
 mod manifest;
 mod raw;
+mod size;
 
 pub use compose::compose;
 pub use error::ManifestError;
+use manifest::Listing;
 pub use manifest::{DEFAULT_SHARD_SIZE, Manifest, ManifestFile, Method, Pieces, Shard};
 
 use std::sync::Arc;

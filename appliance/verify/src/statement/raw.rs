@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::manifest::Listed;
+use super::size::{Elements, Resources};
 use super::{
     Legacy, Manifest, ManifestError, Method, PREDICATE_TYPE, PREDICATE_TYPE_LEGACY, STATEMENT_TYPE,
     Statement, StatementError,
@@ -14,13 +15,18 @@ use crate::budget::Budget;
 use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
 use crate::json::{self, Anything};
 
-/// What tells one kind of statement from another; read before anything else.
+/// What tells one kind of statement from another, and how many resources it has; read before
+/// anything else.
 #[derive(Deserialize)]
 struct RawKind {
     #[serde(rename = "_type")]
     kind: String,
     #[serde(rename = "predicateType")]
     predicate_type: String,
+    #[serde(default)]
+    subject: Elements,
+    #[serde(default)]
+    predicate: Resources,
 }
 
 /// An in-toto statement. The schema allows no other field. What may be long is borrowed from the
@@ -109,9 +115,17 @@ pub(super) fn parse(
     if kind.kind != STATEMENT_TYPE {
         return Err(StatementError::Type { found: shortened(kind.kind) });
     }
+    let within_budget = |Elements(found): Elements| match found > budget.resources {
+        true => Err(ManifestError::TooMany { found, limit: budget.resources }),
+        false => Ok(()),
+    };
     match kind.predicate_type.as_str() {
-        PREDICATE_TYPE => parse_current(json::from_checked(payload)?, budget),
+        PREDICATE_TYPE => {
+            within_budget(kind.predicate.0)?;
+            parse_current(json::from_checked(payload)?, budget)
+        }
         PREDICATE_TYPE_LEGACY if legacy == Legacy::Allow => {
+            within_budget(kind.subject)?;
             parse_legacy(json::from_checked(payload)?, budget)
         }
         PREDICATE_TYPE_LEGACY => Err(StatementError::Legacy),

@@ -239,7 +239,7 @@ impl<'a> Judge<'a> {
             let path = finding.path.as_str();
             let reason = match finding.formats.as_slice() {
                 [] => Some(Reason::new(Code::ContentUnknown, "no known format")),
-                [format] if !allow.contains(format) => {
+                [format] if !allow.iter().any(|allowed| allowed == format) => {
                     Some(Reason::new(Code::ContentFormat, format!("the format is {format}")))
                 }
                 [_] => None,
@@ -283,7 +283,7 @@ fn differences(first: &Admitted, other: &Admitted) -> impl Iterator<Item = Reaso
 /// read it as JSON alone: keys that ask for code may stand where nobody looked. Any format may pass
 /// here, so nothing else refuses it.
 fn unread_json(finding: &Finding) -> Option<Reason> {
-    let may_be_json = finding.formats.is_empty() || finding.formats.iter().any(|f| f == "json");
+    let may_be_json = finding.formats.is_empty() || finding.formats.iter().any(|f| *f == "json");
     let reason = match &finding.malformed {
         Some(malformed) if may_be_json => Reason::new(Code::ContentMalformed, malformed.clone()),
         _ if may_be_json && finding.formats.len() > 1 => {

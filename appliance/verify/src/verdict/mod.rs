@@ -20,7 +20,6 @@ pub use payload::{
 pub use receive::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, receive};
 pub use schema::{
     AttestationDetail, CertificateDetail, Protection, ReasonDetail, SignedDetail, SignerDetail,
-    VerdictFile,
 };
 
 #[cfg(test)]

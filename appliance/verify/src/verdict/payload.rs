@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::Verdict;
 use super::schema::{
-    AttestationDetail, BundleDetail, Detail, DigestOf, InputDetail, MediaDetail, PolicyDetail,
-    Predicate, Protection, ReasonDetail, ResignedDetail, SerializationDetail, SignerDetail,
-    VerdictFile, VerdictStatement, Verifier,
+    AttestationDetail, BundleDetail, Detail, DigestOf, FilesOf, InputDetail, MediaDetail,
+    PolicyDetail, Predicate, Protection, ReasonDetail, ResignedDetail, SerializationDetail,
+    SignerDetail, VerdictStatement, Verifier,
 };
 use crate::hash::Sha256Digest;
 use crate::key::PublicKey;
@@ -159,7 +159,7 @@ fn subject(verdict: &Verdict, facts: &StationFacts<'_>) -> (String, Sha256Digest
     }
 }
 
-fn detail(verdict: &Verdict, facts: &StationFacts<'_>) -> Detail {
+fn detail<'a>(verdict: &'a Verdict, facts: &StationFacts<'_>) -> Detail<FilesOf<'a>> {
     let manifest = facts.resigned.as_ref().map(|r| r.manifest).or_else(|| verdict.manifest());
     Detail {
         mode: verdict.mode.name().to_owned(),
@@ -213,7 +213,7 @@ fn detail(verdict: &Verdict, facts: &StationFacts<'_>) -> Detail {
             },
         }),
         source_root: verdict.source_root().map(Sha256Digest::to_hex),
-        files: verdict.files.iter().map(|(file, size)| VerdictFile::new(file, *size)).collect(),
+        files: FilesOf(&verdict.files),
         checks: verdict.checks.clone(),
         media: verdict.retries.map(|retries| MediaDetail { retries }),
         revocation: verdict.policy.revocation.mode.to_string(),

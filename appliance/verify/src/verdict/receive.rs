@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::error::VerdictError;
-use super::schema::{AttestationDetail, Detail, OfferedChain, VerdictFile, VerdictStatement};
+use super::schema::{AttestationDetail, Detail, OfferedChain, Text, VerdictFile, VerdictStatement};
 use super::{Mode, VERDICT_PREDICATE_TYPE};
 use crate::attestation::published_name;
 use crate::budget::Budget;
 use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
+use crate::dsse::Message;
 use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
 use crate::json;
 use crate::key::PublicKey;
@@ -65,7 +66,7 @@ pub struct ReceivedVerdict {
     pub sources: Vec<Sha256Digest>,
     /// The attestations that were published; empty when the model was refused.
     pub attestations: Vec<ReceivedAttestation>,
-    payload: Vec<u8>,
+    payload: Option<Message>,
 }
 
 /// An attestation that was published with a model.
@@ -81,26 +82,36 @@ pub struct ReceivedAttestation {
 
 impl ReceivedVerdict {
     /// The payload that the station signed, in JSON: what all else of an entry is rendered from.
+    ///
+    /// Empty after [`ReceivedVerdict::drop_payload`].
     pub fn payload(&self) -> &[u8] {
-        &self.payload
+        self.payload.as_ref().map(Message::payload).unwrap_or_default()
+    }
+
+    /// Lets go of the payload, which lists every file a second time.
+    pub fn drop_payload(&mut self) {
+        self.payload = None;
     }
 }
 
-/// Reads a verdict of an ingest by `verifier`.
+/// Reads a verdict of an ingest by `verifier`. `bytes` that are given away are dropped as soon as
+/// they have been decoded.
 ///
 /// # Errors
 /// When the bytes are anything else: another signer, another verifier, a verdict in place.
 pub fn receive(
-    bytes: &[u8],
+    bytes: impl AsRef<[u8]>,
     verifier: &str,
     trust: &VerdictTrust<'_>,
     budget: &Budget,
 ) -> Result<ReceivedVerdict, VerdictError> {
-    let bundle = Bundle::parse(bytes, budget)?;
+    let bundle = Bundle::parse(bytes.as_ref(), budget)?;
+    drop(bytes);
     let signer = establish(&bundle, verifier, trust, budget)?;
     let payload = bundle.signed_payload(&signer).map_err(|_| VerdictError::Signature)?;
-    let statement: VerdictStatement = json::from_slice(payload, budget.json_depth)?;
-    read(statement, payload, verifier, budget)
+    let statement = json::from_slice(payload, budget.json_depth)?;
+    let verdict = read(statement, verifier, budget)?;
+    Ok(ReceivedVerdict { payload: Some(bundle.into_message()), ..verdict })
 }
 
 fn establish(
@@ -179,8 +190,7 @@ fn chain_with_intermediates(
 }
 
 fn read(
-    statement: VerdictStatement,
-    payload: &[u8],
+    statement: VerdictStatement<Vec<VerdictFile<'_>>>,
     verifier: &str,
     budget: &Budget,
 ) -> Result<ReceivedVerdict, VerdictError> {
@@ -194,7 +204,7 @@ fn read(
     if predicate.verifier.id != verifier {
         return Err(VerdictError::Verifier { found: predicate.verifier.id });
     }
-    let detail = predicate.detail;
+    let mut detail = predicate.detail;
     if detail.mode != Mode::Ingest.name() {
         return Err(VerdictError::InPlace);
     }
@@ -209,7 +219,11 @@ fn read(
     let subject_digest = sha256(&subject.digest).ok_or(VerdictError::Field("subject"))?;
     let resigned = resigned(&detail)?;
     let (method, hash) = serialization(&detail)?;
-    let files = if passed { files(&detail, method, hash, budget)? } else { Vec::new() };
+    let files = if passed {
+        files(std::mem::take(&mut detail.files), method, hash, budget)?
+    } else {
+        Vec::new()
+    };
     let attestations = if passed { attestations(&detail)? } else { Vec::new() };
     if passed {
         // A pass without a re-signed bundle, or with files that are not the subject, is none.
@@ -257,7 +271,7 @@ fn read(
             .filter_map(|bundle| Sha256Digest::from_hex(bundle.sha256.as_deref()?))
             .collect(),
         attestations,
-        payload: payload.to_vec(),
+        payload: None,
     })
 }
 
@@ -265,14 +279,14 @@ fn sha256(digest: &BTreeMap<String, String>) -> Option<Sha256Digest> {
     digest.get("sha256").and_then(|text| Sha256Digest::from_hex(text))
 }
 
-fn resigned(detail: &Detail) -> Result<Option<(Sha256Digest, Sha256Digest)>, VerdictError> {
+fn resigned<F>(detail: &Detail<F>) -> Result<Option<(Sha256Digest, Sha256Digest)>, VerdictError> {
     let Some(resigned) = &detail.resigned else { return Ok(None) };
     let digest = Sha256Digest::from_hex(&resigned.sha256);
     let key = Sha256Digest::from_hex(&resigned.key);
     digest.zip(key).map(Some).ok_or(VerdictError::Field("resigned"))
 }
 
-fn serialization(detail: &Detail) -> Result<(Method, HashAlgorithm), VerdictError> {
+fn serialization<F>(detail: &Detail<F>) -> Result<(Method, HashAlgorithm), VerdictError> {
     let wrong = VerdictError::Field("serialization");
     let Some(serialization) = &detail.serialization else {
         return Ok((Method::Files, HashAlgorithm::Sha256));
@@ -286,25 +300,24 @@ fn serialization(detail: &Detail) -> Result<(Method, HashAlgorithm), VerdictErro
 }
 
 fn files(
-    detail: &Detail,
+    files: Vec<VerdictFile<'_>>,
     method: Method,
     hash: HashAlgorithm,
     budget: &Budget,
 ) -> Result<Vec<(ManifestFile, u64)>, VerdictError> {
-    detail
-        .files
-        .iter()
+    files
+        .into_iter()
         .map(|file| {
             let path = ResourcePath::parse(&file.name, budget)
-                .map_err(|error| ManifestError::Name { name: file.name.clone(), error })?;
-            let pieces = pieces(file, method, hash).ok_or(VerdictError::Field("files"))?;
+                .map_err(|error| ManifestError::Name { name: file.name.to_string(), error })?;
+            let pieces = pieces(&file, method, hash).ok_or(VerdictError::Field("files"))?;
             Ok((ManifestFile { path, pieces }, file.size))
         })
         .collect()
 }
 
 /// The attestations, each under the name that is the station's to give.
-fn attestations(detail: &Detail) -> Result<Vec<ReceivedAttestation>, VerdictError> {
+fn attestations<F>(detail: &Detail<F>) -> Result<Vec<ReceivedAttestation>, VerdictError> {
     let attestation = |(at, one): (usize, &AttestationDetail)| {
         let digest = Sha256Digest::from_hex(&one.sha256)?;
         let name = published_name(at.saturating_add(1), digest);
@@ -315,8 +328,8 @@ fn attestations(detail: &Detail) -> Result<Vec<ReceivedAttestation>, VerdictErro
     all.collect::<Option<_>>().ok_or(VerdictError::Field("attestations"))
 }
 
-fn pieces(file: &VerdictFile, method: Method, hash: HashAlgorithm) -> Option<Pieces> {
-    let digest = |text: &String| {
+fn pieces(file: &VerdictFile<'_>, method: Method, hash: HashAlgorithm) -> Option<Pieces> {
+    let digest = |Text(text): &Text<'_>| {
         let (algorithm, hex) = text.split_once(':')?;
         (algorithm == hash.name()).then(|| Digest::from_hex(hash, hex).ok())?
     };

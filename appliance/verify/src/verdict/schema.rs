@@ -1,27 +1,28 @@
 //! The structure of a verdict in JSON, written by [`compose`](super::compose) and read by
 //! [`receive`](super::receive). A field that is not here is an error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::attestation::{AcceptedAttestation, published_name};
-use crate::hash::Sha256Digest;
+use crate::hash::{Digest, Sha256Digest};
 use crate::json;
 use crate::pki::Certificate;
 use crate::reason::Reason;
 use crate::statement::{ManifestFile, Pieces};
 
-/// The in-toto statement of a verdict.
+/// The in-toto statement of a verdict. `F` is the list of files, as it is written or as it is read.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct VerdictStatement {
+pub(super) struct VerdictStatement<F> {
     #[serde(rename = "_type")]
     pub(super) kind: String,
     #[serde(deserialize_with = "json::at_most::<1, _, _>")]
     pub(super) subject: Vec<DigestOf>,
     pub(super) predicate_type: String,
-    pub(super) predicate: Predicate,
+    pub(super) predicate: Predicate<F>,
 }
 
 /// Of a verdict that nobody has verified: the intermediates that it offers, and nothing else.
@@ -52,7 +53,7 @@ impl OfferedChain {
 /// The Verification Summary predicate.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Predicate {
+pub(super) struct Predicate<F> {
     pub(super) verifier: Verifier,
     pub(super) time_verified: String,
     pub(super) resource_uri: String,
@@ -63,7 +64,7 @@ pub(super) struct Predicate {
     #[serde(deserialize_with = "json::at_most::<8, _, _>")]
     pub(super) verified_levels: Vec<String>,
     #[serde(rename = "urn:oms-appliance:verdict:1")]
-    pub(super) detail: Detail,
+    pub(super) detail: Detail<F>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,7 +97,7 @@ impl DigestOf {
 /// What stands under [`VERDICT_EXTENSION`].
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Detail {
+pub(super) struct Detail<F> {
     pub(super) mode: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) sequence: Option<u64>,
@@ -118,7 +119,7 @@ pub(super) struct Detail {
     /// The root as the source's signer listed the resources.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) source_root: Option<String>,
-    pub(super) files: Vec<VerdictFile>,
+    pub(super) files: F,
     pub(super) checks: Vec<String>,
     /// How the carrier was read. The first verdicts of a station may lack it: it came later.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -347,32 +348,49 @@ pub(super) struct ResignedDetail {
     pub(super) protection: Protection,
 }
 
-/// One file of a model, as a verdict lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VerdictFile {
-    /// The path inside the model.
-    pub name: String,
-    /// Bytes.
-    pub size: u64,
-    /// The digest of the whole file, `algorithm:hex`, with the method `files`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub digest: Option<String>,
-    /// The digests of its shards in order, `algorithm:hex`, with the method `shards`.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub shards: Vec<String>,
+/// The files of a model to be written, each made when it is: a model may have millions.
+pub(super) struct FilesOf<'a>(pub(super) &'a [(ManifestFile, u64)]);
+
+impl Serialize for FilesOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(file, size)| VerdictFile::new(file, *size)))
+    }
 }
 
-impl VerdictFile {
+/// One file of a model, as a verdict lists it. Text is borrowed from the payload where it stands
+/// there without escapes.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerdictFile<'a> {
+    /// The path inside the model.
+    #[serde(borrow)]
+    pub(super) name: Cow<'a, str>,
+    /// Bytes.
+    pub(super) size: u64,
+    /// The digest of the whole file, `algorithm:hex`, with the method `files`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    pub(super) digest: Option<Text<'a>>,
+    /// The digests of its shards in order, `algorithm:hex`, with the method `shards`.
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty", default)]
+    pub(super) shards: Vec<Text<'a>>,
+}
+
+/// Text inside of another type, where a `Cow` alone would be copied.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+impl<'a> VerdictFile<'a> {
     /// The file as a verdict lists it.
-    pub fn new(file: &ManifestFile, size: u64) -> Self {
+    pub(super) fn new(file: &'a ManifestFile, size: u64) -> Self {
+        let text = |digest: &Digest| Text(digest.to_string().into());
         let (digest, shards) = match &file.pieces {
-            Pieces::Whole(digest) => (Some(digest.to_string()), Vec::new()),
+            Pieces::Whole(digest) => (Some(text(digest)), Vec::new()),
             Pieces::Shards(shards) => {
-                (None, shards.iter().map(|shard| shard.digest.to_string()).collect())
+                (None, shards.iter().map(|shard| text(&shard.digest)).collect())
             }
         };
-        VerdictFile { name: file.path.to_string(), size, digest, shards }
+        VerdictFile { name: file.path.as_str().into(), size, digest, shards }
     }
 }
 

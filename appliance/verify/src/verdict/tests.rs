@@ -35,10 +35,10 @@ fn unlisted(name: &str, ignored: bool) -> Unlisted {
     Unlisted { path: name.to_owned(), ignored }
 }
 
-fn finding(name: &str, formats: &[&str]) -> Finding {
+fn finding(name: &str, formats: &[&'static str]) -> Finding {
     Finding {
         path: path(name),
-        formats: formats.iter().map(|format| (*format).to_owned()).collect(),
+        formats: formats.to_vec(),
         malformed: None,
         remote_code: Vec::new(),
     }

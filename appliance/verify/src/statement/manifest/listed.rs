@@ -2,9 +2,8 @@
 //! name `.` of a single-file model (OMS v1.0, sections 6.1.2 and 6.4).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use super::{Manifest, ManifestFile, Method, Pieces, Shard};
+use super::{Manifest, ManifestFile, Method, Pieces, Shard, sorted};
 use crate::budget::Budget;
 use crate::hash::{Digest, HashAlgorithm};
 use crate::name::{NameError, ResourcePath};
@@ -41,39 +40,45 @@ impl Manifest {
             Some(dot_name) if dot => safe_file_name(dot_name, budget),
             _ => ResourcePath::parse(name, budget),
         };
-        let mut files: BTreeMap<ResourcePath, Pieces> = BTreeMap::new();
-        for Listed { name, digest } in listed {
-            let (base, range) = match method {
-                Method::Files => (&*name, None),
-                Method::Shards { .. } => {
+        let named = |name: &str, base: &str| {
+            path(base).map_err(|error| ManifestError::Name { name: name.to_owned(), error })
+        };
+        let files = match method {
+            Method::Files => {
+                let file = |Listed { name, digest }: Listed<'_>| {
+                    let pieces = Pieces::Whole(digest);
+                    Ok(ManifestFile { path: named(&name, &name)?, pieces })
+                };
+                listed.into_iter().map(file).collect::<Result<Vec<_>, ManifestError>>()?
+            }
+            Method::Shards { .. } => {
+                let shard = |Listed { name, digest }: Listed<'_>| {
                     let (base, start, end) = split_shard_name(&name)
                         .ok_or_else(|| ManifestError::ShardName { name: name.to_string() })?;
-                    (base, Some((start, end)))
-                }
-            };
-            let path = path(base)
-                .map_err(|error| ManifestError::Name { name: name.to_string(), error })?;
-            match range {
-                None => {
-                    if files.insert(path, Pieces::Whole(digest)).is_some() {
-                        return Err(ManifestError::Duplicate { name: name.into_owned() });
-                    }
-                }
-                Some((start, end)) => {
-                    let shard = Shard { start, end, digest };
-                    match files.entry(path).or_insert_with(|| Pieces::Shards(Vec::new())) {
-                        Pieces::Shards(shards) => shards.push(shard),
-                        Pieces::Whole(_) => {
-                            return Err(ManifestError::Duplicate { name: name.into_owned() });
-                        }
-                    }
-                }
+                    Ok((named(&name, base)?, Shard { start, end, digest }))
+                };
+                let shards = listed.into_iter().map(shard);
+                by_file(shards.collect::<Result<Vec<_>, ManifestError>>()?)
             }
-        }
-        let files = files.into_iter().map(|(path, pieces)| ManifestFile { path, pieces }).collect();
-        let ignored = ignore_paths.iter().cloned().collect();
+        };
+        let ignored = sorted(&ignore_paths);
         Manifest { hash, method, allow_symlinks, ignore_paths, ignored, files, dot }.checked(budget)
     }
+}
+
+/// The files of shards in any order.
+fn by_file(mut shards: Vec<(ResourcePath, Shard)>) -> Vec<ManifestFile> {
+    shards.sort_unstable_by(|(a, one), (b, other)| (a, one.start).cmp(&(b, other.start)));
+    let mut files: Vec<ManifestFile> = Vec::new();
+    for (path, shard) in shards {
+        match files.last_mut() {
+            Some(ManifestFile { path: last, pieces: Pieces::Shards(of_file) }) if *last == path => {
+                of_file.push(shard);
+            }
+            _ => files.push(ManifestFile { path, pieces: Pieces::Shards(vec![shard]) }),
+        }
+    }
+    files
 }
 
 /// A file name that a signer chose, if it is a single safe component.

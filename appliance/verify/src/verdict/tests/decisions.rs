@@ -145,7 +145,7 @@ const CONTENT: &str = "[content]\nallow = [\"json\", \"text\"]\n";
 
 #[test]
 fn each_file_has_one_allowed_format() {
-    let with = |formats: &[&str]| {
+    let with = |formats: &[&'static str]| {
         let mut scene = Scene::new(CONTENT, &FILES);
         scene.findings = vec![finding("a.txt", formats), finding("b/c.bin", &["json"])];
         scene
@@ -201,7 +201,7 @@ fn remote_code_is_refused_unless_the_policy_allows_it() {
 #[test]
 fn json_that_was_not_read_to_its_end_may_ask_for_code() {
     let any = "[content]\nallow = \"any\"\nremote-code = \"reject\"\n";
-    let with = |content: &str, formats: &[&str], malformed: Option<&str>| {
+    let with = |content: &str, formats: &[&'static str], malformed: Option<&str>| {
         let mut scene = Scene::new(content, &FILES);
         scene.findings = vec![finding("a.txt", &["text"]), finding("b/c.bin", formats)];
         scene.findings[1].malformed = malformed.map(str::to_owned);
