@@ -17,6 +17,7 @@ pub mod forge;
 pub mod fuse;
 pub mod json;
 pub mod mounts;
+pub mod peak;
 pub mod root;
 pub mod scene;
 pub mod tsa;

@@ -49,6 +49,22 @@ pub struct Budget {
     pub crl_bytes: u64,
 }
 
+impl Budget {
+    /// The memory in bytes that deciding about a model of this size may take, and signing and
+    /// receiving it, beside the buffers for reading (`[intake] memory`), the CRLs and the
+    /// attestations: twice the bundle, one half KiB for each of its files, and the program itself.
+    ///
+    /// A bundle is held twice while its payload is decoded, then the payload with the list of what
+    /// it names; a verdict takes the place of the bundle. For each further admitted bundle of one
+    /// model its list comes on top.
+    pub fn memory(&self) -> u64 {
+        const PROGRAM: u64 = 32 << 20;
+        const FILE: u64 = 512;
+        let files = FILE.saturating_mul(self.resources as u64);
+        self.bundle_bytes.saturating_mul(2).saturating_add(files).saturating_add(PROGRAM)
+    }
+}
+
 impl Default for Budget {
     fn default() -> Self {
         const MIB: u64 = 1 << 20;

@@ -24,6 +24,7 @@ mod readme;
 mod receive;
 mod refusals;
 mod roots;
+mod scale;
 mod signatures;
 mod signing;
 mod time;

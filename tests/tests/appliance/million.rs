@@ -6,15 +6,13 @@
 //!     cargo test -p oms-tests --test appliance million -- --ignored --nocapture
 //! ```
 
-use std::fs;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oms_testkit::pki::{
     Authority, CrlProfile, KeyType, Leaf, Profile, RevocationReason, chain, date,
 };
 use oms_testkit::{files, run};
+use oms_tests::peak::watched;
 use tempfile::TempDir;
 
 const ENTRIES: u32 = 1_000_000;
@@ -80,26 +78,4 @@ fn measured(dir: &TempDir, leaf: &Leaf, status: i32) -> (Duration, u64) {
     let runs: Vec<_> = runs.collect();
     let time = runs.iter().map(|(time, _)| *time).min().unwrap();
     (time, runs.iter().map(|(_, peak)| *peak).max().unwrap())
-}
-
-/// Runs a command: how long it took, its largest resident set in KiB, and its exit code.
-fn watched(command: &mut Command) -> (Duration, u64, Option<i32>) {
-    let start = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let mut peak = 0;
-    loop {
-        // The kernel forgets it with the process, so it is asked for until then.
-        peak = resident(&child).unwrap_or(0).max(peak);
-        if let Some(ended) = child.try_wait().unwrap() {
-            return (start.elapsed(), peak, ended.code());
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// `VmHWM` of a process.
-fn resident(child: &Child) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
