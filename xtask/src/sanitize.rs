@@ -54,7 +54,7 @@ fn address(filter: Option<&str>) -> Result<(), Failure> {
     tests.args(filter);
     // The switch lets a stable compiler take a flag that is not stable yet.
     tests.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-Zsanitizer=address");
-    // A read past the end of a buffer of the stack is found only when frames outlive their calls.
+    // Also finds what still points into the frame of a function that has returned.
     tests.env("ASAN_OPTIONS", "detect_stack_use_after_return=1:strict_string_checks=1");
     run_command(&mut tests)
 }

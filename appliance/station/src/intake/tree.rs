@@ -140,10 +140,8 @@ mod tests {
             std::fs::write(dir.path().join(format!("{number}")), "").unwrap();
         }
         std::fs::create_dir(dir.path().join("sub")).unwrap();
-        let survey = || {
-            survey(&Source::at(dir.path()).unwrap(), &budget, || Ok(()), |_| false)
-                .unwrap()
-        };
+        let survey =
+            || survey(&Source::at(dir.path()).unwrap(), &budget, || Ok(()), |_| false).unwrap();
         assert!(survey().problems.is_empty());
         std::fs::write(dir.path().join("sub/one more"), "").unwrap();
         let code = survey().problems.iter().next().unwrap().code;
