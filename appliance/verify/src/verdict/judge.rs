@@ -283,7 +283,7 @@ fn differences(first: &Admitted, other: &Admitted) -> impl Iterator<Item = Reaso
 /// read it as JSON alone: keys that ask for code may stand where nobody looked. Any format may pass
 /// here, so nothing else refuses it.
 fn unread_json(finding: &Finding) -> Option<Reason> {
-    let may_be_json = finding.formats.is_empty() || finding.formats.iter().any(|f| *f == "json");
+    let may_be_json = finding.formats.is_empty() || finding.formats.contains(&"json");
     let reason = match &finding.malformed {
         Some(malformed) if may_be_json => Reason::new(Code::ContentMalformed, malformed.clone()),
         _ if may_be_json && finding.formats.len() > 1 => {
