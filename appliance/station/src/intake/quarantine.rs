@@ -192,6 +192,16 @@ impl Copies {
         make_file(&full).map_err(|error| failed("making a file in the spool", &error, &full))
     }
 
+    /// Opens a copy that was made, once more and for writing.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(super) fn open_again(&self, path: &str) -> Result<File, Reason> {
+        let full = self.model.join(path);
+        let opened = OpenOptions::new().write(true).open(&full);
+        opened.map_err(|error| failed("opening a copy in the spool", &error, &full))
+    }
+
     /// Takes the room for a copy of `size` bytes before it is written, where the file system can.
     ///
     /// # Errors

@@ -1,17 +1,19 @@
 //! What all workers share: what is to be read, what is left of it, and the means.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use oms_sys::beneath::{Folders, RegularFile, Stamp};
-use oms_sys::ring;
 use oms_sys::sha256::{Lanes, Status};
+use oms_sys::{direct, ring};
 use oms_verify::hash::HashAlgorithm;
 use oms_verify::reason::{Class, Code, Reason, Reasons};
 use oms_verify::statement::Method;
+use rustix::io::{ReadWriteFlags, preadv2};
 
 use super::copy::Copy;
 use super::work::{Item, Queue};
@@ -46,6 +48,8 @@ pub(super) struct Means {
     pub(super) retries: u32,
     /// How long the carrier may give no answer.
     pub(super) stall: Duration,
+    /// Past the page cache, where copies are made and the file systems let us.
+    pub(super) direct: bool,
     /// One stream at a time, in the order of the model: for media that move about to find a file.
     pub(super) in_order: bool,
 }
@@ -65,6 +69,7 @@ impl Means {
             buffer: 128 << 10,
             retries: reading.rules.retries,
             stall: reading.stall(),
+            direct: false,
             in_order: false,
         }
     }
@@ -203,6 +208,24 @@ impl Job {
         }
     }
 
+    /// Opens the file of an item once more, to be read past the page cache: where copies are made,
+    /// so that nothing that others need is driven out of it.
+    pub(super) fn open_direct(
+        &self,
+        folders: &mut Folders,
+        item: &Item,
+    ) -> Result<Option<RegularFile>, Reason> {
+        if !self.means.direct {
+            return Ok(None);
+        }
+        let opened = self.open_part(folders, item)?;
+        if is_resident(opened.as_file(), item) {
+            return Ok(None);
+        }
+        let takes = direct::enable(opened.as_file()).is_ok_and(|alignment| alignment.is_some());
+        Ok(takes.then_some(opened))
+    }
+
     /// The copy that the bytes of `item` go to, if copies are made.
     pub(super) fn copy(&self, item: &Item) -> Result<Option<Copy>, Reason> {
         let Some(copies) = &self.order.copies else { return Ok(None) };
@@ -324,7 +347,7 @@ impl Job {
             reader,
             because,
             kernels: used.map(|kernel| kernel.kernel.name().to_owned()).collect(),
-            direct: false,
+            direct: self.means.direct,
             workers: self.workers(),
         }
     }
@@ -337,6 +360,16 @@ impl Job {
         let at = self.parts_of.binary_search_by_key(&file, |(file, _)| *file).ok()?;
         self.parts_of.get(at).and_then(|(_, parts)| self.parts.get(*parts))
     }
+}
+
+/// Whether an item seems to be in the page cache already, from where it comes faster.
+fn is_resident(file: &File, item: &Item) -> bool {
+    let last = item.end.saturating_sub(1);
+    [item.start, item.start.midpoint(last), last].into_iter().all(|offset| {
+        let mut byte = [0];
+        let mut room = [IoSliceMut::new(&mut byte)];
+        preadv2(file, &mut room, offset, ReadWriteFlags::NOWAIT) == Ok(1)
+    })
 }
 
 /// A file that is not what it was.

@@ -35,6 +35,9 @@ use super::attend::{Terms, attend};
 use super::quarantine::Copies;
 use super::{Reading, Source};
 
+/// The largest buffer in bytes where copies are made.
+const INGEST_BUFFER: usize = 1 << 20;
+
 /// The names of a model's files.
 #[derive(Clone, Debug)]
 pub(super) enum Names {
@@ -88,7 +91,11 @@ pub(super) struct Gathered {
 /// # Errors
 /// When carrier or station fail, or the operator cancels: nothing can be said about the model.
 pub(super) fn run(order: Order, reading: &Reading<'_>) -> Result<Gathered, Reason> {
-    let means = Means::of(reading);
+    let mut means = Means::of(reading);
+    if order.copies.is_some() {
+        // Disks are asked for more at once than memory is.
+        (means.direct, means.buffer) = (true, INGEST_BUFFER);
+    }
     run_with(order, reading, means)
 }
 

@@ -24,12 +24,37 @@ use oms_verify::reason::Reason;
 use oms_verify::statement::{Method, Shard};
 
 use super::Piece;
+use super::copy::Copy;
 use super::sums::Sum;
 use super::work::Item;
 
 /// What a last read of this many bytes is left for, so that it can ask for one byte more than
 /// there are: a file that grew is seen to have grown.
 const LAST: u64 = 4096;
+
+/// What direct I/O is a multiple of.
+pub(super) const PAGE: u64 = 4096;
+
+/// A file as its ring knows it.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// Through the page cache.
+    pub(super) buffered: Handle,
+    /// Past it, for what begins and ends where pages do.
+    pub(super) direct: Option<Handle>,
+}
+
+impl Way {
+    /// The way for `len` bytes at `offset`, and whether it is the direct one.
+    pub(super) fn of(&self, offset: u64, len: usize) -> (&Handle, bool) {
+        match &self.direct {
+            Some(direct) if offset.is_multiple_of(PAGE) && (len as u64).is_multiple_of(PAGE) => {
+                (direct, true)
+            }
+            _ => (&self.buffered, false),
+        }
+    }
+}
 
 /// A part of an item.
 #[derive(Debug)]
@@ -43,14 +68,14 @@ struct Chunk {
 enum State {
     /// Not read, or not to its end.
     Missing,
-    /// Being read, by the operation of this name.
-    Asked(u32),
+    /// Being read, by the operation of this name; whether past the page cache.
+    Asked(u32, bool),
     /// Read.
     Here(Buffer),
 }
 
 /// A read that is to be started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Ask {
     /// What the operation is called.
     pub(super) name: u32,
@@ -58,6 +83,8 @@ pub(super) struct Ask {
     pub(super) offset: u64,
     /// Bytes.
     pub(super) len: usize,
+    /// The file.
+    pub(super) handle: Handle,
 }
 
 /// What became of a read.
@@ -80,9 +107,9 @@ pub(super) struct Stream {
     /// The file, to be looked at again.
     pub(super) file: RegularFile,
     /// The file, to be read.
-    pub(super) input: Handle,
+    pub(super) input: Way,
     /// The copy, to be written.
-    pub(super) output: Option<Handle>,
+    pub(super) output: Option<(Copy, Way)>,
     /// What is wrong with it: it is not read on.
     pub(super) refused: Option<Reason>,
     /// Operations in flight.
@@ -101,8 +128,8 @@ pub(super) struct Stream {
     /// The first byte that was not asked for.
     next: u64,
     chunks: VecDeque<Chunk>,
-    /// Names and offsets of the writes in flight.
-    writes: Vec<(u32, u64)>,
+    /// Names and offsets of the writes in flight, and whether they go past the page cache.
+    writes: Vec<(u32, u64, bool)>,
     names: u32,
 }
 
@@ -110,7 +137,7 @@ impl Stream {
     pub(super) fn new(
         id: u32,
         item: Item,
-        (file, input, output): (RegularFile, Handle, Option<Handle>),
+        (file, input, output): (RegularFile, Way, Option<(Copy, Way)>),
         (hash, method): (HashAlgorithm, Method),
         lanes: &Lanes,
     ) -> Self {
@@ -162,8 +189,16 @@ impl Stream {
             return None;
         }
         let room = capacity as u64;
+        let to_the_page = self.next.next_multiple_of(PAGE).saturating_sub(self.next);
         let bytes = match self.item.end == self.file.size() && left == room && room > LAST {
+            // Chunks begin and end where pages do, but for the edges of the item: so they can go
+            // past the page cache.
+            _ if self.is_direct() && to_the_page > 0 => left.min(to_the_page),
             true => room.saturating_sub(LAST),
+            false if self.is_direct() && left > PAGE => {
+                let most = left.min(room);
+                most.saturating_sub(most % PAGE)
+            }
             false => left.min(room),
         };
         let (offset, len) = (self.next, usize::try_from(bytes).ok()?);
@@ -172,18 +207,24 @@ impl Stream {
         self.start(self.chunks.len().saturating_sub(1), capacity)
     }
 
+    /// Whether some of it goes past the page cache.
+    fn is_direct(&self) -> bool {
+        let output = self.output.as_ref().is_some_and(|(_, way)| way.direct.is_some());
+        output || self.input.direct.is_some()
+    }
+
     fn start(&mut self, at: usize, capacity: usize) -> Option<Ask> {
         let chunk = self.chunks.get_mut(at)?;
+        let (handle, direct) = self.input.of(chunk.offset, chunk.len);
+        let handle = handle.clone();
         self.names = self.names.wrapping_add(1);
         self.in_flight = self.in_flight.saturating_add(1);
-        chunk.state = State::Asked(self.names);
-        // One byte more than there is, where nothing should be.
+        chunk.state = State::Asked(self.names, direct);
+        // Some bytes more than there are, where nothing should be.
         let is_last = chunk.offset.saturating_add(chunk.len as u64) == self.file.size();
-        let len = match is_last && chunk.len < capacity {
-            true => chunk.len.saturating_add(1),
-            false => chunk.len,
-        };
-        Some(Ask { name: self.names, offset: chunk.offset, len })
+        let more = chunk.len.saturating_add(if direct { PAGE as usize } else { 1 });
+        let len = if is_last && more <= capacity { more } else { chunk.len };
+        Some(Ask { name: self.names, offset: chunk.offset, len, handle })
     }
 
     /// Takes what the read of this name brought: the bytes that are filled.
@@ -204,21 +245,24 @@ impl Stream {
         Taken::Kept
     }
 
-    /// The read of this name failed; gives its offset. It is missing now.
-    pub(super) fn failed(&mut self, name: u32) -> u64 {
-        let Some((_, chunk)) = self.asked(name) else { return self.hashed };
+    /// The read of this name failed: what it was to bring is missing now. Gives its offset, and
+    /// whether it went past the page cache.
+    pub(super) fn failed(&mut self, name: u32) -> (u64, bool) {
+        let hashed = self.hashed;
+        let Some((_, chunk)) = self.asked(name) else { return (hashed, false) };
+        let direct = matches!(chunk.state, State::Asked(_, true));
         chunk.state = State::Missing;
-        chunk.offset
+        (chunk.offset, direct)
     }
 
     fn asked(&mut self, name: u32) -> Option<(usize, &mut Chunk)> {
         let mut chunks = self.chunks.iter_mut().enumerate();
-        chunks.find(|(_, chunk)| matches!(chunk.state, State::Asked(asked) if asked == name))
+        chunks.find(|(_, chunk)| matches!(chunk.state, State::Asked(asked, _) if asked == name))
     }
 
     /// The first byte that is being read and has not come.
     pub(super) fn waits_at(&self) -> u64 {
-        let asked = self.chunks.iter().find(|chunk| matches!(chunk.state, State::Asked(_)));
+        let asked = self.chunks.iter().find(|chunk| matches!(chunk.state, State::Asked(..)));
         asked.map_or(self.hashed, |chunk| chunk.offset)
     }
 
@@ -283,17 +327,18 @@ impl Stream {
     }
 
     /// A write at this offset is started; gives its name.
-    pub(super) fn write_at(&mut self, offset: u64) -> u32 {
+    pub(super) fn write_at(&mut self, offset: u64, direct: bool) -> u32 {
         self.names = self.names.wrapping_add(1);
         self.in_flight = self.in_flight.saturating_add(1);
-        self.writes.push((self.names, offset));
+        self.writes.push((self.names, offset, direct));
         self.names
     }
 
-    /// The write of this name has ended; gives its offset.
-    pub(super) fn written(&mut self, name: u32) -> Option<u64> {
-        let at = self.writes.iter().position(|(write, _)| *write == name)?;
-        Some(self.writes.swap_remove(at).1)
+    /// The write of this name has ended; gives its offset, and whether it went past the page cache.
+    pub(super) fn written(&mut self, name: u32) -> Option<(u64, bool)> {
+        let at = self.writes.iter().position(|(write, ..)| *write == name)?;
+        let (_, offset, direct) = self.writes.swap_remove(at);
+        Some((offset, direct))
     }
 
     /// Ends it: nothing more is read or hashed. Gives the buffers that it holds.
@@ -301,7 +346,7 @@ impl Stream {
         self.refused.get_or_insert(reason);
         let here = |chunk: Chunk| match chunk.state {
             State::Here(buffer) => Some(buffer),
-            State::Missing | State::Asked(_) => None,
+            State::Missing | State::Asked(..) => None,
         };
         self.chunks.drain(..).filter_map(here).collect()
     }

@@ -95,6 +95,13 @@ impl Model {
     }
 }
 
+/// What is not in the page cache is read past it.
+fn forget(path: &Path) {
+    let file = File::open(path).unwrap();
+    file.sync_all().unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+}
+
 fn go(order: Order, means: Means) -> Result<Gathered, Reason> {
     let progress = Progress::hidden();
     run_with(order, &Reading::plain(&progress), means)
@@ -147,12 +154,16 @@ proptest! {
         reader in prop_oneof![Just(ring::Reader::Threads), Just(ring::Reader::Auto)],
         in_order in any::<bool>(),
         copied in any::<bool>(),
+        direct in any::<bool>(),
     ) {
         let model = Model::of(&sizes);
         let spool = tempfile::tempdir().unwrap();
         let quarantine = copied.then(|| model.quarantine(spool.path()));
         let copies = quarantine.as_ref().map(|(_, copies)| copies.clone());
-        let means = Means { in_order, ..means(workers, memory, buffer, reader) };
+        if direct {
+            (0..sizes.len()).for_each(|number| forget(&model.at(number)));
+        }
+        let means = Means { in_order, direct, ..means(workers, memory, buffer, reader) };
         let gathered = go(model.order(hash, method, copies), means).unwrap();
         prop_assert!(gathered.problems.is_empty());
         prop_assert_eq!(gathered.files, model.expected(hash, method));

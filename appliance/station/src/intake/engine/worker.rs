@@ -9,7 +9,7 @@
 //!                       └── buffers: free again, or after they are written ◀┘
 //! ```
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use oms_sys::beneath::Folders;
@@ -18,7 +18,7 @@ use oms_verify::reason::{Code, Reason};
 
 use super::job::{Harvest, Job, changed};
 use super::small;
-use super::stream::{Stream, Taken};
+use super::stream::{Ask, PAGE, Stream, Taken, Way};
 use super::sums;
 use crate::intake::attend::Pulse;
 
@@ -91,7 +91,7 @@ impl<'a> Worker<'a> {
                 }
                 return Err(reason);
             }
-            self.hash();
+            self.hash()?;
             self.end_streams()?;
         }
     }
@@ -103,11 +103,11 @@ impl<'a> Worker<'a> {
         while self.streams.len() < share {
             let Some(item) = queue.take_large() else { return Ok(()) };
             let opened = self.job.open_part(&mut self.folders, &item).and_then(|file| {
-                let copy = self.job.copy(&item)?;
-                Ok((file, copy))
+                let direct = self.job.open_direct(&mut self.folders, &item)?;
+                Ok((file, direct, self.job.copy(&item)?))
             });
             self.pulse.beat();
-            let (file, copy) = match opened {
+            let (file, direct, copy) = match opened {
                 Ok(opened) => opened,
                 Err(reason) => {
                     queue.finished();
@@ -116,8 +116,15 @@ impl<'a> Worker<'a> {
                     continue;
                 }
             };
-            let input = self.ring.attach(&file);
-            let output = copy.map(|copy| self.ring.attach(copy.file()));
+            let input = Way {
+                buffered: self.ring.attach(&file),
+                direct: direct.map(|direct| self.ring.attach(&direct)),
+            };
+            let output = copy.map(|copy| {
+                let buffered = self.ring.attach(copy.buffered());
+                let direct = copy.direct().map(|direct| self.ring.attach(direct));
+                (copy, Way { buffered, direct })
+            });
             self.last_id = self.last_id.wrapping_add(1) & (u32::MAX >> 1);
             let files = (file, input, output);
             let how = (self.job.hash(), self.job.method());
@@ -210,7 +217,12 @@ impl<'a> Worker<'a> {
                 },
                 Err(error) => {
                     self.free.push(buffer);
-                    let offset = stream.failed(name);
+                    let (offset, direct) = stream.failed(name);
+                    // Some file systems tell only now that they have no direct I/O.
+                    if direct && error.kind() == ErrorKind::InvalidInput {
+                        stream.input.direct = None;
+                        return Ok(());
+                    }
                     // What a refused file gives does not matter any more.
                     if stream.refused.is_none() && !job.may_retry() {
                         let detail = format!("reading at byte {offset}: {error}");
@@ -222,13 +234,18 @@ impl<'a> Worker<'a> {
             }
             return Ok(());
         }
-        let offset = stream.written(name).unwrap_or_default();
+        let (offset, direct) = stream.written(name).unwrap_or_default();
         match bytes {
             Ok(written) if written >= buffer.filled().len() => self.free.push(buffer),
             Ok(written) if written > 0 => {
                 buffer.skip(written);
                 let offset = offset.saturating_add(written as u64);
-                self.free.extend(write(&mut self.ring, stream, buffer, offset));
+                // What is left need not begin where a page does: through the page cache.
+                write_rest(&mut self.ring, stream, buffer, offset);
+            }
+            // Some file systems tell only now that they have no direct I/O.
+            Err(error) if direct && error.kind() == ErrorKind::InvalidInput => {
+                write_rest(&mut self.ring, stream, buffer, offset);
             }
             outcome => {
                 let error = outcome.err().unwrap_or_else(|| ErrorKind::WriteZero.into());
@@ -239,13 +256,19 @@ impl<'a> Worker<'a> {
     }
 
     /// Hashes what is ready, and hands its buffers on: to the copy, or to be filled again.
-    fn hash(&mut self) {
+    ///
+    /// # Errors
+    /// When a copy cannot be written.
+    fn hash(&mut self) -> Result<(), Reason> {
         let lanes = self.job.lanes();
         sums::update(lanes, self.streams.iter_mut().filter_map(Stream::work));
         for stream in &mut self.streams {
             let Some((buffer, offset)) = stream.advance(lanes) else { continue };
-            self.free.extend(write(&mut self.ring, stream, buffer, offset));
+            let written = write(&mut self.ring, stream, buffer, offset);
+            let file = stream.item.file;
+            self.free.extend(written.map_err(|(at, error)| self.job.unwritten(file, at, &error))?);
         }
+        Ok(())
     }
 
     /// Puts away the streams that have come to their end.
@@ -282,12 +305,43 @@ fn token(id: u32, name: u32) -> u64 {
     u64::from(id) << 32 | u64::from(name)
 }
 
-/// Starts to write to the copy of a stream; without one, the buffer comes back.
-fn write(ring: &mut Ring, stream: &mut Stream, buffer: Buffer, offset: u64) -> Option<Buffer> {
-    let Some(output) = stream.output.clone() else { return Some(buffer) };
-    let name = stream.write_at(offset);
-    ring.write(token(stream.id, name) | WRITE, &output, offset, buffer);
-    None
+/// Starts to write to the copy of a stream. The buffer comes back when there is nothing to wait for.
+///
+/// # Errors
+/// When the bytes beside whole pages, which are written at once, are not taken.
+fn write(
+    ring: &mut Ring,
+    stream: &mut Stream,
+    mut buffer: Buffer,
+    offset: u64,
+) -> Result<Option<Buffer>, (u64, io::Error)> {
+    let Some((copy, way)) = &stream.output else { return Ok(Some(buffer)) };
+    let bytes = buffer.filled();
+    let beside = bytes.len() % PAGE as usize;
+    let whole = bytes.len().saturating_sub(beside);
+    if way.direct.is_some() && beside > 0 && offset.is_multiple_of(PAGE) {
+        let (_, rest) = bytes.split_at_checked(whole).unwrap_or_default();
+        let at = offset.saturating_add(whole as u64);
+        copy.write(rest, at).map_err(|error| (at, error))?;
+        if whole == 0 {
+            return Ok(Some(buffer));
+        }
+        buffer.set_filled(0..whole);
+    }
+    let (handle, direct) = way.of(offset, buffer.filled().len());
+    let handle = handle.clone();
+    let name = stream.write_at(offset, direct);
+    ring.write(token(stream.id, name) | WRITE, &handle, offset, buffer);
+    Ok(None)
+}
+
+/// Starts to write what is left of a chunk, through the page cache.
+fn write_rest(ring: &mut Ring, stream: &mut Stream, buffer: Buffer, offset: u64) {
+    let Some((_, way)) = &mut stream.output else { return };
+    way.direct = None;
+    let handle = way.buffered.clone();
+    let name = stream.write_at(offset, false);
+    ring.write(token(stream.id, name) | WRITE, &handle, offset, buffer);
 }
 
 /// Starts the read that `ask` names, or keeps the buffer free.
@@ -296,13 +350,13 @@ fn start(
     stream: &mut Stream,
     buffer: Buffer,
     place: Place,
-    ask: fn(&mut Stream, usize) -> Option<super::stream::Ask>,
+    ask: fn(&mut Stream, usize) -> Option<Ask>,
     free: &mut Vec<Buffer>,
 ) {
     match ask(stream, buffer.capacity()) {
         Some(ask) => {
             let token = token(stream.id, ask.name);
-            ring.read(token, &stream.input, ask.offset, buffer, ask.len, place);
+            ring.read(token, &ask.handle, ask.offset, buffer, ask.len, place);
         }
         None => free.push(buffer),
     }
