@@ -21,3 +21,4 @@ pub mod peak;
 pub mod root;
 pub mod scene;
 pub mod tsa;
+pub mod watch;

@@ -1,0 +1,305 @@
+//! A station, a signed model on a carrier that lies, and what must hold after each run whatever the
+//! carrier said.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oms_testkit::run::Outcome;
+use oms_testkit::{files, model, run};
+use oms_tests::fuse::{Cache, Fault, Lying, Tree};
+use oms_tests::scene::{Scene, any_content};
+use oms_tests::watch::{self, Ended};
+use oms_tests::{entry, json};
+use serde_json::Value;
+
+/// How long a run may take that is not stalled. A debug build on a busy machine needs a second.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// The largest file of the model, several buffers long.
+pub(crate) const LARGE: &str = "model.safetensors";
+
+/// A file in a folder of the model.
+pub(crate) const NESTED: &str = "sub/part.bin";
+
+/// Which command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Does {
+    Verify,
+    Ingest,
+}
+
+/// How the program reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    IoUring,
+    Threads,
+}
+
+/// One way to run the appliance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) does: Does,
+    pub(crate) reader: Reader,
+    pub(crate) memory: Memory,
+    pub(crate) cache: Cache,
+}
+
+/// How much memory the buffers may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    Tiny,
+    Usual,
+}
+
+/// How a model is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Files,
+    Shards,
+}
+
+/// What a run said about the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Passed,
+    /// Refused, for these codes.
+    Refused(Vec<String>),
+    /// Not decided, for these codes.
+    Undecided(Vec<String>),
+}
+
+/// A station, and the true content of a carrier with a signed model in `demo`.
+pub(crate) struct Stand {
+    pub(crate) scene: Scene,
+    pub(crate) tree: Arc<Tree>,
+    /// Where the carrier that lies is mounted.
+    pub(crate) at: PathBuf,
+    pub(crate) method: Method,
+}
+
+/// A run and what it said.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) told: Told,
+    pub(crate) document: Value,
+    /// Answers of the carrier that were no truth.
+    pub(crate) lies: u64,
+    pub(crate) requests: u64,
+    /// Everything, for the message of a test that fails.
+    pub(crate) story: String,
+}
+
+impl Stand {
+    /// A model of about 900 KB in seven files.
+    pub(crate) fn new(method: Method) -> Stand {
+        Stand::with_policy(method, &any_content())
+    }
+
+    pub(crate) fn with_policy(method: Method, policy: &str) -> Stand {
+        let scene = Scene::with_policy(policy);
+        model::write(&scene.model, 600_000);
+        files::folder(scene.model.join("sub"));
+        let part: Vec<u8> = (0..300_000u32).map(|n| (n / 7) as u8).collect();
+        files::public(scene.model.join(NESTED), part);
+        let shards: &[&str] = match method {
+            Method::Files => &[],
+            Method::Shards => &["--shard-size", "100000"],
+        };
+        scene.sign(&scene.model, &scene.bundle(), shards);
+        let tree = Arc::new(Tree::of(&scene.carrier));
+        let at = files::folder(scene.path("lying"));
+        Stand { scene, tree, at, method }
+    }
+
+    /// The bytes of a file of the model.
+    pub(crate) fn truth(&self, file: &str) -> &[u8] {
+        self.tree.bytes(&format!("demo/{file}"))
+    }
+
+    /// The size of the largest file.
+    pub(crate) fn size(&self) -> u64 {
+        self.truth(LARGE).len() as u64
+    }
+
+    /// The command for the carrier at `carrier`.
+    pub(crate) fn command(&self, way: &Way, carrier: &Path) -> Command {
+        let mut command = run::command();
+        match way.does {
+            Does::Verify => {
+                command.arg("verify").arg(carrier.join("demo"));
+                command.arg("--policy").arg(&self.scene.station.policy);
+                command.arg("--roots").arg(&self.scene.station.roots);
+            }
+            Does::Ingest => {
+                command.arg("ingest").arg(carrier).arg("--config").arg(&self.scene.station.config);
+            }
+        }
+        way.reads_by(&mut command);
+        command.arg("--json");
+        command
+    }
+
+    /// Runs it once on the carrier with these faults, and checks what must always hold.
+    pub(crate) fn run(&self, way: &Way, faults: &[Fault]) -> Run {
+        let lying = Lying::mount(&self.tree, &self.at, way.cache, faults);
+        let before = self.scene.station.entries();
+        let ended = watch::run(&mut self.command(way, &self.at), LIMIT, |_| false);
+        let story = format!("{way:?} {:?} {faults:?}\n{}\n{ended:?}", self.method, lying.log());
+        let outcome = match ended {
+            Ended::Itself(outcome) => outcome,
+            Ended::Killed => {
+                lying.vanish();
+                panic!("it hangs: {story}");
+            }
+        };
+        let (lies, requests) = (lying.lies(), lying.requests());
+        drop(lying);
+        let (told, document) = self.check(way.does, &outcome, &before, &story);
+        Run { told, document, lies, requests, story }
+    }
+
+    /// What must hold after every run: no signal, no panic, nothing left behind, a document that
+    /// agrees with the exit code, and nothing but the truth in what was accepted.
+    pub(crate) fn check(
+        &self,
+        does: Does,
+        outcome: &Outcome,
+        before: &[String],
+        story: &str,
+    ) -> (Told, Value) {
+        assert!(!outcome.stderr.contains("panicked"), "{story}");
+        assert!(matches!(outcome.status, 0 | 1 | 3), "status {}: {story}", outcome.status);
+        let document = outcome.json();
+        let spooled = fs::read_dir(&self.scene.station.spool).unwrap().count();
+        assert_eq!(spooled, 0, "left in the spool: {story}");
+        let told = match does {
+            Does::Verify => {
+                let document = json::conforming(&json::VERIFY, document.clone());
+                let codes = json::codes(&document["reasons"]);
+                told(outcome.status, codes)
+            }
+            Does::Ingest => {
+                let document = json::conforming(&json::INGEST, document.clone());
+                let mut codes = json::codes(&document["reasons"]);
+                for model in document["models"].as_array().unwrap() {
+                    codes.extend(json::codes(&model["reasons"]));
+                }
+                self.check_outbound(before, story);
+                told(outcome.status, codes)
+            }
+        };
+        (told, document)
+    }
+
+    /// What came to outbound is complete: a refusal without a byte of the carrier, or the signed
+    /// files with the signed bytes.
+    fn check_outbound(&self, before: &[String], story: &str) {
+        for name in self.scene.station.entries() {
+            if before.contains(&name) {
+                continue;
+            }
+            let entry = self.scene.station.outbound.join(&name);
+            if name.ends_with("-refused") {
+                let files = entry::files(&entry);
+                assert_eq!(files, ["report.html", "verdict.sigstore.json"], "{story}");
+                continue;
+            }
+            assert!(name.ends_with("-passed"), "{name}: {story}");
+            let model = entry.join("model");
+            let bundle = "demo/model.sig";
+            let signed: Vec<_> = self.tree.files().filter(|(path, _)| *path != bundle).collect();
+            assert_eq!(entry::files(&model).len(), signed.len(), "{story}");
+            for (path, bytes) in signed {
+                let copy = fs::read(model.join(path.strip_prefix("demo/").unwrap())).unwrap();
+                assert!(copy == bytes, "{path} is not what was signed: {story}");
+            }
+        }
+    }
+}
+
+impl Way {
+    /// Adds the settings of the reader to a command.
+    fn reads_by(&self, command: &mut Command) {
+        let _ = (self.reader, self.memory, command);
+    }
+}
+
+impl Run {
+    /// Nothing else was told than one of these.
+    pub(crate) fn expect(&self, allowed: &[Expect]) {
+        let Run { told, story, .. } = self;
+        assert!(
+            allowed.iter().any(|allowed| allowed.allows(told)),
+            "{told:?}, not {allowed:?}: {story}"
+        );
+    }
+
+    /// All reasons of the document, of the model and of the carrier.
+    pub(crate) fn reasons(&self) -> Vec<&Value> {
+        let models = self.document["models"].as_array().into_iter().flatten();
+        std::iter::once(&self.document)
+            .chain(models)
+            .flat_map(|part| part["reasons"].as_array().into_iter().flatten())
+            .collect()
+    }
+
+    /// There is a reason with this code that names the file.
+    pub(crate) fn names(&self, code: &str, file: &str) -> &Value {
+        let reason = self.reasons().into_iter().find(|reason| {
+            reason["code"] == code && reason["file"].as_str().is_some_and(|at| at.ends_with(file))
+        });
+        reason.unwrap_or_else(|| panic!("no {code} for {file}: {}", self.story))
+    }
+}
+
+/// What a run may tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expect {
+    /// It passes: the carrier did no harm.
+    Passes,
+    /// It is refused for this code and no other; any when empty.
+    Refused(&'static str),
+    /// It is not decided because of this code and no other; any when empty.
+    Undecided(&'static str),
+}
+
+impl Expect {
+    fn allows(&self, told: &Told) -> bool {
+        let only = |codes: &[String], code: &str| {
+            !codes.is_empty() && codes.iter().all(|told| code.is_empty() || told == code)
+        };
+        match (self, told) {
+            (Expect::Passes, Told::Passed) => true,
+            (Expect::Refused(code), Told::Refused(codes)) => only(codes, code),
+            (Expect::Undecided(code), Told::Undecided(codes)) => only(codes, code),
+            _ => false,
+        }
+    }
+}
+
+fn told(status: i32, codes: Vec<String>) -> Told {
+    match status {
+        0 => Told::Passed,
+        1 => Told::Refused(codes),
+        _ => Told::Undecided(codes),
+    }
+}
+
+/// Every way, in an order in which neighbours differ in command and reader: four in a row are all
+/// of these.
+pub(crate) fn ways() -> Vec<Way> {
+    let mut ways = Vec::new();
+    for cache in [Cache::Off, Cache::On] {
+        for memory in [Memory::Tiny, Memory::Usual] {
+            for reader in [Reader::IoUring, Reader::Threads] {
+                for does in [Does::Verify, Does::Ingest] {
+                    ways.push(Way { does, reader, memory, cache });
+                }
+            }
+        }
+    }
+    ways
+}
