@@ -15,6 +15,7 @@ pub mod attest;
 pub mod entry;
 pub mod forge;
 pub mod fuse;
+pub mod image;
 pub mod json;
 pub mod mounts;
 pub mod peak;

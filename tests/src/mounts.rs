@@ -13,6 +13,7 @@ use std::thread;
 
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::thread::UnshareFlags;
+use tempfile::TempDir;
 
 use crate::root::skipped;
 
@@ -65,6 +66,40 @@ pub fn tmpfs(at: &Path, bytes: u64) {
     let size = std::ffi::CString::new(format!("size={bytes}")).expect("a number");
     rustix::mount::mount("tmpfs", at, "tmpfs", MountFlags::empty(), Some(size.as_c_str()))
         .unwrap_or_else(|error| panic!("a tmpfs on {}: {error}", at.display()));
+}
+
+/// A folder in memory, which is faster to write to than a disk and never waits for one. To be used
+/// inside [`privately`].
+#[derive(Debug)]
+pub struct Memory(TempDir);
+
+impl Memory {
+    /// A new one.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn new() -> Memory {
+        let dir = tempfile::Builder::new().prefix("oms-tests-").tempdir().expect("a folder");
+        tmpfs(dir.path(), 1 << 30);
+        Memory(dir)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory::new()
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        detach(self.path());
+    }
 }
 
 /// Takes down what is mounted on a folder, whoever still uses it.

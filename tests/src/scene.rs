@@ -107,7 +107,15 @@ impl Scene {
     /// # Panics
     /// When a file cannot be written.
     pub fn with_policy(policy: &str) -> Scene {
-        let dir = tempfile::Builder::new().prefix("oms-tests-").tempdir().unwrap();
+        Scene::within(&std::env::temp_dir(), policy)
+    }
+
+    /// The same in a new folder in `parent`.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    pub fn within(parent: &Path, policy: &str) -> Scene {
+        let dir = tempfile::Builder::new().prefix("oms-tests-").tempdir_in(parent).unwrap();
         let root = Authority::root(Profile::ca("Corp Root"), KeyType::P256);
         let issuer = root.intermediate(Profile::ca("Corp Issuing"), KeyType::P256);
         let issue = |profile| issuer.issue(profile, KeyType::P256);

@@ -19,7 +19,9 @@ use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 
 use crate::attestations::{self, Whereabouts};
 use crate::inspection::{Findings, Place, look_inside};
-use crate::intake::{self, Quarantine, Reading, Settings, refusal_or_failure};
+use crate::intake::{
+    self, Quarantine, Reading, Settings, absent_or_unreadable, refusal_or_failure,
+};
 use crate::media::{Attestations, Candidate, InPlace, Location, limits};
 use crate::outbound::{Outbound, Published};
 use crate::progress::Progress;
@@ -53,11 +55,10 @@ impl BundleFile {
     ) -> Result<BundleFile, Reason> {
         let shown = path.display().to_string();
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let (Some(name), Ok(folder)) =
-            (path.file_name().and_then(|n| n.to_str()), folder.canonicalize())
-        else {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(Reason::new(Code::MediaNotFound, "there is no such bundle").about(shown));
         };
+        let folder = folder.canonicalize().map_err(|error| absent_or_unreadable(&error, path))?;
         let unreadable = |error: std::io::Error| {
             Reason::new(Code::BundleUnreadable, error.to_string()).about(&shown)
         };
@@ -76,10 +77,14 @@ impl BundleFile {
                 }
             }
         };
-        let in_model = model.canonicalize().ok().filter(|model| model.is_dir()).and_then(|model| {
-            let full = folder.join(name);
-            full.strip_prefix(model).ok().and_then(|inside| inside.to_str()).map(str::to_owned)
-        });
+        let wrong = |error: std::io::Error| absent_or_unreadable(&error, model);
+        let model = model.canonicalize().map_err(wrong)?;
+        let full = folder.join(name);
+        let in_model = match full.strip_prefix(&model) {
+            Ok(inside) if model.metadata().map_err(wrong)?.is_dir() => inside.to_str(),
+            _ => None,
+        };
+        let in_model = in_model.map(str::to_owned);
         Ok(BundleFile { name: name.to_owned(), in_model, content })
     }
 }

@@ -16,7 +16,9 @@ use oms_verify::statement::{Manifest, Method, Pieces};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, receive};
 
-use crate::intake::{self, ATTESTATIONS, Reading, Source, refusal_or_failure};
+use crate::intake::{
+    self, ATTESTATIONS, Reading, Source, absent_or_unreadable, refusal_or_failure,
+};
 use crate::outbound::{REPORT, RESIGNED, SOURCE, VERDICT};
 use crate::progress::Progress;
 use crate::report;
@@ -75,9 +77,7 @@ pub fn check_entry(
     reading: &Reading<'_>,
 ) -> Result<Checked, Reason> {
     let budget = Budget { resources: 10_000_000, bundle_bytes: VERDICT_BYTES, ..Budget::default() };
-    let shown = path.display().to_string();
-    let root = Root::open(path)
-        .map_err(|error| Reason::new(Code::MediaNotFound, error.to_string()).about(&shown))?;
+    let root = Root::open(path).map_err(|error| absent_or_unreadable(&error, path))?;
     let bytes = read(&root, VERDICT, &budget, Code::VerdictMissing)?;
     let verdict_anchors;
     let verdict_trust = match trust {

@@ -12,7 +12,9 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{DEFAULT_IGNORED, Manifest, ManifestFile, Method, Pieces};
 
 use crate::bounded;
-use crate::intake::{Reading, Source, entries_of_a_folder, hash_found, is_at_or_below, survey};
+use crate::intake::{
+    Reading, Source, absent_or_unreadable, entries_of_a_folder, hash_found, is_at_or_below, survey,
+};
 use crate::media::SUFFIX;
 
 /// How to make a manifest of a model.
@@ -52,9 +54,7 @@ pub fn hash_model(
     reading: &Reading<'_>,
 ) -> Result<Hashed, Vec<Reason>> {
     let source = Source::at(path).map_err(one)?;
-    let root = path.canonicalize().map_err(|error| {
-        one(Reason::new(Code::MediaNotFound, error.to_string()).about(path.display().to_string()))
-    })?;
+    let root = path.canonicalize().map_err(|error| one(absent_or_unreadable(&error, path)))?;
     let name = root.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
     let ignored = match &source {
         Source::Folder(folder) => {

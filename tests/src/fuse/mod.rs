@@ -63,7 +63,7 @@ impl Lying {
             vec![MountOption::RO, MountOption::NoDev, MountOption::FSName("lying".to_owned())];
         let session = fuser::spawn_mount(served, at, &config)
             .unwrap_or_else(|error| panic!("mounting on {}: {error}", at.display()));
-        script.set_abort(connection(at).join("abort"));
+        script.begin(connection(at).join("abort"));
         Lying { at: at.to_owned(), script, session: Some(session) }
     }
 

@@ -157,6 +157,8 @@ struct State {
     owed: Vec<Box<dyn Any + Send>>,
     log: Vec<String>,
     lies: u64,
+    /// From when on requests count.
+    begun: bool,
 }
 
 impl Script {
@@ -164,7 +166,7 @@ impl Script {
         let faults = faults.iter().map(|fault| (fault.clone(), 0)).collect();
         let (sizes, owed, log) = (BTreeMap::new(), Vec::new(), Vec::new());
         Script {
-            state: Mutex::new(State { faults, sizes, owed, log, lies: 0 }),
+            state: Mutex::new(State { faults, sizes, owed, log, lies: 0, begun: false }),
             abort: OnceLock::new(),
         }
     }
@@ -172,6 +174,9 @@ impl Script {
     /// Counts a request, and gives the lie that answers it, with the offset that it is about.
     pub(super) fn answer(&self, request: &Request<'_>) -> Option<(Lie, u64)> {
         let mut state = self.state();
+        if !state.begun {
+            return None;
+        }
         let mut found = None;
         for (fault, count) in &mut state.faults {
             if fault.is_about(request) {
@@ -203,8 +208,10 @@ impl Script {
         self.state().owed.push(Box::new(reply));
     }
 
-    pub(super) fn set_abort(&self, path: PathBuf) {
-        let _ = self.abort.set(path);
+    /// From now on requests count and faults strike; the file at `abort` ends the connection.
+    pub(super) fn begin(&self, abort: PathBuf) {
+        let _ = self.abort.set(abort);
+        self.state().begun = true;
     }
 
     pub(super) fn vanish(&self) {

@@ -12,8 +12,12 @@
 
 mod attributes;
 mod bundle;
+mod ending;
 mod folders;
+mod images;
 mod matrix;
 mod reads;
+mod rootless;
 mod stand;
+mod station;
 mod sweep;

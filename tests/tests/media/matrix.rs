@@ -9,13 +9,16 @@ use std::env;
 use oms_tests::fuse::Fault;
 use oms_tests::mounts::{Need, privately};
 
-use crate::stand::{Expect, Method, Stand, Told, ways};
+use crate::stand::{Does, Expect, Method, Stand, Told, Way, ways};
 
 /// Faults, and what may come of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     faults: Vec<Fault>,
     may: Vec<Expect>,
+    /// What may come of them besides when the model is verified in place, where its content is
+    /// looked at after it was hashed.
+    in_place: Vec<Expect>,
     /// The file, and an offset, that the reason names.
     names: Option<(&'static str, Option<u64>)>,
     /// Whether the appliance must run into the fault.
@@ -25,13 +28,26 @@ pub(crate) struct Case {
 impl Case {
     /// A fault that the appliance runs into, and what may come of it.
     pub(crate) fn new(fault: Fault, may: &[Expect]) -> Case {
-        Case { faults: vec![fault], may: may.to_vec(), names: None, certain: true }
+        Case {
+            faults: vec![fault],
+            may: may.to_vec(),
+            in_place: Vec::new(),
+            names: None,
+            certain: true,
+        }
     }
 
     /// The appliance may never come to this fault; then the model passes.
     #[must_use]
     pub(crate) fn perhaps(self) -> Case {
         Case { certain: false, ..self }
+    }
+
+    /// The same may come of it in place.
+    #[must_use]
+    pub(crate) fn or_in_place(mut self, may: Expect) -> Case {
+        self.in_place.push(may);
+        self
     }
 
     /// Every reason names this file of the model.
@@ -83,14 +99,15 @@ pub(crate) fn is_exhaustive() -> bool {
 }
 
 /// Tries a case in one way; gives whether the appliance ran into the fault.
-fn tried(stand: &Stand, way: &crate::stand::Way, case: &Case) -> bool {
+fn tried(stand: &Stand, way: &Way, case: &Case) -> bool {
     let run = stand.run(way, &case.faults);
     if run.lies == 0 {
         assert!(!case.certain, "nothing went wrong: {}", run.story);
         run.expect(&[Expect::Passes]);
         return false;
     }
-    run.expect(&case.may);
+    let in_place: &[Expect] = if way.does == Does::Verify { &case.in_place } else { &[] };
+    run.expect(&[&case.may, in_place].concat());
     if let (Some((file, offset)), false) = (case.names, run.told == Told::Passed) {
         for reason in run.reasons() {
             let named = reason["file"].as_str().unwrap_or_default();

@@ -10,8 +10,9 @@ use std::time::Duration;
 use oms_testkit::run::Outcome;
 use oms_testkit::{files, model, run};
 use oms_tests::fuse::{Cache, Fault, Lying, Tree};
+use oms_tests::mounts;
 use oms_tests::scene::{Scene, any_content};
-use oms_tests::watch::{self, Ended};
+use oms_tests::watch::{self, Ended, Running};
 use oms_tests::{entry, json};
 use serde_json::Value;
 
@@ -43,13 +44,13 @@ pub(crate) enum Reader {
 pub(crate) struct Way {
     pub(crate) does: Does,
     pub(crate) reader: Reader,
-    pub(crate) memory: Memory,
+    pub(crate) memory: Buffers,
     pub(crate) cache: Cache,
 }
 
 /// How much memory the buffers may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Memory {
+pub(crate) enum Buffers {
     Tiny,
     Usual,
 }
@@ -78,6 +79,8 @@ pub(crate) struct Stand {
     /// Where the carrier that lies is mounted.
     pub(crate) at: PathBuf,
     pub(crate) method: Method,
+    /// What the scene is in, unless it is on the disk.
+    _memory: Option<mounts::Memory>,
 }
 
 /// A run and what it said.
@@ -93,13 +96,25 @@ pub(crate) struct Run {
 }
 
 impl Stand {
-    /// A model of about 900 KB in seven files.
+    /// A model of about 900 KB in seven files, and a station that takes it; all in memory.
     pub(crate) fn new(method: Method) -> Stand {
         Stand::with_policy(method, &any_content())
     }
 
+    /// The same with another policy.
     pub(crate) fn with_policy(method: Method, policy: &str) -> Stand {
-        let scene = Scene::with_policy(policy);
+        let memory = mounts::Memory::new();
+        let stand = Stand::within(memory.path(), method, policy);
+        Stand { _memory: Some(memory), ..stand }
+    }
+
+    /// The same on the disk, which needs no mount.
+    pub(crate) fn on_disk(method: Method) -> Stand {
+        Stand::within(&std::env::temp_dir(), method, &any_content())
+    }
+
+    fn within(parent: &Path, method: Method, policy: &str) -> Stand {
+        let scene = Scene::within(parent, policy);
         model::write(&scene.model, 600_000);
         files::folder(scene.model.join("sub"));
         let part: Vec<u8> = (0..300_000u32).map(|n| (n / 7) as u8).collect();
@@ -111,17 +126,12 @@ impl Stand {
         scene.sign(&scene.model, &scene.bundle(), shards);
         let tree = Arc::new(Tree::of(&scene.carrier));
         let at = files::folder(scene.path("lying"));
-        Stand { scene, tree, at, method }
+        Stand { scene, tree, at, method, _memory: None }
     }
 
     /// The bytes of a file of the model.
     pub(crate) fn truth(&self, file: &str) -> &[u8] {
         self.tree.bytes(&format!("demo/{file}"))
-    }
-
-    /// The size of the largest file.
-    pub(crate) fn size(&self) -> u64 {
-        self.truth(LARGE).len() as u64
     }
 
     /// The command for the carrier at `carrier`.
@@ -142,28 +152,46 @@ impl Stand {
         command
     }
 
-    /// Runs it once on the carrier with these faults, and checks what must always hold.
+    /// Runs it once on the carrier that lies, with these faults, and checks what must always hold.
     pub(crate) fn run(&self, way: &Way, faults: &[Fault]) -> Run {
         let lying = Lying::mount(&self.tree, &self.at, way.cache, faults);
+        let mut run = self.run_and(way, &self.at, |_| false, || lying.log());
+        (run.lies, run.requests) = (lying.lies(), lying.requests());
+        run.story = format!("{faults:?} {}", run.story);
+        run
+    }
+
+    /// Runs it once on the carrier at `carrier`, and checks what must always hold. While it runs,
+    /// `look` is asked until it says true; `log` tells what happened for a test that fails.
+    pub(crate) fn run_and(
+        &self,
+        way: &Way,
+        carrier: &Path,
+        look: impl FnMut(&Running) -> bool,
+        log: impl Fn() -> String,
+    ) -> Run {
+        self.run_command(way, &mut self.command(way, carrier), look, log)
+    }
+
+    /// The same with a command of the caller's.
+    pub(crate) fn run_command(
+        &self,
+        way: &Way,
+        command: &mut Command,
+        look: impl FnMut(&Running) -> bool,
+        log: impl Fn() -> String,
+    ) -> Run {
         let before = self.scene.station.entries();
-        let ended = watch::run(&mut self.command(way, &self.at), LIMIT, |_| false);
-        let story = format!("{way:?} {:?} {faults:?}\n{}\n{ended:?}", self.method, lying.log());
-        let outcome = match ended {
-            Ended::Itself(outcome) => outcome,
-            Ended::Killed => {
-                lying.vanish();
-                panic!("it hangs: {story}");
-            }
-        };
-        let (lies, requests) = (lying.lies(), lying.requests());
-        drop(lying);
+        let ended = watch::run(command, LIMIT, look);
+        let story = format!("{way:?} {:?}\n{}\n{ended:?}", self.method, log());
+        let Ended::Itself(outcome) = ended else { panic!("it hangs: {story}") };
         let (told, document) = self.check(way.does, &outcome, &before, &story);
-        Run { told, document, lies, requests, story }
+        Run { told, document, lies: 0, requests: 0, story }
     }
 
     /// What must hold after every run: no signal, no panic, nothing left behind, a document that
     /// agrees with the exit code, and nothing but the truth in what was accepted.
-    pub(crate) fn check(
+    fn check(
         &self,
         does: Does,
         outcome: &Outcome,
@@ -293,7 +321,7 @@ fn told(status: i32, codes: Vec<String>) -> Told {
 pub(crate) fn ways() -> Vec<Way> {
     let mut ways = Vec::new();
     for cache in [Cache::Off, Cache::On] {
-        for memory in [Memory::Tiny, Memory::Usual] {
+        for memory in [Buffers::Tiny, Buffers::Usual] {
             for reader in [Reader::IoUring, Reader::Threads] {
                 for does in [Does::Verify, Does::Ingest] {
                     ways.push(Way { does, reader, memory, cache });

@@ -32,15 +32,9 @@ impl Source {
     /// When there is nothing at `path`, or neither a folder nor a regular file.
     pub fn at(path: &Path) -> Result<Source, Reason> {
         let shown = path.display().to_string();
-        let wrong = |error: io::Error| {
-            let code = match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Code::MediaNotFound,
-                _ => Code::MediaUnreadable,
-            };
-            Reason::new(code, error.to_string()).about(&shown)
-        };
+        let wrong = |error: io::Error| absent_or_unreadable(&error, path);
         let canonical = path.canonicalize().map_err(wrong)?;
-        if canonical.is_dir() {
+        if canonical.metadata().map_err(wrong)?.is_dir() {
             return Root::open(&canonical).map(Arc::new).map(Source::Folder).map_err(wrong);
         }
         let parts = canonical.parent().zip(canonical.file_name().and_then(|name| name.to_str()));
@@ -135,4 +129,14 @@ impl Source {
             Source::File { .. } => manifest.is_dot() || manifest.file(path).is_some(),
         }
     }
+}
+
+/// Why nothing can be said about a path that somebody chose: there is nothing, or what holds it
+/// cannot be read.
+pub fn absent_or_unreadable(error: &io::Error, path: &Path) -> Reason {
+    let code = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Code::MediaNotFound,
+        _ => Code::MediaUnreadable,
+    };
+    Reason::new(code, error.to_string()).about(path.display().to_string())
 }

@@ -17,7 +17,7 @@ use oms_verify::reason::{Class, Code, Reason, Reasons};
 
 use super::attestations::is_named_like_one;
 use super::{Attestations, Beside, Candidate, NAMESAKE, SUFFIX, USUAL, join, limits};
-use crate::intake::{entries_of_a_folder, refusal_or_failure};
+use crate::intake::{absent_or_unreadable, entries_of_a_folder, refusal_or_failure};
 
 /// What file systems put at their top by themselves.
 const FURNITURE: [&str; 2] = ["lost+found", "System Volume Information"];
@@ -43,13 +43,7 @@ pub struct Found {
 /// # Errors
 /// When there is no carrier, or its folder cannot be opened.
 pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
-    let root = Root::open(carrier).map_err(|error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Code::MediaNotFound,
-            _ => Code::MediaUnreadable,
-        };
-        Reason::new(code, error.to_string()).about(carrier.display().to_string())
-    })?;
+    let root = Root::open(carrier).map_err(|error| absent_or_unreadable(&error, carrier))?;
     let mut spots = Spots { carrier, reasons: Reasons::default() };
     let Seen { bundles, nearly, attestations } = Walk::through(&root, budget, &mut spots);
     let mut claimed: BTreeSet<String> = bundles.iter().map(|path| top(path).to_owned()).collect();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use oms_verify::reason::{Code, Reason};
 
 use super::{SUFFIX, USUAL};
+use crate::intake::absent_or_unreadable;
 
 /// The bundle of a model in place, by OMS's conventions: `MODEL/model.sig`, a single `*.sig` in
 /// `MODEL`, `MODEL.sig`, or `model.sig` beside it.
@@ -15,7 +16,9 @@ use super::{SUFFIX, USUAL};
 /// several and none of them is `model.sig`, [`Code::MediaUnreadable`] when that cannot be told.
 pub fn bundle_of(model: &Path) -> Result<PathBuf, Reason> {
     let shown = model.display().to_string();
-    if model.is_dir() {
+    let wrong = |error: io::Error| absent_or_unreadable(&error, model);
+    let canonical = model.canonicalize().map_err(wrong)?;
+    if canonical.metadata().map_err(wrong)?.is_dir() {
         let usual = model.join(USUAL);
         if is_file(&usual)? {
             return Ok(usual);
@@ -35,9 +38,6 @@ pub fn bundle_of(model: &Path) -> Result<PathBuf, Reason> {
             return Ok(only);
         }
     }
-    let canonical = model
-        .canonicalize()
-        .map_err(|e| Reason::new(Code::MediaNotFound, e.to_string()).about(&shown))?;
     let mut named = canonical.clone().into_os_string();
     named.push(SUFFIX);
     for path in [PathBuf::from(named), canonical.with_file_name(USUAL)] {

@@ -1,0 +1,137 @@
+//! Images of file systems, made of a folder and mounted through a loop device. To be used inside
+//! [`crate::mounts::privately`]: what is mounted goes with its thread, and the loop devices go with
+//! what is mounted.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use oms_testkit::run;
+
+use crate::mounts;
+
+/// Bytes of an ext4 image.
+const EXT4_BYTES: u64 = 16 << 20;
+
+/// Bytes of a block of an ext4 image.
+const BLOCK: u64 = 4096;
+
+/// A file system of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// ext4, without a journal.
+    Ext4,
+    /// squashfs, compressed.
+    Squashfs,
+}
+
+/// An image, in a file.
+#[derive(Clone, Debug)]
+pub struct Image {
+    kind: Kind,
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl Image {
+    /// An image of everything in `folder`, written to `path`.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn of(kind: Kind, folder: &Path, path: &Path) -> Image {
+        let mut make = match kind {
+            Kind::Ext4 => {
+                fs::File::create(path).unwrap().set_len(EXT4_BYTES).unwrap();
+                let mut make = Command::new("mkfs.ext4");
+                make.args(["-q", "-b", &BLOCK.to_string(), "-O", "^has_journal", "-d"]);
+                make.arg(folder).arg(path);
+                make
+            }
+            Kind::Squashfs => {
+                let mut make = Command::new("mksquashfs");
+                make.arg(folder).arg(path).args(["-quiet", "-no-progress", "-noappend"]);
+                make
+            }
+        };
+        let _ = run::outcome(&mut make).expect_status(0);
+        Image { kind, path: path.to_owned() }
+    }
+
+    /// Mounts it for reading.
+    ///
+    /// # Panics
+    /// When the kernel does not take it.
+    pub fn mount(&self, at: &Path) -> Mounted {
+        let kind = match self.kind {
+            Kind::Ext4 => "ext4",
+            Kind::Squashfs => "squashfs",
+        };
+        let mut mount = Command::new("mount");
+        mount.args(["-t", kind, "-o", "ro,loop"]).arg(&self.path).arg(at);
+        let _ = run::outcome(&mut mount).expect_status(0);
+        Mounted { at: at.to_owned() }
+    }
+
+    /// Where a file of an ext4 begins in the image.
+    ///
+    /// # Panics
+    /// When the image has no such file, or it has no bytes.
+    pub fn offset_of(&self, file: &str) -> u64 {
+        let blocks = self.debugfs(&format!("blocks /{file}"));
+        let first = blocks.split_whitespace().next().unwrap_or_else(|| panic!("no {file}"));
+        first.parse::<u64>().unwrap() * BLOCK
+    }
+
+    /// Says in the inode of a file of an ext4 that the file has this size.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn set_size(&self, file: &str, size: u64) {
+        self.debugfs(&format!("set_inode_field /{file} size {size}"));
+    }
+
+    /// Overwrites `length` bytes of the image.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn overwrite(&self, offset: u64, length: usize) {
+        let image = OpenOptions::new().write(true).open(&self.path).unwrap();
+        image.write_all_at(&vec![0xa5; length], offset).unwrap();
+    }
+
+    /// Cuts the file that holds the image, and with it the disk that is mounted: what is behind
+    /// the cut cannot be read any more.
+    ///
+    /// # Panics
+    /// When it cannot be cut.
+    pub fn cut(&self, length: u64) {
+        OpenOptions::new().write(true).open(&self.path).unwrap().set_len(length).unwrap();
+    }
+
+    /// The bytes of the image.
+    ///
+    /// # Panics
+    /// When the file is gone.
+    pub fn length(&self) -> u64 {
+        self.path.metadata().unwrap().len()
+    }
+
+    fn debugfs(&self, request: &str) -> String {
+        let mut debugfs = Command::new("debugfs");
+        debugfs.args(["-w", "-R", request]).arg(&self.path);
+        run::outcome(&mut debugfs).expect_status(0).stdout
+    }
+}
+
+/// An image that is mounted, until it is dropped.
+#[derive(Debug)]
+pub struct Mounted {
+    at: PathBuf,
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        mounts::detach(&self.at);
+    }
+}
