@@ -17,6 +17,7 @@ pub mod commands;
 pub mod config;
 pub mod crl_memory;
 pub mod doctor;
+pub mod file_limit;
 pub mod inspection;
 pub mod intake;
 pub mod keys;

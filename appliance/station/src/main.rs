@@ -4,5 +4,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Where that cannot be had, everything else still works.
+    let _ = oms_station::file_limit::make_an_error();
     oms_station::commands::run()
 }

@@ -9,8 +9,9 @@ const BUNDLE: &str = "demo/model.sig";
 
 fn offsets() -> [u64; 3] {
     let stand = Stand::on_disk(Method::Files);
-    let last = stand.tree.bytes(BUNDLE).len() as u64 - 1;
-    [0, last / 2, last]
+    // A signature in DER is now and then some bytes shorter, and with it the bundle.
+    let end = stand.tree.bytes(BUNDLE).len() as u64 - 40;
+    [0, end / 2, end]
 }
 
 #[test]

@@ -126,6 +126,12 @@ impl Stand {
         scene.sign(&scene.model, &scene.bundle(), shards);
         let tree = Arc::new(Tree::of(&scene.carrier));
         let at = files::folder(scene.path("lying"));
+        for way in ways() {
+            let plain = fs::read_to_string(&scene.station.config).unwrap();
+            let (reader, memory) = (way.reader.name(), way.memory.size());
+            let intake = format!("\n[intake]\nreader = \"{reader}\"\nmemory = \"{memory}\"\n");
+            files::public(config_of(&scene, &way), plain + &intake);
+        }
         Stand { scene, tree, at, method, _memory: None }
     }
 
@@ -142,12 +148,12 @@ impl Stand {
                 command.arg("verify").arg(carrier.join("demo"));
                 command.arg("--policy").arg(&self.scene.station.policy);
                 command.arg("--roots").arg(&self.scene.station.roots);
+                command.args(["--reader", way.reader.name(), "--memory", way.memory.size()]);
             }
             Does::Ingest => {
-                command.arg("ingest").arg(carrier).arg("--config").arg(&self.scene.station.config);
+                command.arg("ingest").arg(carrier).arg("--config").arg(config_of(&self.scene, way));
             }
         }
-        way.reads_by(&mut command);
         command.arg("--json");
         command
     }
@@ -202,7 +208,10 @@ impl Stand {
         assert!(matches!(outcome.status, 0 | 1 | 3), "status {}: {story}", outcome.status);
         let document = outcome.json();
         let spooled = fs::read_dir(&self.scene.station.spool).unwrap().count();
-        assert_eq!(spooled, 0, "left in the spool: {story}");
+        // What the station itself failed to finish after it had decided waits for the next run.
+        let begun = self.scene.station.state.join("pending.json").exists();
+        let own_failure = outcome.stdout.contains("\"outbound.write\"");
+        assert!(spooled == 0 || own_failure && begun, "left in the spool: {story}");
         let told = match does {
             Does::Verify => {
                 let document = json::conforming(&json::VERIFY, document.clone());
@@ -248,10 +257,27 @@ impl Stand {
     }
 }
 
-impl Way {
-    /// Adds the settings of the reader to a command.
-    fn reads_by(&self, command: &mut Command) {
-        let _ = (self.reader, self.memory, command);
+/// The configuration of a station that reads in this way.
+fn config_of(scene: &Scene, way: &Way) -> PathBuf {
+    let name = format!("station-{}-{}.toml", way.reader.name(), way.memory.size());
+    scene.station.config.with_file_name(name)
+}
+
+impl Reader {
+    fn name(self) -> &'static str {
+        match self {
+            Reader::IoUring => "io-uring",
+            Reader::Threads => "threads",
+        }
+    }
+}
+
+impl Buffers {
+    fn size(self) -> &'static str {
+        match self {
+            Buffers::Tiny => "4MiB",
+            Buffers::Usual => "64MiB",
+        }
     }
 }
 

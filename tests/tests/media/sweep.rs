@@ -8,7 +8,7 @@ use crate::matrix::is_exhaustive;
 use crate::stand::{Expect, Method, Stand, ways};
 
 /// Requests between two that fail, unless all are tried.
-const STEP: usize = 2;
+const STEP: usize = 3;
 
 fn each_request(lie: &Lie, method: Method) {
     privately(&[Need::Fuse], || {
