@@ -51,7 +51,7 @@ fn a_disk_with_less_room_than_a_model_takes() {
         let station = on_a_small_disk(&stand);
         let model: u64 = stand.tree.files().map(|(_, bytes)| bytes.len() as u64).sum();
         let room = [0, 4 << 10, 64 << 10, model / 2, model, model + (32 << 10), model + (48 << 10)];
-        let more = (13..24).map(|step| model + (step * 4 << 10));
+        let more = (13..24).map(|step| model + step * 4096);
         for (number, room) in room.into_iter().chain(more).enumerate() {
             let ways = ingests();
             let way = ways[number % ways.len()];
