@@ -285,10 +285,23 @@ impl Run {
     /// Nothing else was told than one of these.
     pub(crate) fn expect(&self, allowed: &[Expect]) {
         let Run { told, story, .. } = self;
-        assert!(
-            allowed.iter().any(|allowed| allowed.allows(told)),
-            "{told:?}, not {allowed:?}: {story}"
-        );
+        let any = |is: &dyn Fn(&Expect) -> bool| allowed.iter().any(is);
+        let each = |codes: &[String], is: &dyn Fn(&Expect, &str) -> bool| {
+            !codes.is_empty() && codes.iter().all(|code| any(&|expect| is(expect, code)))
+        };
+        let may_be = |expected: &str, code: &str| expected.is_empty() || expected == code;
+        let is_allowed = match told {
+            Told::Passed => any(&|expect| matches!(expect, Expect::Passes)),
+            Told::Refused(codes) => each(
+                codes,
+                &|expect, code| matches!(expect, Expect::Refused(expected) if may_be(expected, code)),
+            ),
+            Told::Undecided(codes) => each(
+                codes,
+                &|expect, code| matches!(expect, Expect::Undecided(expected) if may_be(expected, code)),
+            ),
+        };
+        assert!(is_allowed, "{told:?}, not {allowed:?}: {story}");
     }
 
     /// All reasons of the document, of the model and of the carrier.
@@ -314,24 +327,10 @@ impl Run {
 pub(crate) enum Expect {
     /// It passes: the carrier did no harm.
     Passes,
-    /// It is refused for this code and no other; any when empty.
+    /// It is refused for this code; for any when it is empty.
     Refused(&'static str),
-    /// It is not decided because of this code and no other; any when empty.
+    /// It is not decided because of this code; of any when it is empty.
     Undecided(&'static str),
-}
-
-impl Expect {
-    fn allows(&self, told: &Told) -> bool {
-        let only = |codes: &[String], code: &str| {
-            !codes.is_empty() && codes.iter().all(|told| code.is_empty() || told == code)
-        };
-        match (self, told) {
-            (Expect::Passes, Told::Passed) => true,
-            (Expect::Refused(code), Told::Refused(codes)) => only(codes, code),
-            (Expect::Undecided(code), Told::Undecided(codes)) => only(codes, code),
-            _ => false,
-        }
-    }
 }
 
 fn told(status: i32, codes: Vec<String>) -> Told {
@@ -349,6 +348,9 @@ pub(crate) fn ways() -> Vec<Way> {
     for cache in [Cache::Off, Cache::On] {
         for memory in [Buffers::Tiny, Buffers::Usual] {
             for reader in [Reader::IoUring, Reader::Threads] {
+                // After a read that gave less than was asked for, io_uring asks FUSE for the rest
+                // at the place of the first part, where the cache is off.
+                let reader = if cache == Cache::Off { Reader::Threads } else { reader };
                 for does in [Does::Verify, Does::Ingest] {
                     ways.push(Way { does, reader, memory, cache });
                 }
