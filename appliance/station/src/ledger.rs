@@ -195,11 +195,16 @@ impl Ledger {
     /// Writes a decision down before it is signed.
     ///
     /// # Errors
-    /// When it cannot be made durable. It may be on disk all the same, so it counts as begun: the
-    /// next start finds out.
+    /// When it cannot be made durable. If there is a record all the same, it counts as begun, and
+    /// the next start finishes it.
     pub fn begin(&mut self, pending: Pending) -> Result<(), Reason> {
         let path = self.state.join(PENDING);
-        write(&path, self.pending.insert(pending))
+        let written = write(&path, self.pending.insert(pending));
+        let absent = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
+        if written.is_err() && path.symlink_metadata().is_err_and(absent) {
+            self.pending = None;
+        }
+        written
     }
 
     /// Records that the decision that was begun is out.
@@ -279,6 +284,21 @@ mod tests {
             entry: format!("{sequence:012}-0-refused").into(),
             payload: format!("payload {sequence}").into(),
         }
+    }
+
+    #[test]
+    fn a_record_that_was_not_written_is_not_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        // Nothing can be written beside the record.
+        std::fs::create_dir(dir.path().join("pending.json.new")).unwrap();
+        assert_eq!(ledger.begin(begun(&ledger)).unwrap_err().code, Code::OutboundWrite);
+        assert_eq!(ledger.pending(), None);
+        std::fs::remove_dir(dir.path().join("pending.json.new")).unwrap();
+        // Something lies where the record would be: who knows what it says?
+        std::fs::create_dir(dir.path().join(PENDING)).unwrap();
+        ledger.begin(begun(&ledger)).unwrap_err();
+        assert!(ledger.pending().is_some());
     }
 
     #[test]

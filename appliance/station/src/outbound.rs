@@ -301,9 +301,12 @@ impl Outbound {
             entry: self.outbound.join(entry_name(position.sequence, verdict)),
             payload: payload.into(),
         };
-        // From here on the folder belongs to the record, even if writing that fails half-way.
-        quarantine.keep();
-        self.ledger.begin(pending.clone())?;
+        let begun = self.ledger.begin(pending.clone());
+        if self.ledger.pending().is_some() {
+            // From here on the folder belongs to the record.
+            quarantine.keep();
+        }
+        begun?;
         self.sign(&pending)?;
         self.release(&pending)
     }
