@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Code, Reason};
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use crate::storage::failed;
@@ -99,7 +99,9 @@ impl Quarantine {
                 made.insert(folder);
             }
         }
-        Ok(Copies { model: model.into() })
+        let opened = File::open(&model)
+            .map_err(|error| failed("opening a folder of the spool", &error, &model))?;
+        Ok(Copies { folder: Arc::new(opened), model: model.into() })
     }
 
     /// Keeps the bytes of an accepted attestation under a name that is the station's to give.
@@ -177,8 +179,13 @@ impl Quarantine {
 
 /// The way to put copies into a quarantine: what makes them may outlive the quarantine, and then
 /// fails.
+///
+/// It holds the folder itself. A thread that was left behind at a silent carrier may wake up when
+/// the next model has a quarantine of the same name, and must not reach that one.
 #[derive(Clone, Debug)]
 pub(super) struct Copies {
+    folder: Arc<File>,
+    /// Where it was, for people.
     model: Arc<Path>,
 }
 
@@ -188,8 +195,9 @@ impl Copies {
     /// # Errors
     /// When it is there already or cannot be made.
     pub(super) fn create(&self, path: &str) -> Result<File, Reason> {
-        let full = self.model.join(path);
-        make_file(&full).map_err(|error| failed("making a file in the spool", &error, &full))
+        let made = self.open(path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL);
+        made.and_then(with_mode)
+            .map_err(|error| failed("making a file in the spool", &error, &self.model.join(path)))
     }
 
     /// Opens a copy that was made, once more and for writing.
@@ -197,9 +205,14 @@ impl Copies {
     /// # Errors
     /// When it is gone.
     pub(super) fn open_again(&self, path: &str) -> Result<File, Reason> {
-        let full = self.model.join(path);
-        let opened = OpenOptions::new().write(true).open(&full);
-        opened.map_err(|error| failed("opening a copy in the spool", &error, &full))
+        let opened = self.open(path, OFlags::WRONLY);
+        opened
+            .map_err(|error| failed("opening a copy in the spool", &error, &self.model.join(path)))
+    }
+
+    fn open(&self, path: &str, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(openat(&self.folder, path, flags, Mode::from_raw_mode(FILE))?.into())
     }
 
     /// Takes the room for a copy of `size` bytes before it is written, where the file system can.
@@ -236,9 +249,13 @@ impl Drop for Quarantine {
     }
 }
 
-/// Whatever the umask: the diode's sender reads what is published.
 fn make_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE).open(path)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(FILE).open(path)?;
+    with_mode(file)
+}
+
+/// Whatever the umask: the diode's sender reads what is published.
+fn with_mode(file: File) -> io::Result<File> {
     file.set_permissions(Permissions::from_mode(FILE))?;
     Ok(file)
 }
@@ -265,6 +282,24 @@ mod tests {
         quarantine.keep_attestation("1", b"bytes").unwrap();
         quarantine.clear().unwrap();
         assert_eq!(std::fs::read_dir(quarantine.folder()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn who_was_left_behind_does_not_reach_the_next_quarantine_of_the_same_name() {
+        let spool = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::create(spool.path(), "ingest-1").unwrap();
+        let copies = quarantine.prepare(std::iter::empty()).unwrap();
+        copies.write("before", b"bytes").unwrap();
+        assert_eq!(std::fs::read(quarantine.model().join("before")).unwrap(), b"bytes");
+        drop(quarantine);
+        let next = Quarantine::create(spool.path(), "ingest-1").unwrap();
+        next.prepare(std::iter::empty()).unwrap().write("own", b"").unwrap();
+        for failed in
+            [copies.write("late", b"bytes").unwrap_err(), copies.open_again("own").unwrap_err()]
+        {
+            assert_eq!(failed.code, Code::OutboundWrite);
+        }
+        assert_eq!(std::fs::read_dir(next.model()).unwrap().count(), 1);
     }
 
     #[test]
