@@ -214,8 +214,20 @@ pub fn hash_found(
     let order = engine::Order { source, names, sizes, hash, method, copies: None };
     let gathered = engine::run(order, reading)?;
     reading.progress.all_read();
-    let files = gathered.files.into_iter().map(|(number, _, pieces)| (number, pieces));
-    Ok((files.collect(), gathered.problems))
+    let files: Vec<_> =
+        gathered.files.into_iter().map(|(number, _, pieces)| (number, pieces)).collect();
+    all_or_why(files.len(), paths.len(), &gathered.problems)?;
+    Ok((files, gathered.problems))
+}
+
+/// A file without digests has something wrong with it. One that was lost on the way would be left
+/// out of what is signed.
+fn all_or_why(read: usize, found: usize, problems: &Reasons) -> Result<(), Reason> {
+    if read == found || !problems.is_empty() {
+        return Ok(());
+    }
+    let detail = format!("{read} of {found} files were read, and nothing is wrong with the others");
+    Err(Reason::new(Code::MediaUnreadable, detail))
 }
 
 /// Whether `path` is listed, or a folder of what is.

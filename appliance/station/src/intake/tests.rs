@@ -213,3 +213,12 @@ fn a_sink_that_fails_ends_the_pass() {
     );
     assert_eq!(outcome.unwrap_err(), full());
 }
+
+#[test]
+fn a_file_that_was_lost_on_the_way_is_a_failure_and_one_that_was_refused_is_not() {
+    let none = Reasons::default();
+    assert_eq!(all_or_why(2, 2, &none), Ok(()));
+    assert_eq!(all_or_why(1, 2, &none).unwrap_err().code, Code::MediaUnreadable);
+    let refused = Reasons::from(vec![Reason::new(Code::MediaChanged, "")]);
+    assert_eq!(all_or_why(1, 2, &refused), Ok(()));
+}
