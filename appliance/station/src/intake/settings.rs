@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use oms_verify::policy::{MediaRules, parse_size};
-use oms_verify::reason::{Code, Reason};
 
 use crate::progress::Progress;
 
@@ -124,13 +123,6 @@ impl<'a> Reading<'a> {
     pub(super) fn stall(&self) -> Duration {
         Duration::from_secs(self.rules.stall.seconds.unsigned_abs())
     }
-
-    /// Why the reading of `file` ends when the carrier has left a read at byte `offset` unanswered
-    /// for as long as the rules wait.
-    pub fn stalled(&self, file: &str, offset: u64) -> Reason {
-        let detail = format!("reading at byte {offset}: no answer for {}", self.rules.stall);
-        Reason::new(Code::MediaStalled, detail).about(file).by_rule("media.stall")
-    }
 }
 
 #[cfg(test)]
@@ -156,13 +148,5 @@ mod tests {
         for bad in ["", "Auto", "io_uring", "uring", "thread"] {
             assert_eq!(bad.parse::<Reader>(), Err(WrongReader), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_stall_names_file_offset_and_rule() {
-        let reason = Reading::plain(&Progress::hidden()).stalled("w.bin", 4096);
-        assert_eq!((reason.code, reason.file.as_deref()), (Code::MediaStalled, Some("w.bin")));
-        assert_eq!(reason.rule.as_deref(), Some("media.stall"));
-        assert_eq!(reason.detail, "reading at byte 4096: no answer for 2m");
     }
 }

@@ -300,3 +300,15 @@ fn pieces_that_are_not_all_of_a_file_are_no_digest_of_it() {
         assert_eq!(assembled(pieces).unwrap_err().code, Code::MediaUnreadable);
     }
 }
+
+#[test]
+fn a_stall_names_file_offset_and_rule() {
+    let model = Model::of(&[10]);
+    let order = model.order(HashAlgorithm::Sha256, Method::Files, None);
+    let lanes = Lanes::of_this_machine().unwrap();
+    let job = Job::new(order, lanes, means(1, 1 << 20, 4096, ring::Reader::Auto));
+    let reason = job.stalled(0, 4096);
+    assert_eq!((reason.code, reason.file.as_deref()), (Code::MediaStalled, Some("000")));
+    assert_eq!(reason.rule.as_deref(), Some("media.stall"));
+    assert_eq!(reason.detail, "reading at byte 4096: no answer for 120 s");
+}
