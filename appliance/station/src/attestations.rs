@@ -1,12 +1,14 @@
 //! Looks at the attestations of a model whose signed manifest is known: each is read once, and the
 //! bytes that a rule accepts are the ones that are kept.
 
+use std::sync::Arc;
+
 use oms_sys::beneath::{BeneathError, RegularFile, Root};
 use oms_verify::appraise::Admitted;
 use oms_verify::attestation::{AttestationOutcome, AttestationSource, published_name};
 use oms_verify::reason::{Class, Code, Reason};
 
-use crate::intake::{Quarantine, Source, read_through, refusal_or_failure};
+use crate::intake::{Pulse, Quarantine, Reading, Source, alone, read_through, refusal_or_failure};
 use crate::media::{Attestations, Candidate, InPlace, Lying};
 use crate::pipeline::Terms;
 use crate::progress::Progress;
@@ -15,7 +17,7 @@ use crate::progress::Progress;
 #[derive(Clone, Copy, Debug)]
 pub enum Whereabouts<'a> {
     /// On a carrier, with the candidate that is the model.
-    Carrier(&'a Root, &'a Candidate, &'a Attestations),
+    Carrier(&'a Arc<Root>, &'a Candidate, &'a Attestations),
     /// Where they lie.
     InPlace(&'a InPlace),
 }
@@ -49,7 +51,7 @@ pub fn look_at(
     admitted: &Admitted,
     terms: Terms<'_>,
     copies: Option<&Quarantine>,
-    progress: &Progress,
+    reading: &Reading<'_>,
 ) -> Result<(Vec<AttestationOutcome>, usize), Reason> {
     let policy = &terms.trust.policy;
     let statement = admitted.statement();
@@ -69,14 +71,22 @@ pub fn look_at(
         }
         let file = path.rsplit('/').next().unwrap_or(&path).to_owned();
         let place = AttestationSource { file, in_model };
-        let bytes =
-            match content(root.file(&path), &path, policy.budget.attestation_bytes, progress)? {
-                Ok(bytes) => bytes,
-                Err(reason) => {
-                    outcomes.push(AttestationOutcome::unread(policy, place, reason));
-                    continue;
-                }
-            };
+        let limit = policy.budget.attestation_bytes;
+        let read = {
+            let (root, path) = (Arc::clone(root), path.clone());
+            move |pulse: &Pulse| content(root.file(&path), &path, limit, pulse)
+        };
+        let read = alone(reading, read).map_err(|mut reason| {
+            reason.file.get_or_insert(path);
+            reason
+        });
+        let bytes = match read? {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                outcomes.push(AttestationOutcome::unread(policy, place, reason));
+                continue;
+            }
+        };
         taken = taken.saturating_add(bytes.len() as u64);
         let context = terms.context();
         let outcome = AttestationOutcome::of(policy, statement.root(), &bytes, place, &context);
@@ -97,7 +107,7 @@ fn content(
     opened: Result<RegularFile, BeneathError>,
     path: &str,
     limit: u64,
-    progress: &Progress,
+    pulse: &Pulse,
 ) -> Result<Result<Vec<u8>, Reason>, Reason> {
     let file = match opened {
         Ok(file) => file,
@@ -113,9 +123,9 @@ fn content(
     let mut bytes = Vec::new();
     let keep = |part: &[u8]| {
         bytes.extend_from_slice(part);
-        Ok(())
+        pulse.go_on()
     };
-    match read_through(&file, &progress.aside(), keep) {
+    match read_through(&file, &Progress::hidden(), keep) {
         Ok(()) => Ok(Ok(bytes)),
         Err(changed) if changed.code == Code::MediaChanged => Ok(Err(changed)),
         Err(failure) => Err(failure.about(path)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -14,7 +14,7 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
 use rayon::prelude::*;
 
-use crate::intake::{Quarantine, Source, refusal_or_failure};
+use crate::intake::{Pulse, Quarantine, Source, refusal_or_failure};
 use crate::progress::Progress;
 
 /// Where to look: at the copies, or, in place, at the files themselves.
@@ -24,7 +24,7 @@ pub enum Place<'a> {
     Copies(&'a Quarantine),
     /// The model where it lies. It may have changed since it was hashed, which a verdict in place
     /// says.
-    InPlace(&'a Source),
+    InPlace(&'a Source, &'a Pulse),
 }
 
 /// What was found, and which checks ran.
@@ -47,6 +47,35 @@ impl Opened {
             Opened::Copy(file) => file,
             Opened::InPlace(file) => file.as_file(),
         }
+    }
+}
+
+impl Place<'_> {
+    /// What holds the files answered.
+    fn beat(self) {
+        if let Place::InPlace(_, pulse) = self {
+            pulse.beat();
+        }
+    }
+}
+
+/// A file whose every answer is heard of.
+struct Heard<'a> {
+    file: &'a File,
+    place: Place<'a>,
+}
+
+impl Read for Heard<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer);
+        self.place.beat();
+        read
+    }
+}
+
+impl Seek for Heard<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 
@@ -114,7 +143,9 @@ fn inspect(
     size: u64,
     buffer: &mut Vec<u8>,
 ) -> Result<Inspection, Reason> {
+    place.beat();
     let opened = open(place, manifest, path)?;
+    place.beat();
     let (file, budget) = (opened.as_file(), Budget::default());
     let inspection = match usize::try_from(size) {
         Ok(length) if length <= SMALL => {
@@ -123,7 +154,7 @@ fn inspect(
                 .map_err(InspectError::from)
                 .and_then(|()| oms_inspect::inspect(&mut Cursor::new(&*buffer), size, &budget))
         }
-        _ => oms_inspect::inspect(&mut &*file, size, &budget),
+        _ => oms_inspect::inspect(&mut Heard { file, place }, size, &budget),
     };
     inspection.map_err(|error| {
         match place {
@@ -131,7 +162,7 @@ fn inspect(
                 let detail = format!("reading a copy in the spool: {error}");
                 Reason::new(Code::OutboundWrite, detail)
             }
-            Place::InPlace(_) => Reason::new(Code::MediaUnreadable, error.to_string()),
+            Place::InPlace(..) => Reason::new(Code::MediaUnreadable, error.to_string()),
         }
         .about(path.as_str())
     })
@@ -140,7 +171,7 @@ fn inspect(
 fn open(place: Place<'_>, manifest: &Manifest, path: &ResourcePath) -> Result<Opened, Reason> {
     match place {
         Place::Copies(quarantine) => quarantine.open_file(path).map(Opened::Copy),
-        Place::InPlace(source) => match source.open(manifest, path) {
+        Place::InPlace(source, _) => match source.open(manifest, path) {
             Ok(Some(file)) => Ok(Opened::InPlace(file)),
             Ok(None) => Err(gone(path)),
             Err(error) => {
@@ -214,18 +245,27 @@ mod tests {
         }
         let source = Source::at(dir.path()).unwrap();
         let (signed, observed) = observed(&source, &names, None);
-        let findings =
-            look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
-                .unwrap()
-                .findings;
+        let findings = look_inside(
+            Place::InPlace(&source, &Pulse::default()),
+            &signed,
+            &observed,
+            &Progress::hidden(),
+        )
+        .unwrap()
+        .findings;
         let seen: Vec<_> = findings.iter().map(|f| (f.path.as_str(), f.formats[0])).collect();
         let format = |at: usize| if at.is_multiple_of(2) { "json" } else { "text" };
         let expected: Vec<_> =
             names.iter().enumerate().map(|(at, name)| (*name, format(at))).collect();
         assert_eq!(seen, expected);
         let unsigned = manifest(&names);
-        let none = look_inside(Place::InPlace(&source), &unsigned, &observed, &Progress::hidden())
-            .unwrap();
+        let none = look_inside(
+            Place::InPlace(&source, &Pulse::default()),
+            &unsigned,
+            &observed,
+            &Progress::hidden(),
+        )
+        .unwrap();
         assert!(none.findings.is_empty() && none.checks.is_empty());
     }
 
@@ -241,10 +281,14 @@ mod tests {
         let source = Source::at(dir.path()).unwrap();
         let names = names.each_ref().map(String::as_str);
         let (signed, observed) = observed(&source, &names, None);
-        let findings =
-            look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
-                .unwrap()
-                .findings;
+        let findings = look_inside(
+            Place::InPlace(&source, &Pulse::default()),
+            &signed,
+            &observed,
+            &Progress::hidden(),
+        )
+        .unwrap()
+        .findings;
         let formats: Vec<_> = findings.iter().map(|f| f.formats.as_slice()).collect();
         assert_eq!(formats, [["json"]; 5]);
         // One that became shorter since, in memory as on disk.
@@ -252,9 +296,13 @@ mod tests {
             let path = dir.path().join(format!("{length:06}"));
             let bytes = fs::read(&path).unwrap();
             fs::write(&path, &bytes[..length / 2]).unwrap();
-            let failed =
-                look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
-                    .unwrap_err();
+            let failed = look_inside(
+                Place::InPlace(&source, &Pulse::default()),
+                &signed,
+                &observed,
+                &Progress::hidden(),
+            )
+            .unwrap_err();
             assert_eq!(failed.code, Code::MediaUnreadable);
             fs::write(&path, bytes).unwrap();
         }
@@ -277,8 +325,13 @@ mod tests {
         assert_eq!(failed.code, Code::OutboundWrite);
         let path = dir.path().join("weights");
         fs::write(path, "").unwrap();
-        let failed = look_inside(Place::InPlace(&source), &signed, &observed, &Progress::hidden())
-            .unwrap_err();
+        let failed = look_inside(
+            Place::InPlace(&source, &Pulse::default()),
+            &signed,
+            &observed,
+            &Progress::hidden(),
+        )
+        .unwrap_err();
         assert_eq!(failed.code, Code::MediaUnreadable);
     }
 }

@@ -5,6 +5,7 @@
 //! ```
 
 use std::path::Path;
+use std::sync::Arc;
 
 use oms_sys::beneath::{RegularFile, Root};
 use oms_verify::appraise::{TrustContext, appraise};
@@ -20,7 +21,7 @@ use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 use crate::attestations::{self, Whereabouts};
 use crate::inspection::{Findings, Place, look_inside};
 use crate::intake::{
-    self, Quarantine, Reading, Settings, absent_or_unreadable, refusal_or_failure,
+    self, Pulse, Quarantine, Reading, Settings, absent_or_unreadable, alone, refusal_or_failure,
 };
 use crate::media::{Attestations, Candidate, InPlace, Location, limits};
 use crate::outbound::{Outbound, Published};
@@ -30,6 +31,9 @@ use crate::trust::Trust;
 /// The largest bundle file whose digest is taken although it is too large to be read.
 const MAX_HASHED_BUNDLE: u64 = 1 << 30;
 
+/// The bytes of a bundle file, or why they are not at hand; with the digest when it is known.
+pub type Content = Result<Vec<u8>, (Option<Sha256Digest>, Reason)>;
+
 /// A bundle file as it was read.
 #[derive(Debug)]
 pub struct BundleFile {
@@ -37,8 +41,8 @@ pub struct BundleFile {
     pub name: String,
     /// Its path inside the model's folder, where it lies there.
     pub in_model: Option<String>,
-    /// Its bytes, or why they are not at hand; with the digest when it is known.
-    pub content: Result<Vec<u8>, (Option<Sha256Digest>, Reason)>,
+    /// What is in it.
+    pub content: Content,
 }
 
 impl BundleFile {
@@ -46,12 +50,29 @@ impl BundleFile {
     /// choice; the file itself is opened like anything that a carrier holds.
     ///
     /// # Errors
-    /// When there is no such file, or it cannot be read.
+    /// When there is no such file, it cannot be read, or what holds it gives no answer for as long
+    /// as `reading` waits.
     pub fn at(
         path: &Path,
         model: &Path,
         budget: &Budget,
-        progress: &Progress,
+        reading: &Reading<'_>,
+    ) -> Result<BundleFile, Reason> {
+        let read = {
+            let (path, model, budget) = (path.to_owned(), model.to_owned(), budget.clone());
+            move |pulse: &Pulse| BundleFile::read(&path, &model, &budget, pulse)
+        };
+        alone(reading, read).map_err(|mut reason| {
+            reason.file.get_or_insert_with(|| path.display().to_string());
+            reason
+        })
+    }
+
+    fn read(
+        path: &Path,
+        model: &Path,
+        budget: &Budget,
+        pulse: &Pulse,
     ) -> Result<BundleFile, Reason> {
         let shown = path.display().to_string();
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -64,7 +85,7 @@ impl BundleFile {
         };
         let root = Root::open(&folder).map_err(unreadable)?;
         let content = match root.file(name) {
-            Ok(file) => read_bundle(&file, name, budget, progress)?,
+            Ok(file) => read_bundle(&file, name, budget, &|| pulse.go_on())?,
             Err(error) => {
                 let reason = refusal_or_failure(error, name);
                 match reason.code {
@@ -107,6 +128,11 @@ pub struct Terms<'a> {
 }
 
 impl Terms<'_> {
+    /// How a model is read on these terms.
+    fn reading<'a>(&self, progress: &'a Progress) -> Reading<'a> {
+        Reading { settings: self.intake, rules: self.trust.policy.media, progress }
+    }
+
     /// What trust in a signer is decided with.
     pub(crate) fn context(&self) -> TrustContext<'_> {
         TrustContext { crls: &self.trust.crls, time: self.time, profile: self.profile }
@@ -130,13 +156,16 @@ pub struct Ingested<'a> {
 /// When nothing could be decided, or the decision could not be published.
 pub fn ingest<'a>(
     outbound: &mut Outbound,
-    carrier: &Root,
+    carrier: &Arc<Root>,
     candidate: &'a Candidate,
     attestations: &Attestations,
     terms: Terms<'_>,
     progress: &Progress,
 ) -> Result<Ingested<'a>, Reason> {
-    let location = candidate.open(carrier)?;
+    let location = {
+        let (carrier, candidate) = (Arc::clone(carrier), candidate.clone());
+        alone(&terms.reading(progress), move |_| candidate.open(&carrier))?
+    };
     let quarantine = outbound.quarantine()?;
     let outcomes = appraise_all(carrier, candidate, terms, progress, &quarantine)?;
     let name = candidate.name();
@@ -190,9 +219,9 @@ fn conclude(
     let mut elsewhere = None;
     if let Some(admitted) = outcomes.iter().find_map(|outcome| outcome.result.as_ref().ok()) {
         let manifest = admitted.statement().manifest();
-        let source = location.of(manifest)?;
-        elsewhere = location.others.iter().position(|other| std::ptr::eq(other, source));
-        let reading = Reading { settings: terms.intake, rules: policy.media, progress };
+        let reading = terms.reading(progress);
+        elsewhere = location.of(manifest, &reading)?;
+        let source = location.source(elsewhere);
         attested = attestations::look_at(
             whereabouts,
             elsewhere,
@@ -200,13 +229,23 @@ fn conclude(
             admitted,
             terms,
             quarantine,
-            progress,
+            &reading,
         )?;
         let seen =
             intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, &reading)?;
-        let place = quarantine.map_or(Place::InPlace(source), Place::Copies);
-        looked = look_inside(place, manifest, &seen, progress)?;
-        observed = Some(seen);
+        if let Some(copies) = quarantine {
+            looked = look_inside(Place::Copies(copies), manifest, &seen, progress)?;
+            observed = Some(seen);
+        } else {
+            let (source, manifest) = (source.clone(), Arc::clone(manifest));
+            let aside = progress.aside();
+            let look = move |pulse: &Pulse| {
+                let place = Place::InPlace(&source, pulse);
+                look_inside(place, &manifest, &seen, &aside).map(|found| (found, seen))
+            };
+            let (found, seen) = alone(&reading, look)?;
+            (looked, observed) = (found, Some(seen));
+        }
     }
     if elsewhere.is_some() {
         // The bundle lies outside the model after all: a file of its name in there is not it.
@@ -230,7 +269,7 @@ fn conclude(
 /// Reads and appraises the bundles of a candidate one after another. The bytes of the first
 /// admitted one are kept in `quarantine` as they were found: they become `source.sig`.
 fn appraise_all(
-    carrier: &Root,
+    carrier: &Arc<Root>,
     candidate: &Candidate,
     terms: Terms<'_>,
     progress: &Progress,
@@ -243,16 +282,9 @@ fn appraise_all(
     let mut has_source = false;
     for path in &candidate.bundles {
         let content = if taken < most {
-            match carrier.file(path) {
-                Ok(file) => {
-                    taken = taken.saturating_add(file.size());
-                    read_bundle(&file, path, budget, progress)?
-                }
-                Err(error) => match refusal_or_failure(error, path) {
-                    refusal if refusal.code.class() == Class::Refusal => Err((None, refusal)),
-                    failure => return Err(failure),
-                },
-            }
+            let (size, content) = bundle_on(carrier, path, budget, &terms.reading(progress))?;
+            taken = taken.saturating_add(size);
+            content
         } else {
             let detail = format!("the bundles before it have {most} bytes or more together");
             Err((None, Reason::new(Code::BundleTooLarge, detail).about(path)))
@@ -272,6 +304,32 @@ fn appraise_all(
         outcomes.push(outcome);
     }
     Ok(outcomes)
+}
+
+/// The size and the content of the bundle at `path` on a carrier.
+fn bundle_on(
+    carrier: &Arc<Root>,
+    path: &str,
+    budget: &Budget,
+    reading: &Reading<'_>,
+) -> Result<(u64, Content), Reason> {
+    let read = {
+        let (carrier, path, budget) = (Arc::clone(carrier), path.to_owned(), budget.clone());
+        move |pulse: &Pulse| match carrier.file(&path) {
+            Ok(file) => {
+                let content = read_bundle(&file, &path, &budget, &|| pulse.go_on())?;
+                Ok((file.size(), content))
+            }
+            Err(error) => match refusal_or_failure(error, &path) {
+                refusal if refusal.code.class() == Class::Refusal => Ok((0, Err((None, refusal)))),
+                failure => Err(failure),
+            },
+        }
+    };
+    alone(reading, read).map_err(|mut reason| {
+        reason.file.get_or_insert_with(|| path.to_owned());
+        reason
+    })
 }
 
 /// The text of the bundle is let go before its payload is read.
@@ -296,30 +354,29 @@ fn appraise_file(file: BundleFile, terms: Terms<'_>) -> BundleOutcome {
 }
 
 /// Reads a bundle file within the budget. One that is too large is only hashed, so that a verdict
-/// can name it.
+/// can name it. `go_on` hears of each answer of what holds it, and may end the reading.
 ///
 /// # Errors
-/// When it cannot be read, or `progress` is cancelled, which does not count these bytes.
-#[expect(clippy::type_complexity, reason = "the content of a BundleFile, or a failure")]
+/// When it cannot be read, or `go_on` fails.
 pub fn read_bundle(
     file: &RegularFile,
     path: &str,
     budget: &Budget,
-    progress: &Progress,
-) -> Result<Result<Vec<u8>, (Option<Sha256Digest>, Reason)>, Reason> {
+    go_on: &dyn Fn() -> Result<(), Reason>,
+) -> Result<Content, Reason> {
     let (size, limit) = (file.size(), budget.bundle_bytes);
     let refusal = || Reason::from(&BundleError::TooLarge { size, limit }).about(path);
-    let progress = progress.aside();
+    let progress = Progress::hidden();
     let content = if size <= limit {
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         let keep = |part: &[u8]| {
             bytes.extend_from_slice(part);
-            Ok(())
+            go_on()
         };
         intake::read_through(file, &progress, keep).map(|()| Ok(bytes))
     } else if size <= MAX_HASHED_BUNDLE {
         let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
-        intake::hash_file(file, hash, method, &progress, |_| Ok(())).map(|(_, pieces)| {
+        intake::hash_file(file, hash, method, &progress, |_| go_on()).map(|(_, pieces)| {
             let digest = match pieces {
                 Pieces::Whole(digest) => digest.as_bytes().try_into().ok().map(Sha256Digest),
                 Pieces::Shards(_) => None,

@@ -116,8 +116,7 @@ fn with_purpose(anchors: &[Anchor], purpose: Purpose) -> Vec<Anchor> {
 
 fn read(root: &Root, name: &str, budget: &Budget, missing: Code) -> Result<Vec<u8>, Reason> {
     let file = open(root, name, missing)?;
-    crate::pipeline::read_bundle(&file, name, budget, &Progress::hidden())?
-        .map_err(|(_, reason)| reason)
+    crate::pipeline::read_bundle(&file, name, budget, &|| Ok(()))?.map_err(|(_, reason)| reason)
 }
 
 fn open(root: &Root, name: &str, missing: Code) -> Result<RegularFile, Reason> {
@@ -289,7 +288,7 @@ fn check_report(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
         Err(BeneathError::NotFound) => true,
         Ok(file) if file.size() == expected.len() as u64 => {
             let budget = Budget { bundle_bytes: file.size(), ..Budget::default() };
-            let found = crate::pipeline::read_bundle(&file, REPORT, &budget, &Progress::hidden());
+            let found = crate::pipeline::read_bundle(&file, REPORT, &budget, &|| Ok(()));
             found.is_ok_and(|bytes| bytes.is_ok_and(|bytes| bytes == expected))
         }
         Ok(_) | Err(_) => false,

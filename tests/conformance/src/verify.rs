@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use oms_station::clock::system_time;
-use oms_station::intake::{Settings, Source};
+use oms_station::intake::{Reading, Settings, Source};
 use oms_station::media::{InPlace, Location};
 use oms_station::pipeline::{BundleFile, Terms, examine};
 use oms_station::progress::Progress;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     let ignored = ignored(args, &source)?;
     let budget = &trust.policy.budget;
     let progress = Progress::hidden();
-    let bundle = BundleFile::at(&args.bundle, &args.model_path, budget, &progress);
+    let bundle = BundleFile::at(&args.bundle, &args.model_path, budget, &Reading::plain(&progress));
     let terms = Terms {
         trust: &trust,
         time: system_time(),

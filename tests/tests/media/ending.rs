@@ -1,6 +1,8 @@
 //! Runs that end early: when asked to, when a carrier gives no answer any more; and runs that go on
 //! after an error because the policy lets them read again.
 
+use std::cell::Cell;
+use std::thread;
 use std::time::Duration;
 
 use oms_tests::entry;
@@ -56,6 +58,50 @@ fn a_read_that_is_never_answered() {
         }
         stand.run(&ways()[1], &[]).expect(&[Expect::Passes]);
     });
+}
+
+/// Each look at a carrier that a command takes after it has read its policy, which says how long it
+/// waits, is not answered: some of them the first time, some of them later.
+#[test]
+fn a_look_that_is_never_answered() {
+    let files = [LARGE, NESTED, "config.json", "model.sig"].map(|file| format!("demo/{file}"));
+    let of_files = files.iter().flat_map(|file| {
+        let looks = [(Op::Lookup, 1), (Op::Lookup, 2), (Op::Open, 1), (Op::Attributes, 2)];
+        looks.map(|(op, look)| (op, file.as_str(), look))
+    });
+    let of_folders = ["demo", "demo/sub"].map(|folder| (Op::List, folder, 1));
+    let looks: Vec<_> = of_files.chain(of_folders).collect();
+    // They wait more than they work.
+    let hands = 4;
+    thread::scope(|scope| {
+        for hand in 0..hands {
+            let of_this = looks.iter().skip(hand).step_by(hands);
+            let name = thread::current().name().unwrap_or("a test").to_owned();
+            let work = move || {
+                privately(&[Need::Fuse], || {
+                    let stand = Stand::with_policy(Method::Files, &policy("stall = \"1s\""));
+                    for &(op, path, look) in of_this {
+                        unanswered(&stand, op, path, look);
+                    }
+                });
+            };
+            thread::Builder::new().name(name).spawn_scoped(scope, work).unwrap();
+        }
+    });
+}
+
+/// Tries one look that is not answered with both commands.
+fn unanswered(stand: &Stand, op: Op, path: &str, look: u64) {
+    let fault = Fault::on(op, path, Lie::Silence).times(look..=u64::MAX);
+    for way in uncached().iter().take(2) {
+        let met = Cell::new(false);
+        let told = run_until(stand, way, std::slice::from_ref(&fault), |lying, _| {
+            met.set(met.get() || lying.lies() > 0);
+        });
+        let stalled = Told::Undecided(vec!["media.stalled".to_owned()]);
+        let expected = if met.get() { stalled } else { Told::Passed };
+        assert_eq!(told, expected, "{op:?} {path} {look}: {way:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use oms_verify::reason::{Code, Printable, Reason};
 use super::reading::ReadingArgs;
 use super::{Done, print, print_json, warn};
 use crate::config::Config;
+use crate::intake::{Pulse, Reading, alone};
 use crate::media::{Found, find};
 use crate::opening;
 use crate::pipeline::{self, Ingested, Terms};
@@ -95,8 +96,13 @@ pub(super) fn run(args: &Args) -> Done {
 
 fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
     let watch = args.reading.watch()?;
-    let guard =
-        args.carriers.iter().fold(Guard::default(), |guard, carrier| guard.against(carrier));
+    let unseen = watch.unseen();
+    let guard = {
+        let carriers = args.carriers.clone();
+        let against = |guard: Guard, carrier: &PathBuf| guard.against(carrier);
+        let guard = move |_: &Pulse| Ok(carriers.iter().fold(Guard::default(), against));
+        alone(&Reading::plain(&unseen), guard)?
+    };
     let config =
         Config::load(&args.config, args.policy.as_deref(), args.outbound.as_deref(), &guard)?;
     let trust = Trust::load(&config.trust, &guard)?;
@@ -110,7 +116,9 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
     for carrier in &args.carriers {
         watch.cancel.check()?;
         // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
-        let found = match find(carrier, &trust.policy.budget) {
+        let settings = args.reading.settings(config.intake);
+        let reading = Reading { settings, rules: trust.policy.media, progress: &unseen };
+        let found = match find(carrier, &trust.policy.budget, &reading) {
             Ok(found) => found,
             Err(reason) => {
                 tally.report("carrier", vec![reason]);
@@ -138,7 +146,7 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
                 time,
                 profile: Profile::CODE_SIGNING,
                 ignored: &[],
-                intake: args.reading.settings(config.intake),
+                intake: settings,
             };
             let done =
                 pipeline::ingest(&mut outbound, &root, &candidate, &attestations, terms, &progress);

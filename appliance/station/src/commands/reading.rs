@@ -50,6 +50,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Progress that nobody sees, of what comes before a model is read.
+    pub(super) fn unseen(&self) -> Progress {
+        Progress::new("", Display::None, &self.cancel)
+    }
+
     /// Progress that is shown under this label.
     pub(super) fn progress(&self, label: &str) -> Progress {
         Progress::new(label, self.display, &self.cancel)

@@ -16,7 +16,7 @@ use oms_verify::verdict::{self, ClockStatus, StationFacts, Verdict};
 use super::reading::ReadingArgs;
 use super::{Done, output, print, print_json, warn};
 use crate::clock::system_time;
-use crate::intake::{Settings, Source};
+use crate::intake::{Pulse, Reading, Settings, Source, alone};
 use crate::keys::{KeyRef, SigningKey};
 use crate::media::{InPlace, Location, bundle_of};
 use crate::outbound::VERSION;
@@ -95,13 +95,20 @@ pub(super) fn run(args: &Args) -> Done {
 
 fn decide(args: &Args) -> Result<(Verdict, Summary), Reason> {
     let watch = args.reading.watch()?;
-    let location = Location::from(Source::at(&args.model)?);
+    let unseen = watch.unseen();
+    let opened = {
+        let model = args.model.clone();
+        move |_: &Pulse| {
+            let source = Source::at(&model)?;
+            Ok((Location::from(source), name_of(&model), Guard::default().against(&model)))
+        }
+    };
+    let (location, name, guard) = alone(&Reading::plain(&unseen), opened)?;
     if let Some(out) = &args.verdict {
         output::check("--verdict", out, &Budget::default())?;
         let inputs = [args.bundles.as_slice(), &args.attestations].concat();
         output::check_is_beside("--verdict", out, &args.model, &inputs)?;
     }
-    let guard = Guard::default().against(&args.model);
     let paths = TrustPaths {
         policy: args.policy.clone(),
         roots: args.roots.clone(),
@@ -117,15 +124,11 @@ fn decide(args: &Args) -> Result<(Verdict, Summary), Reason> {
         ignored: &[],
         intake: args.reading.settings(Settings::default()),
     };
-    let paths = bundle_paths(args)?;
-    let attestations = match args.attestations.as_slice() {
-        [] => InPlace::found(&args.model, &paths, !trust.policy.attestations.is_empty())?,
-        named => InPlace::named(named, &args.model)?,
-    };
-    let name = name_of(&args.model);
+    let reading = Reading { settings: terms.intake, rules: trust.policy.media, progress: &unseen };
+    let (paths, attestations) = alone(&reading, beside(args, &trust))?;
     let progress = watch.progress(&name);
     let budget = &trust.policy.budget;
-    let bundles = paths.iter().map(|path| BundleFile::at(path, &args.model, budget, &progress));
+    let bundles = paths.iter().map(|path| BundleFile::at(path, &args.model, budget, &reading));
     let verdict = examine(&name, &location, bundles, &attestations, terms, None, &progress)?;
     let summary = progress.summary();
     drop(progress);
@@ -142,15 +145,33 @@ fn name_of(model: &Path) -> String {
     canonical.file_name().map_or_else(|| "model".to_owned(), |n| n.to_string_lossy().into_owned())
 }
 
-fn bundle_paths(args: &Args) -> Result<Vec<PathBuf>, Reason> {
-    match args.bundles.as_slice() {
-        [] => match bundle_of(&args.model) {
+/// Finds the bundles and the attestations of the model.
+fn beside(
+    args: &Args,
+    trust: &Trust,
+) -> impl FnOnce(&Pulse) -> Result<(Vec<PathBuf>, InPlace), Reason> + Send + use<> {
+    let (model, bundles) = (args.model.clone(), args.bundles.clone());
+    let (named, are_asked_for) = (args.attestations.clone(), !trust.policy.attestations.is_empty());
+    move |pulse| {
+        let bundles = bundle_paths(&model, bundles)?;
+        pulse.go_on()?;
+        let attestations = match named.as_slice() {
+            [] => InPlace::found(&model, &bundles, are_asked_for)?,
+            named => InPlace::named(named, &model)?,
+        };
+        Ok((bundles, attestations))
+    }
+}
+
+fn bundle_paths(model: &Path, named: Vec<PathBuf>) -> Result<Vec<PathBuf>, Reason> {
+    match named.as_slice() {
+        [] => match bundle_of(model) {
             Ok(path) => Ok(vec![path]),
             // A model without a bundle is refused by the decision, like any other.
             Err(reason) if reason.code == Code::BundleMissing => Ok(Vec::new()),
             Err(reason) => Err(reason),
         },
-        named => Ok(named.to_vec()),
+        _ => Ok(named),
     }
 }
 

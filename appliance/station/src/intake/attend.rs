@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use oms_verify::reason::{Code, Reason};
 
+use super::Reading;
 use crate::progress::Progress;
 
 /// How often the waiting thread looks at the others.
@@ -30,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// What a thread and those who wait for it tell one another.
 #[derive(Debug, Default)]
-pub(super) struct Pulse {
+pub struct Pulse {
     beats: AtomicU64,
     common: Arc<Common>,
 }
@@ -45,7 +46,7 @@ struct Common {
 
 impl Pulse {
     /// Carrier or station answered.
-    pub(super) fn beat(&self) {
+    pub(crate) fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -53,7 +54,7 @@ impl Pulse {
     ///
     /// # Errors
     /// [`Code::IntakeCancelled`], which nobody sees.
-    pub(super) fn go_on(&self) -> Result<(), Reason> {
+    pub(crate) fn go_on(&self) -> Result<(), Reason> {
         self.beat();
         match self.is_stopped() {
             true => Err(Reason::new(Code::IntakeCancelled, "other work failed")),
@@ -73,7 +74,7 @@ impl Pulse {
     }
 
     /// Whether nobody waits for a result any more: end, and leave nothing behind.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.common.stopped.load(Ordering::Relaxed)
     }
 }
@@ -94,6 +95,20 @@ struct Attended {
     beats: u64,
     since: Instant,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Runs `work`, which asks a carrier, in a thread of its own, on the terms of `reading`.
+///
+/// # Errors
+/// The failure of `work`, and those of [`attend`].
+pub(crate) fn alone<T, W>(reading: &Reading<'_>, work: W) -> Result<T, Reason>
+where
+    T: Send + 'static,
+    W: FnOnce(&Pulse) -> Result<T, Reason> + Send + 'static,
+{
+    let terms = Terms { stall: reading.stall(), progress: reading.progress };
+    let given = attend(vec![work], terms)?.pop();
+    given.ok_or_else(|| Reason::new(Code::MediaUnreadable, "reading failed"))
 }
 
 /// Runs each of `works` in a thread of its own until all have ended, and gives what they give, in

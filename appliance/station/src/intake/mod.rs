@@ -23,6 +23,8 @@ mod source;
 pub(crate) mod tests;
 mod tree;
 
+pub use attend::Pulse;
+pub(crate) use attend::alone;
 pub use hash::PieceHasher;
 pub use quarantine::Quarantine;
 pub(crate) use quarantine::{ATTESTATIONS, SOURCE};
@@ -44,7 +46,7 @@ use oms_verify::reason::{Code, Reason, Reasons};
 use oms_verify::statement::{Manifest, Method, Pieces};
 use rustix::io::Errno;
 
-use self::attend::{Pulse, Terms, attend};
+use self::attend::{Terms, attend};
 use self::measure::{Measured, measure, within_budget};
 use crate::progress::Progress;
 
@@ -205,8 +207,7 @@ pub fn hash_found(
             Ok(sizes)
         }
     };
-    let terms = Terms { stall: reading.stall(), progress: reading.progress };
-    let sizes: Vec<_> = attend(vec![work], terms)?.into_iter().flatten().collect();
+    let sizes: Vec<_> = alone(reading, work)?;
     let bytes = sizes.iter().flatten().copied().fold(0, u64::saturating_add);
     reading.progress.expect(bytes, sizes.len() as u64);
     let names = engine::Names::Found(Arc::clone(paths));

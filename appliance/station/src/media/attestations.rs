@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oms_sys::beneath::Root;
 use oms_verify::reason::{Code, Reason};
@@ -55,7 +56,7 @@ pub struct Attestations {
 #[derive(Debug)]
 pub struct Lying<'a> {
     /// The folder that it is opened beneath.
-    pub root: &'a Root,
+    pub root: &'a Arc<Root>,
     /// Its path there.
     pub path: String,
     /// Its path inside the model's folder, where it lies there.
@@ -84,7 +85,7 @@ impl Attestations {
     /// how closely their names are the model's.
     pub fn of<'a>(
         &self,
-        carrier: &'a Root,
+        carrier: &'a Arc<Root>,
         (model, is_folder): (&str, bool),
         beside: bool,
         most: usize,
@@ -122,7 +123,7 @@ pub struct InPlace {
 
 #[derive(Debug)]
 struct Folder {
-    root: Root,
+    root: Arc<Root>,
     files: Vec<File>,
 }
 
@@ -190,6 +191,7 @@ impl InPlace {
 
     fn add(&mut self, folder: &Path, names: Vec<String>, model: &Path) -> Result<(), Reason> {
         let root = Root::open(folder)
+            .map(Arc::new)
             .map_err(|error| unreadable(&error, folder, Code::MediaUnreadable))?;
         let model = model.canonicalize().ok().filter(|model| model.is_dir());
         let file = |name: String| {

@@ -9,6 +9,7 @@ pub(super) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use oms_sys::beneath::{BeneathError, Entry, Kind, Root};
 use oms_verify::budget::Budget;
@@ -17,16 +18,21 @@ use oms_verify::reason::{Class, Code, Reason, Reasons};
 
 use super::attestations::is_named_like_one;
 use super::{Attestations, Beside, Candidate, NAMESAKE, SUFFIX, USUAL, join, limits};
-use crate::intake::{absent_or_unreadable, entries_of_a_folder, refusal_or_failure};
+use crate::intake::{
+    Reading, absent_or_unreadable, alone, entries_of_a_folder, refusal_or_failure,
+};
 
 /// What file systems put at their top by themselves.
 const FURNITURE: [&str; 2] = ["lost+found", "System Volume Information"];
+
+/// Hears of each answer of a carrier, and says when nobody waits for more.
+type GoOn<'a> = dyn Fn() -> Result<(), Reason> + 'a;
 
 /// What is on a carrier.
 #[derive(Debug)]
 pub struct Found {
     /// The carrier's folder.
-    pub root: Root,
+    pub root: Arc<Root>,
     /// The models, in the order of their paths.
     pub candidates: Vec<Candidate>,
     /// What may be an attestation, for whichever model.
@@ -41,14 +47,28 @@ pub struct Found {
 /// Finds every candidate on the carrier.
 ///
 /// # Errors
-/// When there is no carrier, or its folder cannot be opened.
-pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
+/// When there is no carrier, its folder cannot be opened, or it gives no answer for as long as
+/// `reading` waits; when the operator cancels.
+pub fn find(carrier: &Path, budget: &Budget, reading: &Reading<'_>) -> Result<Found, Reason> {
+    let found = {
+        let (carrier, budget) = (carrier.to_owned(), budget.clone());
+        alone(reading, move |pulse| search(&carrier, &budget, &|| pulse.go_on()))
+    };
+    found.map_err(|mut reason| {
+        reason.file.get_or_insert_with(|| carrier.display().to_string());
+        reason
+    })
+}
+
+/// The same in this thread. `go_on` hears of each answer of the carrier.
+fn search(carrier: &Path, budget: &Budget, go_on: &GoOn<'_>) -> Result<Found, Reason> {
     let root = Root::open(carrier).map_err(|error| absent_or_unreadable(&error, carrier))?;
     let mut spots = Spots { carrier, reasons: Reasons::default() };
-    let Seen { bundles, nearly, attestations } = Walk::through(&root, budget, &mut spots);
+    let Seen { bundles, nearly, attestations } = Walk::through(&root, budget, &mut spots, go_on)?;
     let mut claimed: BTreeSet<String> = bundles.iter().map(|path| top(path).to_owned()).collect();
     let mut models: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
     for bundle in bundles {
+        go_on()?;
         match model_of(&root, &bundle) {
             Ok(model) => models.entry(model).or_default().push(bundle),
             Err(reason) => spots.report(reason),
@@ -60,9 +80,11 @@ pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
         is_model("")
             || path.match_indices('/').any(|(end, _)| path.get(..end).is_some_and(is_model))
     };
+    go_on()?;
     let unclaimed = unclaimed(&root, budget, &claimed, nearly, is_covered);
     let mut candidates = Vec::new();
     for ((model, is_folder), mut bundles) in models {
+        go_on()?;
         bundles.sort();
         if candidates.len() == limits::MODELS {
             let detail = format!("more than {} models: from here on they are left", limits::MODELS);
@@ -79,6 +101,7 @@ pub fn find(carrier: &Path, budget: &Budget) -> Result<Found, Reason> {
             Err(reason) => spots.report(reason),
         }
     }
+    let root = Arc::new(root);
     Ok(Found { root, candidates, attestations, reasons: spots.reasons.into_vec(), unclaimed })
 }
 
@@ -137,10 +160,16 @@ struct Seen {
 
 impl<'a, 'b> Walk<'a, 'b> {
     /// Every bundle and every attestation below `root`, within the limits.
-    fn through(root: &Root, budget: &'a Budget, spots: &'a mut Spots<'b>) -> Seen {
+    fn through(
+        root: &Root,
+        budget: &'a Budget,
+        spots: &'a mut Spots<'b>,
+        go_on: &GoOn<'_>,
+    ) -> Result<Seen, Reason> {
         let (left, waiting) = (limits::ENTRIES, vec![String::new()]);
         let mut walk = Walk { budget, spots, left, waiting, seen: Seen::default() };
         while let Some(folder) = walk.waiting.pop() {
+            go_on()?;
             walk.look_into(root, &folder);
             let exhausted = match (walk.left, walk.seen.bundles.len()) {
                 (0, _) => format!("more than {} entries", limits::ENTRIES),
@@ -153,7 +182,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             walk.spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(folder));
             break;
         }
-        walk.seen
+        Ok(walk.seen)
     }
 
     fn look_into(&mut self, root: &Root, folder: &str) {

@@ -7,10 +7,10 @@ use oms_verify::reason::Reason;
 use oms_verify::statement::Manifest;
 
 use super::NAMESAKE;
-use crate::intake::{Source, refusal_or_failure};
+use crate::intake::{Pulse, Reading, Source, alone, refusal_or_failure};
 
 /// Where the files of a manifest may be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Location {
     /// The model that the bundle lies in, or is named after.
     pub home: Source,
@@ -19,22 +19,37 @@ pub struct Location {
 }
 
 impl Location {
-    /// Where the files of `manifest` are: where most of them exist. Of two places that hold as
+    /// Where the files of `manifest` are, at home or in the other place of this number: where most of them exist. Of two places that hold as
     /// many, home is taken, unless the other is the one file that the bundle is named after.
     /// Whether the files are right is for the decision to find out.
     ///
     /// # Errors
-    /// When the carrier cannot be read, so that nothing can be said about what is there.
-    pub fn of(&self, manifest: &Manifest) -> Result<&Source, Reason> {
+    /// When the carrier cannot be read, or gives no answer for as long as `reading` waits, so that
+    /// nothing can be said about what is there.
+    pub fn of(
+        &self,
+        manifest: &Arc<Manifest>,
+        reading: &Reading<'_>,
+    ) -> Result<Option<usize>, Reason> {
         if self.others.is_empty() {
-            return Ok(&self.home);
+            return Ok(None);
         }
-        let mut best = (present(&self.home, manifest)?, &self.home);
-        for other in &self.others {
-            let found = present(other, manifest)?;
+        let (location, manifest) = (self.clone(), Arc::clone(manifest));
+        alone(reading, move |pulse| location.choose(&manifest, pulse))
+    }
+
+    /// The place of this number, as [`Location::of`] gives it.
+    pub fn source(&self, other: Option<usize>) -> &Source {
+        other.and_then(|other| self.others.get(other)).unwrap_or(&self.home)
+    }
+
+    fn choose(&self, manifest: &Manifest, pulse: &Pulse) -> Result<Option<usize>, Reason> {
+        let mut best = (present(&self.home, manifest, pulse)?, None);
+        for (number, other) in self.others.iter().enumerate() {
+            let found = present(other, manifest, pulse)?;
             let is_namesake = matches!(other, Source::File { name, .. } if name == NAMESAKE);
             if found > best.0 || is_namesake && found > 0 && found == best.0 {
-                best = (found, other);
+                best = (found, Some(number));
             }
         }
         Ok(best.1)
@@ -48,9 +63,10 @@ impl From<Source> for Location {
 }
 
 /// How many of the listed files are in `source`.
-fn present(source: &Source, manifest: &Manifest) -> Result<usize, Reason> {
+fn present(source: &Source, manifest: &Manifest, pulse: &Pulse) -> Result<usize, Reason> {
     let mut found = 0usize;
     for file in manifest.files() {
+        pulse.go_on()?;
         found = found.saturating_add(usize::from(source.holds(manifest, &file.path)?));
     }
     Ok(found)
@@ -72,6 +88,7 @@ mod tests {
     use super::super::find::tests::{candidates, tree};
     use super::*;
     use crate::intake::tests::{as_nobody, manifest};
+    use crate::progress::Progress;
     use oms_verify::reason::Code;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
@@ -82,8 +99,7 @@ mod tests {
         let candidates = candidates(dir);
         let root = Root::open(dir).unwrap();
         let location = candidates[0].open(&root)?;
-        let source = location.of(&manifest(listed))?;
-        Ok(location.others.iter().position(|other| std::ptr::eq(other, source)))
+        location.of(&manifest(listed), &Reading::plain(&Progress::hidden()))
     }
 
     #[test]
