@@ -1,10 +1,13 @@
-//! What kind of device a file lies on: whether it has a head that must travel.
+//! What files lie on: whether it has a head that must travel, and who answers for it.
 
-use std::fs::File;
-use std::io;
 use std::path::Path;
 
-use rustix::fs::{fstat, major, minor};
+use rustix::fs::{fstat, fstatfs, major, minor};
+
+use crate::beneath::Root;
+
+/// What `statfs(2)` says of a file system that a program serves (`FUSE_SUPER_MAGIC`).
+const FUSE: u64 = 0x6573_5546;
 
 /// Disks that a disk is made of are looked into so deep (encryption on volumes on arrays).
 const DEPTH: usize = 8;
@@ -27,14 +30,29 @@ impl Medium {
     }
 }
 
-/// What `file` lies on. A disk whose file system does not name it (btrfs, overlayfs, FUSE, network)
-/// is unknown, and so [`Medium::Solid`].
+/// What a folder lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// The device.
+    pub medium: Medium,
+    /// Whether a program answers for the file system (FUSE), or the kernel cannot say who does.
+    pub is_served: bool,
+}
+
+/// What `folder` lies on. A disk whose file system does not name it (btrfs, overlayfs, FUSE,
+/// network) is unknown, and so [`Medium::Solid`].
 ///
-/// # Errors
-/// When the kernel cannot say which device the file is on.
-pub fn of(file: &File) -> io::Result<Medium> {
-    let device = fstat(file)?.st_dev;
-    Ok(numbered(Path::new("/sys"), major(device), minor(device)))
+/// The carrier is asked, which may take as long as it likes.
+pub fn under(folder: &Root) -> Ground {
+    let device = fstat(folder).map(|stat| stat.st_dev);
+    let medium =
+        device.map_or(Medium::Solid, |dev| numbered(Path::new("/sys"), major(dev), minor(dev)));
+    Ground { medium, is_served: fstatfs(folder).map_or(true, |told| is_fuse(told.f_type)) }
+}
+
+/// The type of a file system is a word of the machine, and signed or not as the machine likes.
+fn is_fuse(kind: impl TryInto<u64>) -> bool {
+    kind.try_into().is_ok_and(|kind| kind == FUSE)
 }
 
 /// What the block device of these numbers is, according to the sysfs at `sysfs`.
@@ -129,8 +147,17 @@ mod tests {
     }
 
     #[test]
-    fn every_file_lies_on_something() {
-        of(&tempfile::tempfile().unwrap()).unwrap();
-        of(&File::open("/proc/self/stat").unwrap()).unwrap();
+    fn every_folder_lies_on_something() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!under(&Root::open(dir.path()).unwrap()).is_served);
+        let proc = under(&Root::open(Path::new("/proc/self")).unwrap());
+        assert_eq!(proc, Ground { medium: Medium::Solid, is_served: false });
+    }
+
+    #[test]
+    fn fuse_is_known_by_its_number() {
+        assert!(is_fuse(0x6573_5546_i64));
+        assert!(!is_fuse(0x9fa0_i64));
+        assert!(!is_fuse(-1_i64));
     }
 }

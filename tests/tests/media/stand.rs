@@ -348,9 +348,6 @@ pub(crate) fn ways() -> Vec<Way> {
     for cache in [Cache::Off, Cache::On] {
         for memory in [Buffers::Tiny, Buffers::Usual] {
             for reader in [Reader::IoUring, Reader::Threads] {
-                // After a read that gave less than was asked for, io_uring asks FUSE for the rest
-                // at the place of the first part, where the cache is off.
-                let reader = if cache == Cache::Off { Reader::Threads } else { reader };
                 for does in [Does::Verify, Does::Ingest] {
                     ways.push(Way { does, reader, memory, cache });
                 }

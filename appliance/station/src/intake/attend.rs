@@ -15,7 +15,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use oms_verify::reason::{Code, Reason};
@@ -94,7 +94,6 @@ struct Attended {
     pulse: Weak<Pulse>,
     beats: u64,
     since: Instant,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// Runs `work`, which asks a carrier, in a thread of its own, on the terms of `reading`.
@@ -137,16 +136,14 @@ where
             // Nobody listens any more when this thread was given up on.
             let _ = sender.send((number, result));
         });
-        let thread = thread.map_err(|error| {
+        // It is not joined: what it gives comes by the channel, after it has let go of all else.
+        // And it may never end: the kernel lets no thread go that has a read of io_uring in a
+        // carrier that is silent.
+        let _detached = thread.map_err(|error| {
             common.stopped.store(true, Ordering::Relaxed);
             Reason::new(Code::MediaUnreadable, format!("starting a thread to read: {error}"))
         })?;
-        attended.push(Attended {
-            pulse: weak,
-            beats: 0,
-            since: Instant::now(),
-            thread: Some(thread),
-        });
+        attended.push(Attended { pulse: weak, beats: 0, since: Instant::now() });
         given.push(None);
     }
     drop(sender);
@@ -158,11 +155,6 @@ where
         pass_on(&common, &mut passed, progress);
         match message {
             Ok((number, result)) => {
-                if let Some(one) = attended.get_mut(number)
-                    && let Some(thread) = one.thread.take()
-                {
-                    let _ = thread.join();
-                }
                 let result = match result {
                     Ok(result) => Some(result),
                     Err(reason) => {
@@ -192,14 +184,19 @@ where
             }
         } else if attended.iter_mut().any(|one| one.is_silent(now, stall)) {
             common.stopped.store(true, Ordering::Relaxed);
-            let detail = format!("no answer for {} s", stall.as_secs());
-            return Err(Reason::new(Code::MediaStalled, detail).by_rule("media.stall"));
+            return Err(stalled(stall, ""));
         }
     }
     match failure {
         Some(reason) => Err(reason),
         None => Ok(given.into_iter().flatten().flatten().collect()),
     }
+}
+
+/// A carrier that gave no answer for `stall`; `during` says what was asked of it.
+pub(super) fn stalled(stall: Duration, during: &str) -> Reason {
+    let detail = format!("{during}no answer for {} s", stall.as_secs());
+    Reason::new(Code::MediaStalled, detail).by_rule("media.stall")
 }
 
 fn pass_on(common: &Common, passed: &mut (u64, u64), progress: &Progress) {
@@ -279,6 +276,30 @@ mod tests {
         let stall = Duration::from_millis(200);
         assert_eq!(run(works, stall, &Progress::hidden()), Err(Code::MediaStalled));
         drop(sender);
+    }
+
+    /// Keeps its thread from ending until somebody lets it.
+    struct Held(mpsc::Receiver<()>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
+        }
+    }
+
+    thread_local! {
+        static HELD: std::cell::RefCell<Option<Held>> = const { std::cell::RefCell::new(None) };
+    }
+
+    #[test]
+    fn a_thread_that_cannot_end_has_given_its_result_all_the_same() {
+        let (let_go, held) = mpsc::channel::<()>();
+        let stuck: Work = Box::new(move |_| {
+            HELD.set(Some(Held(held)));
+            Ok(7)
+        });
+        assert_eq!(run(vec![stuck], LONG, &Progress::hidden()).unwrap(), [7]);
+        drop(let_go);
     }
 
     #[test]

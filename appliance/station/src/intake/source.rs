@@ -75,12 +75,17 @@ impl Source {
         }
     }
 
+    /// The folder that holds the files.
+    pub(super) fn root(&self) -> Arc<Root> {
+        match self {
+            Source::Folder(root) => Arc::clone(root),
+            Source::File { folder, .. } => Arc::clone(folder),
+        }
+    }
+
     /// The folders of the files, to be gone through one after another.
     pub(super) fn folders(&self) -> Folders {
-        match self {
-            Source::Folder(root) => Folders::new(Arc::clone(root)),
-            Source::File { folder, .. } => Folders::new(Arc::clone(folder)),
-        }
+        Folders::new(self.root())
     }
 
     /// Where the file that is shown as `path` is, from [`Source::folders`]: a single file is there

@@ -2,78 +2,31 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::num::NonZero;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use oms_sys::beneath::{Folders, RegularFile, Stamp};
+use oms_sys::direct;
+use oms_sys::ring::{self, Buffer, Ring, Settings};
 use oms_sys::sha256::{Lanes, Status};
-use oms_sys::{direct, ring};
 use oms_verify::hash::HashAlgorithm;
 use oms_verify::reason::{Class, Code, Reason, Reasons};
 use oms_verify::statement::Method;
 use rustix::io::{ReadWriteFlags, preadv2};
 
 use super::copy::Copy;
+use super::means::Means;
 use super::work::{Item, Queue};
 use super::{Order, Piece};
-use crate::intake::{Reader, Reading, refusal_or_failure};
+use crate::intake::attend::stalled;
+use crate::intake::refusal_or_failure;
 use crate::progress::Engine;
-
-/// What the size of a buffer is a multiple of.
-const PAGE: usize = 4096;
-
-/// Buffers that a stream profits from.
-const AHEAD: usize = 8;
 
 /// Bytes that make a worker more worth its while.
 const WORTH_A_WORKER: u64 = 1 << 20;
 
 /// Small files that make a worker more worth its while.
 const FILES_WORTH_A_WORKER: usize = 64;
-
-/// The means of reading, as they are put to use.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Means {
-    /// Which reader.
-    pub(super) reader: ring::Reader,
-    /// Bytes of buffers of all workers.
-    pub(super) memory: u64,
-    /// Workers at most.
-    pub(super) workers: usize,
-    /// The largest buffer in bytes.
-    pub(super) buffer: usize,
-    /// Reads that may be repeated.
-    pub(super) retries: u32,
-    /// How long the carrier may give no answer.
-    pub(super) stall: Duration,
-    /// Past the page cache, where copies are made and the file systems let us.
-    pub(super) direct: bool,
-    /// One stream at a time, in the order of the model: for media that move about to find a file.
-    pub(super) in_order: bool,
-}
-
-impl Means {
-    /// The means that `reading` gives on this machine.
-    pub(super) fn of(reading: &Reading<'_>) -> Self {
-        let reader = match reading.settings.reader {
-            Reader::Auto => ring::Reader::Auto,
-            Reader::IoUring => ring::Reader::IoUring,
-            Reader::Threads => ring::Reader::Threads,
-        };
-        Means {
-            reader,
-            memory: reading.settings.memory.bytes(),
-            workers: std::thread::available_parallelism().map_or(1, NonZero::get),
-            buffer: 128 << 10,
-            retries: reading.rules.retries,
-            stall: reading.stall(),
-            direct: false,
-            in_order: false,
-        }
-    }
-}
 
 /// What the readers of one file share that has several.
 #[derive(Debug)]
@@ -95,7 +48,6 @@ pub(super) struct Job {
     lanes: &'static Lanes,
     means: Means,
     retried: AtomicU32,
-    report: OnceLock<(&'static str, String)>,
 }
 
 /// What a worker has read.
@@ -123,8 +75,8 @@ impl Job {
         let mut parts_of: Vec<_> =
             shared.filter_map(|item| item.shared.map(|parts| (item.file, parts))).collect();
         parts_of.sort_unstable();
-        let (retried, report) = (AtomicU32::new(0), OnceLock::new());
-        Job { order, queue, parts, parts_of, lanes, means, retried, report }
+        let retried = AtomicU32::new(0);
+        Job { order, queue, parts, parts_of, lanes, means, retried }
     }
 
     /// How many workers the work is worth.
@@ -158,11 +110,6 @@ impl Job {
 
     pub(super) fn method(&self) -> Method {
         self.order.method
-    }
-
-    /// How long the carrier may give no answer.
-    pub(super) fn stall(&self) -> Duration {
-        self.means.stall
     }
 
     /// The path of a file, for people.
@@ -290,16 +237,6 @@ impl Job {
         self.retried.load(Ordering::Relaxed)
     }
 
-    /// How many buffers a worker with `streams` has, and of how many bytes.
-    pub(super) fn buffers(&self, streams: usize) -> (usize, usize) {
-        let own = self.means.memory.checked_div(self.workers() as u64).unwrap_or(0);
-        let own = usize::try_from(own).unwrap_or(usize::MAX).max(2 * PAGE);
-        let fair = own.checked_div(streams.saturating_mul(2)).unwrap_or(own);
-        let bytes = fair.min(self.means.buffer).max(PAGE) / PAGE * PAGE;
-        let count = own.checked_div(bytes).unwrap_or(2).min(streams.saturating_mul(AHEAD)).max(2);
-        (count, bytes)
-    }
-
     /// The file is what it was when it was opened.
     ///
     /// # Errors
@@ -317,9 +254,7 @@ impl Job {
 
     /// A read that the carrier does not answer.
     pub(super) fn stalled(&self, file: usize, offset: u64) -> Reason {
-        let stall = self.means.stall.as_secs();
-        let detail = format!("reading at byte {offset}: no answer for {stall} s");
-        Reason::new(Code::MediaStalled, detail).about(self.path(file)).by_rule("media.stall")
+        stalled(self.means.stall, &format!("reading at byte {offset}: ")).about(self.path(file))
     }
 
     /// A copy that could not be written.
@@ -328,28 +263,46 @@ impl Job {
         Reason::new(Code::OutboundWrite, detail).about(self.path(file))
     }
 
-    /// Says what reads.
-    pub(super) fn describe(&self, report: &ring::Report<'_>) {
-        let reader = match report.reader {
-            ring::Reader::Threads => "threads",
-            ring::Reader::IoUring | ring::Reader::Auto => "io-uring",
+    /// How the files are going to be read.
+    ///
+    /// # Errors
+    /// When they cannot be read in the way that was asked for.
+    pub(super) fn describe(&self) -> Result<Engine, Reason> {
+        let (reader, because) = match self.queue.large_left() {
+            false => (ring::Reader::Threads, "every file is small".to_owned()),
+            // The rings of the workers will be like this one.
+            true => {
+                let (ring, _) = self.ring(1, 1)?;
+                let report = ring.report();
+                let because = self.means.because.map(str::to_owned);
+                let told = || report.reason.map_or_else(String::new, ToString::to_string);
+                (report.reader, because.unwrap_or_else(told))
+            }
         };
-        let because = report.reason.map_or_else(String::new, ToString::to_string);
-        self.report.get_or_init(|| (reader, because));
-    }
-
-    /// How the files were read.
-    pub(super) fn description(&self) -> Engine {
-        let small = || ("threads", "every file is small".to_owned());
-        let (reader, because) = self.report.get().cloned().unwrap_or_else(small);
         let used = self.lanes.report().into_iter().filter(|k| k.status == Status::Used);
-        Engine {
-            reader,
+        Ok(Engine {
+            reader: match reader {
+                ring::Reader::Threads => "threads",
+                ring::Reader::IoUring | ring::Reader::Auto => "io-uring",
+            },
             because,
             kernels: used.map(|kernel| kernel.kernel.name().to_owned()).collect(),
             direct: self.means.direct,
             workers: self.workers(),
-        }
+        })
+    }
+
+    /// A ring with so many buffers of so many bytes.
+    ///
+    /// # Errors
+    /// When there can be none of the kind that was asked for.
+    pub(super) fn ring(
+        &self,
+        buffers: usize,
+        buffer_bytes: usize,
+    ) -> Result<(Ring, Vec<Buffer>), Reason> {
+        let settings = Settings { reader: self.means.reader, buffers, buffer_bytes };
+        Ring::new(&settings).map_err(|error| Reason::new(Code::ConfigUsage, error.to_string()))
     }
 
     fn parts(&self, item: &Item) -> Option<&Parts> {

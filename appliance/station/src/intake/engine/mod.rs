@@ -15,6 +15,7 @@
 
 mod copy;
 mod job;
+mod means;
 mod small;
 mod stream;
 mod sums;
@@ -30,13 +31,11 @@ use oms_verify::hash::HashAlgorithm;
 use oms_verify::reason::{Code, Reason, Reasons};
 use oms_verify::statement::{Manifest, Method, Pieces, Shard};
 
-use self::job::{Job, Means};
+use self::job::Job;
+use self::means::{Means, ground_of};
 use super::attend::{Terms, attend};
 use super::quarantine::Copies;
 use super::{Reading, Source};
-
-/// The largest buffer in bytes where copies are made.
-const INGEST_BUFFER: usize = 1 << 20;
 
 /// The names of a model's files.
 #[derive(Clone, Debug)]
@@ -91,26 +90,24 @@ pub(super) struct Gathered {
 /// # Errors
 /// When carrier or station fail, or the operator cancels: nothing can be said about the model.
 pub(super) fn run(order: Order, reading: &Reading<'_>) -> Result<Gathered, Reason> {
-    let mut means = Means::of(reading);
-    if order.copies.is_some() {
-        // Disks are asked for more at once than memory is.
-        (means.direct, means.buffer) = (true, INGEST_BUFFER);
-    }
+    let terms = Terms { stall: reading.stall(), progress: reading.progress };
+    let ground = ground_of(&order.source, terms)?;
+    let means = Means::of(reading, order.copies.is_some()).fitted_to(ground);
     run_with(order, reading, means)
 }
 
 fn run_with(order: Order, reading: &Reading<'_>, means: Means) -> Result<Gathered, Reason> {
     let lanes = Lanes::of_this_machine().map_err(broken)?;
     let job = Arc::new(Job::new(order, lanes, means));
+    reading.progress.describe(job.describe()?);
     let works = (0..job.workers()).map(|_| {
         let job = Arc::clone(&job);
         move |pulse: &_| worker::work(&job, pulse)
     });
-    let terms = Terms { stall: job.stall(), progress: reading.progress };
+    let terms = Terms { stall: means.stall, progress: reading.progress };
     let outcome = attend(works.collect(), terms);
     let retries = job.retried();
     (0..retries).for_each(|_| reading.progress.retried());
-    reading.progress.describe(job.description());
     let mut gathered = Gathered { retries, ..Gathered::default() };
     let mut pieces = Vec::new();
     for one in outcome? {

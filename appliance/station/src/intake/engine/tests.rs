@@ -19,7 +19,7 @@ use crate::progress::{Display, Progress};
 /// Means that are small enough for every edge to be met.
 fn means(workers: usize, memory: u64, buffer: usize, reader: ring::Reader) -> Means {
     let progress = Progress::hidden();
-    Means { workers, memory, buffer, reader, ..Means::of(&Reading::plain(&progress)) }
+    Means { workers, memory, buffer, reader, ..Means::of(&Reading::plain(&progress), false) }
 }
 
 /// Bytes that differ from file to file and from place to place.

@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use oms_sys::beneath::Folders;
-use oms_sys::ring::{Buffer, Outcome, Place, Ring, Settings};
+use oms_sys::ring::{Buffer, Outcome, Place, Ring};
 use oms_verify::reason::{Code, Reason};
 
 use super::job::{Harvest, Job, changed};
@@ -64,11 +64,8 @@ impl<'a> Worker<'a> {
     fn new(job: &'a Job, pulse: &'a Pulse, harvest: &'a mut Harvest) -> Result<Self, Reason> {
         let means = job.means();
         let most = if means.in_order { 1 } else { job.lanes().streams() };
-        let (buffers, buffer_bytes) = job.buffers(most);
-        let settings = Settings { reader: means.reader, buffers, buffer_bytes };
-        let (ring, free) = Ring::new(&settings)
-            .map_err(|error| Reason::new(Code::ConfigUsage, error.to_string()))?;
-        job.describe(&ring.report());
+        let (buffers, buffer_bytes) = means.buffers(job.workers(), most);
+        let (ring, free) = job.ring(buffers, buffer_bytes)?;
         // Each stream reads ahead while it is hashed.
         let most = most.min(buffers.div_ceil(2)).max(1);
         let (folders, streams) = (job.folders(), Vec::new());
@@ -186,7 +183,7 @@ impl<'a> Worker<'a> {
 
     /// A stream that waits for longer than the carrier may be silent ends the work.
     fn look_for_silence(&self) -> Result<(), Reason> {
-        let stall = self.job.stall();
+        let stall = self.job.means().stall;
         let silent = |s: &&Stream| s.in_flight > 0 && s.heard.elapsed() >= stall;
         match self.streams.iter().find(silent) {
             Some(stream) => Err(self.job.stalled(stream.item.file, stream.waits_at())),
