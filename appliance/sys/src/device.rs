@@ -1,5 +1,6 @@
 //! What files lie on: whether it has a head that must travel, and who answers for it.
 
+use std::io;
 use std::path::Path;
 
 use rustix::fs::{fstat, fstatfs, major, minor};
@@ -43,11 +44,13 @@ pub struct Ground {
 /// network) is unknown, and so [`Medium::Solid`].
 ///
 /// The carrier is asked, which may take as long as it likes.
-pub fn under(folder: &Root) -> Ground {
-    let device = fstat(folder).map(|stat| stat.st_dev);
-    let medium =
-        device.map_or(Medium::Solid, |dev| numbered(Path::new("/sys"), major(dev), minor(dev)));
-    Ground { medium, is_served: fstatfs(folder).map_or(true, |told| is_fuse(told.f_type)) }
+///
+/// # Errors
+/// When the folder cannot be looked at.
+pub fn under(folder: &Root) -> io::Result<Ground> {
+    let device = fstat(folder)?.st_dev;
+    let medium = numbered(Path::new("/sys"), major(device), minor(device));
+    Ok(Ground { medium, is_served: fstatfs(folder).map_or(true, |told| is_fuse(told.f_type)) })
 }
 
 /// The type of a file system is a word of the machine, and signed or not as the machine likes.
@@ -149,8 +152,8 @@ mod tests {
     #[test]
     fn every_folder_lies_on_something() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(!under(&Root::open(dir.path()).unwrap()).is_served);
-        let proc = under(&Root::open(Path::new("/proc/self")).unwrap());
+        assert!(!under(&Root::open(dir.path()).unwrap()).unwrap().is_served);
+        let proc = under(&Root::open(Path::new("/proc/self")).unwrap()).unwrap();
         assert_eq!(proc, Ground { medium: Medium::Solid, is_served: false });
     }
 

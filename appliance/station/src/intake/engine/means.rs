@@ -7,12 +7,13 @@
 //!                       served by a program: threads, whatever the settings say
 //! ```
 
+use std::io;
 use std::num::NonZero;
 use std::time::Duration;
 
 use oms_sys::device::{self, Ground};
 use oms_sys::ring;
-use oms_verify::reason::Reason;
+use oms_verify::reason::{Code, Reason};
 
 use crate::intake::attend::{Terms, attend};
 use crate::intake::{Reader, Reading, Source};
@@ -104,10 +105,11 @@ impl Means {
 /// What the files of `source` lie on. All of them lie on one file system: no other is entered.
 ///
 /// # Errors
-/// When the carrier does not answer, or the operator cancels.
+/// When the carrier does not answer or cannot be read, or the operator cancels.
 pub(super) fn ground_of(source: &Source, terms: Terms<'_>) -> Result<Ground, Reason> {
     let root = source.root();
-    let looked = attend(vec![move |_: &_| Ok(device::under(&root))], terms)?;
+    let unreadable = |error: io::Error| Reason::new(Code::MediaUnreadable, error.to_string());
+    let looked = attend(vec![move |_: &_| device::under(&root).map_err(unreadable)], terms)?;
     let unknown = Ground { medium: device::Medium::Solid, is_served: true };
     Ok(looked.first().copied().unwrap_or(unknown))
 }
