@@ -16,7 +16,6 @@ mod figures;
 mod folder;
 mod machine;
 mod memory;
-mod million;
 mod peers;
 mod process;
 mod report;
@@ -54,7 +53,7 @@ pub(crate) struct Options {
     /// Bytes of each large model
     #[arg(long, value_name = "SIZE", default_value = "2GiB")]
     size: Size,
-    /// Files of 4 KiB in the model of many files
+    /// Files of 4 KiB in the model of many files; million has ten times as many
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     files: u64,
     /// Bytes of the largest model whose peak memory is watched; its file is sparse

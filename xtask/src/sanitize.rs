@@ -30,21 +30,42 @@ pub(crate) enum Watcher {
 ///
 /// A watcher that is named and not here is a failure; one that is not named is left out, and said so.
 pub(crate) fn run(watchers: &[Watcher], filter: Option<&str>) -> Result<(), Failure> {
-    let is_named = |watcher| watchers.contains(&watcher);
-    if watchers.is_empty() || is_named(Watcher::Address) {
+    let wants = |watcher| watchers.is_empty() || watchers.contains(&watcher);
+    // First of all, so that nobody waits for the other one to learn it.
+    let plan = if wants(Watcher::Miri) { plan(watchers, miri_toolchain())? } else { Plan::Without };
+    if wants(Watcher::Address) {
         address(filter)?;
     }
-    match miri_toolchain() {
-        Some(toolchain) if watchers.is_empty() || is_named(Watcher::Miri) => {
-            miri(toolchain, filter)
-        }
-        None if is_named(Watcher::Miri) => Err(Failure::NoMiri),
-        None if watchers.is_empty() => {
-            println!("sanitize: Miri is LEFT OUT: {}", Failure::NoMiri);
-            Ok(())
-        }
-        _ => Ok(()),
+    match plan {
+        Plan::Without => {}
+        Plan::LeftOut => println!("{}", left_out()),
+        Plan::With(toolchain) => miri(toolchain, filter)?,
     }
+    Ok(())
+}
+
+/// What becomes of Miri.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plan {
+    /// Nobody asked for it.
+    Without,
+    /// It is not here, and nobody named it.
+    LeftOut,
+    /// It runs with this toolchain.
+    With(&'static str),
+}
+
+/// What becomes of Miri, which is wanted, with the toolchain that has it.
+fn plan(watchers: &[Watcher], toolchain: Option<&'static str>) -> Result<Plan, Failure> {
+    match toolchain {
+        Some(toolchain) => Ok(Plan::With(toolchain)),
+        None if watchers.is_empty() => Ok(Plan::LeftOut),
+        None => Err(Failure::NoMiri),
+    }
+}
+
+fn left_out() -> String {
+    format!("sanitize: Miri is LEFT OUT: {}", Failure::NoMiri)
 }
 
 fn address(filter: Option<&str>) -> Result<(), Failure> {
@@ -77,4 +98,21 @@ fn miri_toolchain() -> Option<&'static str> {
     let has_miri =
         |toolchain: &&str| succeeds("rustup", &["run", toolchain, "cargo", "miri", "--version"]);
     ["nightly"].into_iter().find(has_miri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn miri_that_is_not_here_fails_who_named_it_and_is_told_to_who_did_not() {
+        assert_eq!(plan(&[], Some("nightly")).unwrap(), Plan::With("nightly"));
+        assert_eq!(plan(&[Watcher::Miri], Some("nightly")).unwrap(), Plan::With("nightly"));
+        assert_eq!(plan(&[], None).unwrap(), Plan::LeftOut);
+        let refused = plan(&[Watcher::Address, Watcher::Miri], None).unwrap_err();
+        for told in [refused.to_string(), left_out()] {
+            assert!(told.contains("rustup toolchain install nightly"), "{told}");
+            assert!(told.contains("--component miri"), "{told}");
+        }
+    }
 }

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::available_parallelism;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::peers::first_line;
 use super::side::Bench;
@@ -35,8 +34,17 @@ pub(super) struct Machine {
     pub(super) file_system: String,
     /// What each program says of its version.
     pub(super) versions: Vec<String>,
-    /// What `oms-appliance doctor --json` says: the kernels and the reader that are used.
-    pub(super) doctor: Option<Value>,
+    /// What `oms-appliance doctor` finds: the kernels and the reader that are used. Nothing, if the
+    /// program has no such command.
+    pub(super) doctor: Vec<Check>,
+}
+
+/// A check of `oms-appliance doctor`.
+#[derive(Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Check {
+    pub(super) name: String,
+    pub(super) state: String,
+    pub(super) found: String,
 }
 
 impl Machine {
@@ -65,10 +73,19 @@ impl Machine {
     }
 }
 
-/// What the program says about itself, once it can.
-fn doctor(program: &Path) -> Option<Value> {
+/// What the program says about the machine.
+fn doctor(program: &Path) -> Vec<Check> {
     let output = Command::new(program).args(["doctor", "--json"]).stdin(Stdio::null()).output();
-    serde_json::from_slice(&output.ok()?.stdout).ok()
+    output.map(|output| checks(&output.stdout)).unwrap_or_default()
+}
+
+/// The checks in a document of `doctor --json`.
+fn checks(document: &[u8]) -> Vec<Check> {
+    #[derive(Deserialize)]
+    struct Document {
+        checks: Vec<Check>,
+    }
+    serde_json::from_slice(document).map_or_else(|_| Vec::new(), |read: Document| read.checks)
 }
 
 /// The text after `name` and a colon, on the first line that has it.
@@ -149,6 +166,15 @@ mod tests {
             assert_eq!(file_system(mounts, Path::new(path)), Some(kind), "{path}");
         }
         assert_eq!(file_system("", Path::new("/")), None);
+    }
+
+    #[test]
+    fn the_checks_of_doctor_are_read_and_what_is_none_is_nothing() {
+        let document = br#"{"result":"ok","checks":[{"name":"reader","state":"warning",
+            "found":"threads","remedy":"none"}]}"#;
+        let [name, state, found] = ["reader", "warning", "threads"].map(str::to_owned);
+        assert_eq!(checks(document), [Check { name, state, found }]);
+        assert_eq!(checks(b"error: unrecognized subcommand"), []);
     }
 
     #[test]

@@ -33,8 +33,6 @@ allow = ["safetensors"]
 
 /// A signer with a key in a file, and the policy.
 pub(super) struct Scene {
-    /// The signer's key pair.
-    pub(super) key: Key,
     private: PathBuf,
     public: PathBuf,
     policy: PathBuf,
@@ -51,7 +49,6 @@ impl Scene {
             public: key.write_public(dir.join("vendor.pem")),
             policy: files::public(dir.join("policy.toml"), POLICY.replace("LIMITS", limits)),
             roots: oms_testkit::roots::write(dir.join("roots"), &[]),
-            key,
         }
     }
 

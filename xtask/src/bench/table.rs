@@ -25,8 +25,8 @@ pub(super) fn text(report: &Report) -> String {
         machine.file_system
     );
     let _ = writeln!(text, "{}", machine.versions.join("; "));
-    if let Some(doctor) = &machine.doctor {
-        let _ = writeln!(text, "doctor: {doctor}");
+    for check in &machine.doctor {
+        let _ = writeln!(text, "  {:<14} {}: {}", check.name, check.state, check.found);
     }
     for outcome in &report.workloads {
         text.push_str(&contest(outcome));

@@ -11,7 +11,7 @@ use super::rounds::Work;
 use super::scene::Scene;
 use super::side::{Bench, Line, Proof, Side};
 use super::size::Size;
-use super::{Options, data, million};
+use super::{Options, data};
 use crate::demo::site::Site;
 use crate::failure::Failure;
 use crate::process::{run as run_command, succeeds};
@@ -22,6 +22,8 @@ pub(super) const OURS: &str = "oms-appliance";
 const PYTHON: &str = "model_signing verify key";
 /// Bytes of a small file.
 const SMALL: u64 = 4 << 10;
+/// Bytes of each name in the model of a million files, so that its manifest has 300 MB.
+const LONG_NAME: usize = 150;
 /// How many times the time of `cp` and `sync` an ingest may take.
 const INGEST: f64 = 1.2;
 
@@ -75,7 +77,10 @@ const ALL: [Workload; 12] = [
     contest("blake3", with_blake3, once),
     contest("readers", readers, once),
     Workload { name: "memory", kind: Kind::Memory, space: |_| 0, by_default: true },
-    Workload { by_default: false, ..contest("million", million, |_| million::FILES * 2 * SMALL) },
+    Workload {
+        by_default: false,
+        ..contest("million", million, |options| million_files(options) * 2 * SMALL)
+    },
 ];
 
 const fn contest(
@@ -250,10 +255,7 @@ fn few_bytes(
     let dir = bench.folder.make(name)?;
     let scene = Scene::new(dir.path(), "");
     let model = files::folder(dir.path().join("model"));
-    let made: Vec<PathBuf> = data::small_files(&model, count, SMALL, 0)?
-        .iter()
-        .map(|(path, _)| model.join(path))
-        .collect();
+    let made = data::small_files(&model, count, SMALL, 0)?;
     let bundle = scene.sign(bench, &model, &[])?;
     let ours = Side::that_refuses(OURS, scene.verify(bench, &model, &bundle));
     let line = bench.peers.python(&model, &bundle, scene.public_key());
@@ -272,27 +274,32 @@ fn few_bytes(
     }))
 }
 
+/// Files of the model of a million files.
+fn million_files(options: &Options) -> u64 {
+    options.files * 10
+}
+
 /// A million files whose manifest has 300 MB: the appliance alone.
 fn million(bench: &Bench<'_>) -> Result<Built, Failure> {
     let dir = bench.folder.make("million")?;
-    let scene = Scene::new(dir.path(), million::LIMITS);
+    let count = million_files(bench.options);
+    let limits = format!("max-files = {count}\nmax-bundle-bytes = \"1GiB\"\n");
+    let scene = Scene::new(dir.path(), &limits);
     let model = files::folder(dir.path().join("model"));
-    let made = data::small_files(&model, million::FILES, SMALL, million::NAME_BYTES)?;
-    let bundle = million::sign(&scene.key, &made, &dir.path().join("model.sig"))?;
+    let made = data::small_files(&model, count, SMALL, LONG_NAME)?;
+    let bundle = scene.sign(bench, &model, &["--max-files", &count.to_string()])?;
     let bundle_bytes = fs::metadata(&bundle).map_or(0, |metadata| metadata.len());
     let ours = Side::that_refuses(OURS, scene.verify(bench, &model, &bundle));
-    let files: Vec<PathBuf> = made.iter().map(|(path, _)| model.join(path)).collect();
     Ok(Built::ready(Work {
         name: "million",
         what: format!(
-            "verify, {} files of 4 KiB, bundle of {} MB, warm",
-            million::FILES,
+            "verify, {count} files of 4 KiB, bundle of {} MB, warm",
             bundle_bytes / 1_000_000
         ),
-        bytes: million::FILES * SMALL,
+        bytes: count * SMALL,
         ours,
         others: Vec::new(),
-        flip: (last(&files)?, SMALL / 2),
+        flip: (last(&made)?, SMALL / 2),
         data: dir,
     }))
 }
