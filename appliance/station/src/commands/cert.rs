@@ -79,7 +79,7 @@ pub(super) struct Args {
     max_path_length: Option<usize>,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// What the certificate is for.

@@ -36,7 +36,7 @@ pub(super) struct Args {
     reading: ReadingArgs,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// What became of the carriers so far.

@@ -70,8 +70,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether the caller is owed a JSON document when the command gives only reasons. Those that
-    /// are not named here print a document of their own then, or none at all.
+    /// Whether the caller is owed a JSON document when the command gives only reasons.
     fn wants_json(&self) -> bool {
         match self {
             Command::Sign(args) => args.json,
@@ -80,11 +79,12 @@ impl Command {
             Command::Doctor(args) => args.json,
             Command::Roots(command) => command.wants_json(),
             Command::Hsm(command) => command.wants_json(),
-            Command::Cert(_)
-            | Command::Verify(_)
-            | Command::Ingest(_)
-            | Command::Policy(_)
-            | Command::Verdict(_) => false,
+            Command::Policy(command) => command.wants_json(),
+            // Once these have begun, what they run into stands in a document of their own.
+            Command::Verify(args) => args.json,
+            Command::Ingest(args) => args.json,
+            Command::Cert(cert::Command::Verify(args)) => args.json,
+            Command::Verdict(verdict::Command::Verify(args)) => args.json,
         }
     }
 }
@@ -171,6 +171,27 @@ fn warn(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_for_json_is_told_in_json_also_why_nothing_could_begin() {
+        let wants = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().command.wants_json();
+        for line in [
+            "oms verify --policy p",
+            "oms ingest --config c /media",
+            "oms sign m --bundle b --key k",
+            "oms digest m",
+            "oms inspect f",
+            "oms cert verify c --roots r",
+            "oms policy check p",
+            "oms verdict verify e --roots r --verifier u",
+            "oms roots list",
+            "oms hsm list --module m",
+            "oms doctor",
+        ] {
+            assert!(wants(&format!("{line} --json")), "{line}");
+            assert!(!wants(line), "{line}");
+        }
+    }
 
     #[test]
     fn a_machine_that_hashes_wrongly_decides_nothing() {

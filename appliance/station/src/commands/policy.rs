@@ -19,6 +19,16 @@ pub(super) enum Command {
     Explain(ExplainArgs),
 }
 
+impl Command {
+    /// Whether a failure is to be one JSON document too.
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            Command::Check(args) => args.json,
+            Command::Explain(_) => false,
+        }
+    }
+}
+
 #[derive(clap::Args)]
 pub(super) struct CheckArgs {
     /// The policies

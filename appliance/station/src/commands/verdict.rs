@@ -52,7 +52,7 @@ pub(super) struct Args {
     reading: ReadingArgs,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Most reasons of a refusal that are shown to people.

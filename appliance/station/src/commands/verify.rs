@@ -66,7 +66,7 @@ pub(super) struct Args {
     reading: ReadingArgs,
     /// Print one JSON document
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) fn parse_time(text: &str) -> Result<UnixTime, String> {
