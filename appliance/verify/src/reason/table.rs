@@ -123,8 +123,6 @@ codes! {
     MediaNotFound = "media.not-found", Configuration, "There is no model or carrier at this path.", "Check the path.";
 
     IntakeCancelled = "intake.cancelled", Undecided, "Reading was cancelled before a decision.", "Start again when you want a decision.";
-    IntakeHash = "intake.hash", Undecided, "SHA-256 gives wrong answers on this machine.", "Have processor and memory tested, and install the program again.";
-
     IntakeSha256 = "intake.sha256", Undecided, "SHA-256 gives wrong answers on this machine.", "Have its processor and memory tested, and install the program again.";
 
     // What is inside the files.

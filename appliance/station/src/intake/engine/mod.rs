@@ -120,7 +120,7 @@ fn run_with(order: Order, reading: &Reading<'_>, means: Means) -> Result<Gathere
 
 /// A machine that gives wrong digests decides nothing.
 fn broken(error: Unusable) -> Reason {
-    Reason::new(Code::IntakeHash, error.to_string())
+    Reason::new(Code::IntakeSha256, error.to_string())
 }
 
 /// A digest of a part of a file.

@@ -275,7 +275,7 @@ fn a_copy_that_is_there_already_ends_the_intake() {
 
 #[test]
 fn a_machine_that_hashes_wrongly_decides_nothing() {
-    assert_eq!(broken(Unusable).code, Code::IntakeHash);
+    assert_eq!(broken(Unusable).code, Code::IntakeSha256);
 }
 
 #[test]
