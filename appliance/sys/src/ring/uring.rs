@@ -364,7 +364,8 @@ impl Uring {
             return None;
         }
         handle.fix(FixedFile::new(place, Arc::clone(&self.files.detached)));
-        Some(place)
+        // Another ring may have been quicker: then this place is given up again.
+        handle.fixed_file().filter(|fixed| fixed.is_of(&self.files.detached)).map(FixedFile::place)
     }
 
     /// Takes files out of the table whose handles are gone.

@@ -16,7 +16,7 @@ fn right<const N: usize>(values: &mut [Value; N], streams: &[&[Block]; N]) {
 }
 
 /// Each is wrong in one way only.
-fn liars<const N: usize>() -> [Liar<N>; 6] {
+fn liars<const N: usize>() -> [Liar<N>; 7] {
     [
         ("does nothing", |_, _| {}),
         ("forgets the last lane", |values, streams| {
@@ -34,6 +34,10 @@ fn liars<const N: usize>() -> [Liar<N>; 6] {
         }),
         ("absorbs the first block only", |values, streams| {
             right(values, &streams.map(|blocks| &blocks[..1.min(blocks.len())]));
+        }),
+        ("is wrong where a table has the answer", |values, streams| {
+            right(values, streams);
+            values[N - 1][0] ^= u32::from(streams[0].len() == 2);
         }),
         ("is wrong where no table has the answer", |values, streams| {
             right(values, streams);
