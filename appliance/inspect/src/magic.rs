@@ -86,6 +86,9 @@ fn tar(head: &[u8]) -> bool {
     let claimed = digits
         .and_then(|digits| std::str::from_utf8(digits).ok())
         .and_then(|digits| u64::from_str_radix(digits, 8).ok());
+    if claimed.is_none() {
+        return false;
+    }
     // The checksum is taken with its own field as spaces.
     let bytes = block.iter().enumerate();
     let sum = bytes
@@ -102,7 +105,10 @@ fn fat_macho(head: &[u8]) -> bool {
 
 /// Readers accept a PDF that starts anywhere in the first 1024 bytes.
 fn late_pdf(head: &[u8], tail: &[u8]) -> bool {
-    let within = |bytes: &[u8], magic: &[u8]| bytes.windows(magic.len()).any(|part| part == magic);
+    // Most places are told by their first byte.
+    let within = |bytes: &[u8], magic: &[u8]| {
+        bytes.windows(magic.len()).any(|part| part.first() == magic.first() && part == magic)
+    };
     let early = head.get(..head.len().min(1024)).unwrap_or_default();
     let late = tail.get(tail.len().saturating_sub(1024)..).unwrap_or_default();
     within(early, b"%PDF-") && within(late, b"%%EOF")

@@ -62,7 +62,9 @@ impl<'r, R: Read + Seek> Source<'r, R> {
     /// A scan from `start` to the end of the file.
     pub(crate) fn scan(&mut self, start: u64) -> io::Result<Scan<'_, R>> {
         self.reader.seek(SeekFrom::Start(start))?;
-        let inner = BufReader::with_capacity(CHUNK, &mut *self.reader);
+        let left = self.length.saturating_sub(start);
+        let room = usize::try_from(left).unwrap_or(CHUNK).clamp(1, CHUNK);
+        let inner = BufReader::with_capacity(room, &mut *self.reader);
         Ok(Scan { inner, at: start, end: self.length.max(start) })
     }
 

@@ -16,7 +16,6 @@ use crate::source::Source;
 
 const LOCAL: &[u8] = b"PK\x03\x04";
 const CENTRAL: [u8; 4] = *b"PK\x01\x02";
-const END: &[u8] = b"PK\x05\x06";
 const END_SIZE: usize = 22;
 const LOCATOR: [u8; 4] = *b"PK\x06\x07";
 const LOCATOR_SIZE: u64 = 20;
@@ -63,7 +62,7 @@ fn last_end<R: Read + Seek>(source: &mut Source<'_, R>) -> io::Result<Option<End
         .windows(END_SIZE)
         .enumerate()
         .rev()
-        .filter(|(_, window)| window.starts_with(END))
+        .filter(|(_, window)| matches!(window, [b'P', b'K', 5, 6, ..]))
         .filter_map(|(index, window)| Some((index, window.try_into().ok()?)))
         .collect();
     for (index, record) in found {

@@ -1,4 +1,10 @@
 //! Looks inside the files whose bytes are the signed ones, several at a time.
+//!
+//! ```text
+//!   in place: small files, where their bytes were hashed ─▶ Inspected ─┐
+//!             all others, opened once more ────────────────────────────┼─▶ Findings
+//!   ingest:   every copy in quarantine ────────────────────────────────┘
+//! ```
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,7 +17,7 @@ use oms_sys::beneath::RegularFile;
 use oms_verify::name::ResourcePath;
 use oms_verify::observe::{Finding, Observed};
 use oms_verify::reason::{Code, Reason};
-use oms_verify::statement::Manifest;
+use oms_verify::statement::{Manifest, ManifestFile};
 use rayon::prelude::*;
 
 use crate::intake::{Pulse, Quarantine, Source, refusal_or_failure};
@@ -22,8 +28,8 @@ use crate::progress::Progress;
 pub enum Place<'a> {
     /// The copies in quarantine.
     Copies(&'a Quarantine),
-    /// The model where it lies. It may have changed since it was hashed, which a verdict in place
-    /// says.
+    /// The model where it lies. What is not in memory any more may have changed since it was
+    /// hashed, which a verdict in place says.
     InPlace(&'a Source, &'a Pulse),
 }
 
@@ -34,6 +40,38 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// The names of the checks that ran, sorted.
     pub checks: Vec<String>,
+}
+
+/// What was found in files while the bytes that were hashed were in memory.
+#[derive(Debug, Default)]
+pub struct Inspected {
+    /// By the file's number in the manifest.
+    findings: Vec<(usize, Finding)>,
+    checks: BTreeSet<&'static str>,
+}
+
+impl Inspected {
+    /// Looks into `bytes`, which are all of `file`, number `number` of the manifest, and are signed.
+    ///
+    /// # Errors
+    /// Never for what the bytes are: as [`oms_inspect::inspect`].
+    pub(crate) fn look(
+        &mut self,
+        number: usize,
+        file: &ManifestFile,
+        bytes: &[u8],
+    ) -> Result<(), InspectError> {
+        let inspection = inspect_bytes(bytes)?;
+        self.checks.extend(inspection.checks);
+        self.findings.push((number, finding(&file.path, inspection)));
+        Ok(())
+    }
+
+    /// Adds what another has found.
+    pub(crate) fn append(&mut self, other: Inspected) {
+        self.findings.extend(other.findings);
+        self.checks.extend(other.checks);
+    }
 }
 
 enum Opened {
@@ -86,8 +124,8 @@ const AT_ONCE: usize = 8;
 /// Bytes of a file that is read once and looked into in memory.
 const SMALL: usize = 64 << 10;
 
-/// Inspects every observed file whose digests are the manifest's. Bytes that nobody signed are
-/// refused for that, and not parsed.
+/// Inspects every observed file whose digests are the manifest's and that is not in `inspected`.
+/// Bytes that nobody signed are refused for that, and not parsed.
 ///
 /// # Errors
 /// When a file cannot be read any more: of a copy that is the station's own failure. When
@@ -96,13 +134,17 @@ pub fn look_inside(
     place: Place<'_>,
     manifest: &Manifest,
     observed: &Observed,
+    inspected: Inspected,
     progress: &Progress,
 ) -> Result<Findings, Reason> {
-    let signed: Vec<_> = manifest
-        .files()
-        .iter()
-        .filter_map(|file| observed.files.get(&file.path).map(|seen| (file, seen)))
-        .filter(|(file, seen)| seen.pieces == file.pieces)
+    let Inspected { mut findings, mut checks } = inspected;
+    findings.sort_unstable_by_key(|(number, _)| *number);
+    let is_known = |number: &usize| findings.binary_search_by_key(number, |(at, _)| *at).is_ok();
+    let left: Vec<_> = (0..)
+        .zip(manifest.files())
+        .filter(|(number, _)| !is_known(number))
+        .filter_map(|(number, file)| Some((number, file, observed.files.get(&file.path)?)))
+        .filter(|(_, file, seen)| seen.pieces == file.pieces)
         .collect();
     // Whoever is free takes the next one. After a failure nobody takes another.
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -112,23 +154,21 @@ pub fn look_inside(
         while !failed.load(Ordering::Relaxed) {
             progress.check()?;
             let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some((file, seen)) = signed.get(at) else { break };
+            let Some((number, file, seen)) = left.get(at) else { break };
             let inspected = inspect(place, manifest, &file.path, seen.size, &mut buffer);
             let inspection = inspected.inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
             checks.extend(inspection.checks);
-            findings.push((at, finding(&file.path, inspection)));
+            findings.push((*number, finding(&file.path, inspection)));
         }
         Ok((findings, checks))
     };
     let parts: Vec<_> =
         (0..AT_ONCE).into_par_iter().with_max_len(1).map(work).collect::<Result<_, Reason>>()?;
-    let mut findings = Vec::with_capacity(signed.len());
-    let mut checks = BTreeSet::<&str>::new();
     for (some, ran) in parts {
         findings.extend(some);
         checks.extend(ran);
     }
-    findings.sort_unstable_by_key(|(at, _)| *at);
+    findings.sort_unstable_by_key(|(number, _)| *number);
     Ok(Findings {
         findings: findings.into_iter().map(|(_, finding)| finding).collect(),
         checks: checks.into_iter().map(str::to_owned).collect(),
@@ -146,15 +186,15 @@ fn inspect(
     place.beat();
     let opened = open(place, manifest, path)?;
     place.beat();
-    let (file, budget) = (opened.as_file(), Budget::default());
+    let file = opened.as_file();
     let inspection = match usize::try_from(size) {
         Ok(length) if length <= SMALL => {
             buffer.resize(length, 0);
             file.read_exact_at(buffer, 0)
                 .map_err(InspectError::from)
-                .and_then(|()| oms_inspect::inspect(&mut Cursor::new(&*buffer), size, &budget))
+                .and_then(|()| inspect_bytes(buffer))
         }
-        _ => oms_inspect::inspect(&mut Heard { file, place }, size, &budget),
+        _ => oms_inspect::inspect(&mut Heard { file, place }, size, &Budget::default()),
     };
     inspection.map_err(|error| {
         match place {
@@ -166,6 +206,11 @@ fn inspect(
         }
         .about(path.as_str())
     })
+}
+
+/// Looks into a file that is in memory.
+fn inspect_bytes(bytes: &[u8]) -> Result<Inspection, InspectError> {
+    oms_inspect::inspect(&mut Cursor::new(bytes), bytes.len() as u64, &Budget::default())
 }
 
 fn open(place: Place<'_>, manifest: &Manifest, path: &ResourcePath) -> Result<Opened, Reason> {
@@ -211,9 +256,10 @@ fn finding(path: &ResourcePath, inspection: Inspection) -> Finding {
 mod tests {
     use super::*;
     use crate::intake::{self, tests::manifest};
-    use oms_verify::hash::HashAlgorithm;
-    use oms_verify::statement::{ManifestFile, Method};
+    use oms_verify::hash::{Digest, HashAlgorithm};
+    use oms_verify::statement::{Method, Pieces};
     use std::fs;
+    use std::sync::Arc;
 
     /// The files of a folder, observed and then listed with the digests that they have.
     fn observed(
@@ -249,6 +295,7 @@ mod tests {
             Place::InPlace(&source, &Pulse::default()),
             &signed,
             &observed,
+            Inspected::default(),
             &Progress::hidden(),
         )
         .unwrap()
@@ -263,6 +310,7 @@ mod tests {
             Place::InPlace(&source, &Pulse::default()),
             &unsigned,
             &observed,
+            Inspected::default(),
             &Progress::hidden(),
         )
         .unwrap();
@@ -285,6 +333,7 @@ mod tests {
             Place::InPlace(&source, &Pulse::default()),
             &signed,
             &observed,
+            Inspected::default(),
             &Progress::hidden(),
         )
         .unwrap()
@@ -300,11 +349,71 @@ mod tests {
                 Place::InPlace(&source, &Pulse::default()),
                 &signed,
                 &observed,
+                Inspected::default(),
                 &Progress::hidden(),
             )
             .unwrap_err();
             assert_eq!(failed.code, Code::MediaUnreadable);
             fs::write(&path, bytes).unwrap();
+        }
+    }
+
+    #[test]
+    fn small_files_in_place_are_looked_into_where_they_were_hashed_and_not_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["empty", "large", "other", "small"];
+        let text = |length: usize| format!("{{\"x\":\"{}\"}}", "y".repeat(length - 8));
+        for (name, text) in names.iter().zip([String::new(), text(SMALL + 1), text(99), text(100)])
+        {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        let source = Source::at(dir.path()).unwrap();
+        let budget = oms_verify::budget::Budget::default();
+        let progress = Progress::hidden();
+        let reading = intake::Reading::plain(&progress);
+        for method in [Method::Files, Method::Shards { size: 64 }] {
+            let paths = Arc::new(names.map(str::to_owned).to_vec());
+            let how = (HashAlgorithm::Sha256, method);
+            let (hashed, _) = intake::hash_found(&source, &paths, how, &reading).unwrap();
+            let zeros = || Digest::new(HashAlgorithm::Sha256, &[0; 32]).unwrap();
+            let file = |(number, mut pieces): (usize, Pieces)| {
+                if names[number] == "other" {
+                    match &mut pieces {
+                        Pieces::Whole(digest) => *digest = zeros(),
+                        Pieces::Shards(shards) => shards[1].digest = zeros(),
+                    }
+                }
+                let path = ResourcePath::parse(names[number], &budget).unwrap();
+                ManifestFile { path, pieces }
+            };
+            let files = hashed.into_iter().map(file);
+            let files = files.filter(|file| file.pieces != Pieces::Shards(Vec::new())).collect();
+            let manifest = Manifest::new(how.0, method, Vec::new(), files, &budget).unwrap();
+            let manifest = Arc::new(manifest);
+            let (seen, inspected) =
+                intake::read_in_place(&source, &manifest, &[], &budget, &reading).unwrap();
+            let listed = manifest.files().len();
+            let expected = ["empty", "small"].into_iter().skip(4 - listed).collect::<Vec<_>>();
+            let mut found: Vec<_> =
+                inspected.findings.iter().map(|(_, finding)| finding.path.as_str()).collect();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{method:?}");
+            // They are not needed any more; the large one is.
+            let away = tempfile::tempdir_in(dir.path().parent().unwrap()).unwrap();
+            for name in ["empty", "other", "small"] {
+                fs::rename(dir.path().join(name), away.path().join(name)).unwrap();
+            }
+            let pulse = Pulse::default();
+            let place = Place::InPlace(&source, &pulse);
+            let findings = look_inside(place, &manifest, &seen, inspected, &progress).unwrap();
+            let found = findings.findings.iter().map(|f| (f.path.as_str(), f.formats[0]));
+            let expected = [("empty", "empty"), ("large", "json"), ("small", "json")];
+            assert!(found.eq(expected.into_iter().skip(4 - listed)), "{method:?}");
+            let again = look_inside(place, &manifest, &seen, Inspected::default(), &progress);
+            assert_eq!(again.unwrap_err().code, Code::MediaUnreadable);
+            for name in ["empty", "other", "small"] {
+                fs::rename(away.path().join(name), dir.path().join(name)).unwrap();
+            }
         }
     }
 
@@ -319,9 +428,14 @@ mod tests {
         let copy = quarantine.model().join("weights");
         fs::remove_file(&copy).unwrap();
         fs::create_dir(&copy).unwrap();
-        let failed =
-            look_inside(Place::Copies(&quarantine), &signed, &observed, &Progress::hidden())
-                .unwrap_err();
+        let failed = look_inside(
+            Place::Copies(&quarantine),
+            &signed,
+            &observed,
+            Inspected::default(),
+            &Progress::hidden(),
+        )
+        .unwrap_err();
         assert_eq!(failed.code, Code::OutboundWrite);
         let path = dir.path().join("weights");
         fs::write(path, "").unwrap();
@@ -329,6 +443,7 @@ mod tests {
             Place::InPlace(&source, &Pulse::default()),
             &signed,
             &observed,
+            Inspected::default(),
             &Progress::hidden(),
         )
         .unwrap_err();

@@ -19,7 +19,7 @@ use oms_verify::time::UnixTime;
 use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 
 use crate::attestations::{self, Whereabouts};
-use crate::inspection::{Findings, Place, look_inside};
+use crate::inspection::{Findings, Inspected, Place, look_inside};
 use crate::intake::{
     self, Pulse, Quarantine, Reading, Settings, absent_or_unreadable, alone, refusal_or_failure,
 };
@@ -231,17 +231,22 @@ fn conclude(
             quarantine,
             &reading,
         )?;
-        let seen =
-            intake::read(source, manifest, terms.ignored, &policy.budget, quarantine, &reading)?;
+        let budget = &policy.budget;
         if let Some(copies) = quarantine {
-            looked = look_inside(Place::Copies(copies), manifest, &seen, progress)?;
+            // The copies are looked into: they are what will be published.
+            let ignored = terms.ignored;
+            let seen = intake::read(source, manifest, ignored, budget, quarantine, &reading)?;
+            let place = Place::Copies(copies);
+            looked = look_inside(place, manifest, &seen, Inspected::default(), progress)?;
             observed = Some(seen);
         } else {
+            let (seen, inspected) =
+                intake::read_in_place(source, manifest, terms.ignored, budget, &reading)?;
             let (source, manifest) = (source.clone(), Arc::clone(manifest));
             let aside = progress.aside();
             let look = move |pulse: &Pulse| {
                 let place = Place::InPlace(&source, pulse);
-                look_inside(place, &manifest, &seen, &aside).map(|found| (found, seen))
+                look_inside(place, &manifest, &seen, inspected, &aside).map(|found| (found, seen))
             };
             let (found, seen) = alone(&reading, look)?;
             (looked, observed) = (found, Some(seen));

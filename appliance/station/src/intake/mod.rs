@@ -48,6 +48,7 @@ use rustix::io::Errno;
 
 use self::attend::{Terms, attend};
 use self::measure::{Measured, measure, within_budget};
+use crate::inspection::Inspected;
 use crate::progress::Progress;
 
 /// Bytes that are read at once.
@@ -69,6 +70,40 @@ pub fn read(
     copies: Option<&Quarantine>,
     reading: &Reading<'_>,
 ) -> Result<Observed, Reason> {
+    take(source, manifest, ignored, budget, Wish::Copies(copies), reading).map(|(seen, _)| seen)
+}
+
+/// Reads as [`read`] does, makes no copies, and looks into every small file whose bytes are the
+/// signed ones while they are in memory: what is looked into is what was hashed.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_in_place(
+    source: &Source,
+    manifest: &Arc<Manifest>,
+    ignored: &[String],
+    budget: &Budget,
+    reading: &Reading<'_>,
+) -> Result<(Observed, Inspected), Reason> {
+    take(source, manifest, ignored, budget, Wish::Inspection, reading)
+}
+
+/// What is to be done with a model besides hashing it.
+enum Wish<'a> {
+    /// Copies, if there is a place for them.
+    Copies(Option<&'a Quarantine>),
+    /// Small files are looked into.
+    Inspection,
+}
+
+fn take(
+    source: &Source,
+    manifest: &Arc<Manifest>,
+    ignored: &[String],
+    budget: &Budget,
+    wish: Wish<'_>,
+    reading: &Reading<'_>,
+) -> Result<(Observed, Inspected), Reason> {
     let Looked { measured, tree, unlisted } = look(source, manifest, ignored, budget, reading)?;
     let mut observed = Observed { problems: tree, unlisted, ..Observed::default() };
     observed.problems.append(measured.problems);
@@ -76,9 +111,9 @@ pub fn read(
     let readable = || measured.sizes.iter().zip(manifest.files()).filter(|(s, _)| s.is_some());
     let bytes = measured.sizes.iter().flatten().copied().fold(0, u64::saturating_add);
     reading.progress.expect(bytes, readable().count() as u64);
-    let copies = match copies {
-        None => None,
-        Some(copies) => {
+    let copies = match wish {
+        Wish::Inspection | Wish::Copies(None) => None,
+        Wish::Copies(Some(copies)) => {
             copies.reserve(bytes, readable().count())?;
             Some(copies.prepare(readable().map(|(_, file)| &file.path))?)
         }
@@ -91,6 +126,7 @@ pub fn read(
         hash: manifest.hash(),
         method: manifest.method(),
         copies,
+        inspect: matches!(wish, Wish::Inspection),
     };
     let gathered = engine::run(order, reading)?;
     reading.progress.all_read();
@@ -101,7 +137,7 @@ pub fn read(
             observed.files.insert(file.path.clone(), ObservedFile { size, pieces });
         }
     }
-    Ok(observed)
+    Ok((observed, gathered.inspected))
 }
 
 /// What was seen of a model without opening a file.
@@ -212,7 +248,7 @@ pub fn hash_found(
     reading.progress.expect(bytes, sizes.len() as u64);
     let names = engine::Names::Found(Arc::clone(paths));
     let source = source.clone();
-    let order = engine::Order { source, names, sizes, hash, method, copies: None };
+    let order = engine::Order { source, names, sizes, hash, method, copies: None, inspect: false };
     let gathered = engine::run(order, reading)?;
     reading.progress.all_read();
     let files: Vec<_> =

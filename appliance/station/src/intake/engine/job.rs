@@ -11,13 +11,14 @@ use oms_sys::ring::{self, Buffer, Ring, Settings};
 use oms_sys::sha256::{Lanes, Status};
 use oms_verify::hash::HashAlgorithm;
 use oms_verify::reason::{Class, Code, Reason, Reasons};
-use oms_verify::statement::Method;
+use oms_verify::statement::{ManifestFile, Method};
 use rustix::io::{ReadWriteFlags, preadv2};
 
 use super::copy::Copy;
 use super::means::Means;
 use super::work::{Item, Queue};
-use super::{Order, Piece};
+use super::{Names, Order, Piece};
+use crate::inspection::Inspected;
 use crate::intake::attend::stalled;
 use crate::intake::refusal_or_failure;
 use crate::progress::Engine;
@@ -57,6 +58,8 @@ pub(super) struct Harvest {
     pub(super) pieces: Vec<Piece>,
     /// What was wrong with files.
     pub(super) problems: Reasons,
+    /// What was found in files.
+    pub(super) inspected: Inspected,
 }
 
 impl Job {
@@ -115,6 +118,14 @@ impl Job {
     /// The path of a file, for people.
     pub(super) fn path(&self, file: usize) -> &str {
         self.order.names.path(file)
+    }
+
+    /// What is signed of a file that is to be looked into.
+    pub(super) fn to_inspect(&self, file: usize) -> Option<&ManifestFile> {
+        match &self.order.names {
+            Names::Listed(manifest) if self.order.inspect => manifest.files().get(file),
+            _ => None,
+        }
     }
 
     /// The size that a file had when it was measured.

@@ -36,6 +36,7 @@ use self::means::{Means, ground_of};
 use super::attend::{Terms, attend};
 use super::quarantine::Copies;
 use super::{Reading, Source};
+use crate::inspection::Inspected;
 
 /// The names of a model's files.
 #[derive(Clone, Debug)]
@@ -72,6 +73,8 @@ pub(super) struct Order {
     pub(super) method: Method,
     /// Where the copies go, if there are to be any.
     pub(super) copies: Option<Copies>,
+    /// Whether small files of a manifest are looked into, where their bytes are the signed ones.
+    pub(super) inspect: bool,
 }
 
 /// What was read.
@@ -83,6 +86,8 @@ pub(super) struct Gathered {
     pub(super) problems: Reasons,
     /// Reads that were repeated.
     pub(super) retries: u32,
+    /// What was found in files that were looked into.
+    pub(super) inspected: Inspected,
 }
 
 /// Reads what `order` says.
@@ -113,6 +118,7 @@ fn run_with(order: Order, reading: &Reading<'_>, means: Means) -> Result<Gathere
     for one in outcome? {
         pieces.extend(one.pieces);
         gathered.problems.append(one.problems);
+        gathered.inspected.append(one.inspected);
     }
     assemble(&job, pieces, &mut gathered)?;
     Ok(gathered)

@@ -4,6 +4,8 @@
 //!   look, open, read, look again, close ─┬─▶ | file | file | file | … |  one piece of memory
 //!                                        │        ▼      ▼      ▼
 //!                                        │      lanes hash all of them
+//!                                        │        ▼
+//!                                        ├─▶ a look inside each that is signed, in place
 //!                                        └─▶ copy, where there are to be copies
 //! ```
 //!
@@ -14,7 +16,7 @@ use std::os::unix::fs::FileExt as _;
 
 use oms_sys::beneath::Folders;
 use oms_verify::reason::{Code, Reason};
-use oms_verify::statement::{Method, Shard};
+use oms_verify::statement::{Method, Pieces, Shard};
 
 use super::Piece;
 use super::job::{Harvest, Job, changed};
@@ -51,7 +53,7 @@ pub(super) fn work(job: &Job, pulse: &Pulse, harvest: &mut Harvest) -> Result<()
                 return Ok(());
             }
             if batch.left() < room_for(job, *file) {
-                batch.hash(job, harvest);
+                batch.hash(job, pulse, harvest)?;
             }
             match batch.read(job, &mut folders, *file) {
                 Ok(bytes) => {
@@ -64,7 +66,7 @@ pub(super) fn work(job: &Job, pulse: &Pulse, harvest: &mut Harvest) -> Result<()
                 }
             }
         }
-        batch.hash(job, harvest);
+        batch.hash(job, pulse, harvest)?;
     }
 }
 
@@ -130,10 +132,11 @@ impl Batch {
         Ok(size as u64)
     }
 
-    /// Hashes what was read, and forgets it.
-    fn hash(&mut self, job: &Job, harvest: &mut Harvest) {
+    /// Hashes what was read, looks inside where that is asked for, and forgets it.
+    fn hash(&mut self, job: &Job, pulse: &Pulse, harvest: &mut Harvest) -> Result<(), Reason> {
+        let first = harvest.pieces.len();
         let mut shards = Vec::with_capacity(self.parts.len());
-        for (file, start, end) in self.parts.drain(..) {
+        for &(file, start, end) in &self.parts {
             let step = match job.method() {
                 Method::Files => usize::MAX,
                 Method::Shards { size } => usize::try_from(size).unwrap_or(usize::MAX).max(1),
@@ -163,6 +166,47 @@ impl Batch {
                 harvest.pieces.extend(digest.map(piece));
             }
         }
+        self.look_inside(job, pulse, first, harvest)?;
+        self.parts.clear();
         self.used = 0;
+        Ok(())
     }
+
+    /// Looks into each file whose pieces, from the one at `first` on, are the signed ones.
+    fn look_inside(
+        &self,
+        job: &Job,
+        pulse: &Pulse,
+        first: usize,
+        harvest: &mut Harvest,
+    ) -> Result<(), Reason> {
+        let pieces = harvest.pieces.get(first..).unwrap_or_default();
+        let found = pieces.chunk_by(|one, other| one.file == other.file);
+        for (&(file, start, end), pieces) in self.parts.iter().zip(found) {
+            let Some(listed) = job.to_inspect(file) else { continue };
+            if pulse.is_stopped() {
+                return Ok(());
+            }
+            if !are_signed(pieces, file, &listed.pieces) {
+                continue;
+            }
+            let bytes = self.memory.get(start..end).unwrap_or_default();
+            harvest.inspected.look(file, listed, bytes).map_err(|error| {
+                Reason::new(Code::MediaUnreadable, error.to_string()).about(job.path(file))
+            })?;
+            pulse.beat();
+        }
+        Ok(())
+    }
+}
+
+/// Whether `pieces` are those of `file` and what is `signed` of it.
+fn are_signed(pieces: &[Piece], file: usize, signed: &Pieces) -> bool {
+    pieces.iter().all(|piece| piece.file == file)
+        && match signed {
+            Pieces::Whole(digest) => {
+                matches!(pieces, [whole] if whole.shard.digest == *digest)
+            }
+            Pieces::Shards(shards) => shards.iter().eq(pieces.iter().map(|piece| &piece.shard)),
+        }
 }

@@ -68,6 +68,7 @@ impl Model {
             hash,
             method,
             copies,
+            inspect: false,
         }
     }
 
