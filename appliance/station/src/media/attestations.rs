@@ -12,6 +12,8 @@ use std::sync::Arc;
 use oms_sys::beneath::Root;
 use oms_verify::reason::{Code, Reason};
 
+use crate::intake::absent_or_unreadable;
+
 /// The suffixes of an attestation's name.
 pub const SUFFIXES: [&str; 3] = [".sigstore.json", ".sigstore", ".intoto.json"];
 
@@ -142,13 +144,14 @@ impl InPlace {
         let mut all = InPlace::default();
         for file in files {
             let shown = file.display().to_string();
-            let missing = |detail: String| Reason::new(Code::MediaNotFound, detail).about(&shown);
-            let exists = file.symlink_metadata().map_err(|error| missing(error.to_string()));
+            let exists = file.symlink_metadata().map_err(|e| absent_or_unreadable(&e, file));
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
-            let folder = folder.canonicalize().map_err(|error| missing(error.to_string()))?;
+            let folder = folder.canonicalize().map_err(|e| absent_or_unreadable(&e, file))?;
             let name = exists.and(Ok(file.file_name().and_then(|name| name.to_str())))?;
-            let name = name.ok_or_else(|| missing("the name is not UTF-8".to_owned()))?;
+            let name = name.ok_or_else(|| {
+                Reason::new(Code::MediaNotFound, "the name is not UTF-8").about(&shown)
+            })?;
             all.add(&folder, vec![name.to_owned()], model)?;
         }
         Ok(all)
@@ -160,10 +163,10 @@ impl InPlace {
     /// # Errors
     /// When a folder cannot be read.
     pub fn found(model: &Path, bundles: &[PathBuf], beside: bool) -> Result<Self, Reason> {
-        let canonical =
-            model.canonicalize().map_err(|error| unreadable(&error, model, Code::MediaNotFound))?;
+        let wrong = |error: io::Error| absent_or_unreadable(&error, model);
+        let canonical = model.canonicalize().map_err(wrong)?;
         let mut folders: Vec<PathBuf> = Vec::new();
-        if canonical.is_dir() {
+        if canonical.metadata().map_err(wrong)?.is_dir() {
             folders.push(canonical.clone());
         }
         if beside {
@@ -190,9 +193,7 @@ impl InPlace {
     }
 
     fn add(&mut self, folder: &Path, names: Vec<String>, model: &Path) -> Result<(), Reason> {
-        let root = Root::open(folder)
-            .map(Arc::new)
-            .map_err(|error| unreadable(&error, folder, Code::MediaUnreadable))?;
+        let root = Root::open(folder).map(Arc::new).map_err(|error| unreadable(&error, folder))?;
         let model = model.canonicalize().ok().filter(|model| model.is_dir());
         let file = |name: String| {
             let full = folder.join(&name);
@@ -221,7 +222,7 @@ impl InPlace {
 
 /// The names in a folder that are like an attestation's, in order.
 fn names_in(folder: &Path) -> Result<Vec<String>, Reason> {
-    let failed = |error: io::Error| unreadable(&error, folder, Code::MediaUnreadable);
+    let failed = |error: io::Error| unreadable(&error, folder);
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
@@ -235,6 +236,6 @@ fn names_in(folder: &Path) -> Result<Vec<String>, Reason> {
     Ok(names.into_iter().collect())
 }
 
-fn unreadable(error: &io::Error, path: &Path, code: Code) -> Reason {
-    Reason::new(code, error.to_string()).about(path.display().to_string())
+fn unreadable(error: &io::Error, path: &Path) -> Reason {
+    Reason::new(Code::MediaUnreadable, error.to_string()).about(path.display().to_string())
 }
