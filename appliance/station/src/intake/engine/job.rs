@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use oms_sys::beneath::{Folders, RegularFile, Stamp};
+use oms_sys::beneath::{BeneathError, Folders, Name, RegularFile, Root, Stamp};
 use oms_sys::direct;
 use oms_sys::ring::{self, Buffer, Ring, Settings};
 use oms_sys::sha256::{Lanes, Status};
@@ -142,13 +142,45 @@ impl Job {
     pub(super) fn open(&self, folders: &mut Folders, file: usize) -> Result<RegularFile, Reason> {
         let path = self.order.source.place(self.path(file));
         let opened = folders.look(path).and_then(|look| folders.open_seen(path, &look));
-        let opened = opened.map_err(|error| refusal_or_failure(error, self.path(file)))?;
+        self.as_measured(opened.map_err(|error| self.unopened(error, file))?, file)
+    }
+
+    /// The folder of a file, and its name there.
+    pub(super) fn locate(
+        &self,
+        folders: &mut Folders,
+        file: usize,
+    ) -> Result<(Arc<Root>, Name), Reason> {
+        let located = folders.locate(self.order.source.place(self.path(file)));
+        located.map_err(|error| self.unopened(error, file))
+    }
+
+    /// A file that could not be opened.
+    pub(super) fn unopened(&self, error: BeneathError, file: usize) -> Reason {
+        refusal_or_failure(error, self.path(file))
+    }
+
+    /// What was opened, if it has the size that was measured.
+    pub(super) fn as_measured(
+        &self,
+        opened: RegularFile,
+        file: usize,
+    ) -> Result<RegularFile, Reason> {
         let size = self.size(file);
         if opened.size() == size {
             return Ok(opened);
         }
         let detail = format!("had {size} bytes a moment ago, has {}", opened.size());
         Err(Reason::new(Code::MediaChanged, detail))
+    }
+
+    /// Whether the bytes of small files have to be waited for, and can be waited for side by side;
+    /// the first that has any stands for all.
+    pub(super) fn is_cold(&self, folders: &mut Folders, files: &[usize]) -> bool {
+        let first = files.iter().find(|file| self.size(**file) > 0);
+        let opened = first.filter(|_| !self.means.in_order).map(|file| self.open(folders, *file));
+        // What cannot be opened is told when it is read.
+        matches!(opened, Some(Ok(opened)) if !is_here(opened.as_file(), 0))
     }
 
     /// Opens the file of an item: all of its readers must see the same one.
@@ -279,17 +311,12 @@ impl Job {
     /// # Errors
     /// When they cannot be read in the way that was asked for.
     pub(super) fn describe(&self) -> Result<Engine, Reason> {
-        let (reader, because) = match self.queue.large_left() {
-            false => (ring::Reader::Threads, "every file is small".to_owned()),
-            // The rings of the workers will be like this one.
-            true => {
-                let (ring, _) = self.ring(1, 1)?;
-                let report = ring.report();
-                let because = self.means.because.map(str::to_owned);
-                let told = || report.reason.map_or_else(String::new, ToString::to_string);
-                (report.reader, because.unwrap_or_else(told))
-            }
-        };
+        // The rings of the workers will be like this one.
+        let (ring, _) = self.ring(1, 1)?;
+        let report = ring.report();
+        let because = self.means.because.map(str::to_owned);
+        let told = || report.reason.map_or_else(String::new, ToString::to_string);
+        let (reader, because) = (report.reader, because.unwrap_or_else(told));
         let used = self.lanes.report().into_iter().filter(|k| k.status == Status::Used);
         Ok(Engine {
             reader: match reader {
@@ -329,11 +356,15 @@ impl Job {
 /// Whether an item seems to be in the page cache already, from where it comes faster.
 fn is_resident(file: &File, item: &Item) -> bool {
     let last = item.end.saturating_sub(1);
-    [item.start, item.start.midpoint(last), last].into_iter().all(|offset| {
-        let mut byte = [0];
-        let mut room = [IoSliceMut::new(&mut byte)];
-        preadv2(file, &mut room, offset, ReadWriteFlags::NOWAIT) == Ok(1)
-    })
+    [item.start, item.start.midpoint(last), last].into_iter().all(|offset| is_here(file, offset))
+}
+
+/// Whether the byte at `offset` can be read without waiting. Where the file system cannot tell, it
+/// is taken for one that has to be waited for.
+fn is_here(file: &File, offset: u64) -> bool {
+    let mut byte = [0];
+    let mut room = [IoSliceMut::new(&mut byte)];
+    preadv2(file, &mut room, offset, ReadWriteFlags::NOWAIT) == Ok(1)
 }
 
 /// A file that is not what it was.

@@ -13,6 +13,7 @@
 //! that holds bytes, and there are as many as the settings allow: when hash or disk cannot follow,
 //! there is none to read into. What comes out does not depend on which worker read what, or when.
 
+mod cold;
 mod copy;
 mod job;
 mod means;

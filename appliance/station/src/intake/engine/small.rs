@@ -1,24 +1,30 @@
-//! Small files: opened, read and closed one after another, and hashed many at once.
+//! Small files: opened, read and closed by plain calls, and hashed many at once.
 //!
 //! ```text
-//!   look, open, read, look again, close ─┬─▶ | file | file | file | … |  one piece of memory
-//!                                        │        ▼      ▼      ▼
-//!                                        │      lanes hash all of them
-//!                                        │        ▼
-//!                                        ├─▶ a look inside each that is signed, in place
-//!                                        └─▶ copy, where there are to be copies
+//!   warm: look, open, read, one after another ─┐
+//!   cold: the same through a ring, side by side ┴▶ look again, close ─┐
+//!         ┌──────────────────────────────────────────────────────────┘
+//!         ├─▶ | file | file | file | … |  one piece of memory
+//!         │        ▼      ▼      ▼
+//!         │      lanes hash all of them
+//!         │        ▼
+//!         ├─▶ a look inside each that is signed, in place
+//!         └─▶ copy, where there are to be copies
 //! ```
 //!
-//! Such a file takes fewer calls of the kernel than a stream's setting up would.
+//! Such a file takes fewer calls of the kernel than a stream's setting up would. Where it is in
+//! memory, plain calls are the cheapest; a device that lets us wait is asked for many at once.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
-use oms_sys::beneath::Folders;
+use oms_sys::beneath::{Folders, RegularFile};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{Method, Pieces, Shard};
 
 use super::Piece;
+use super::cold::Cold;
 use super::job::{Harvest, Job, changed};
 use super::sums::{self, Sum};
 use super::work::SMALL;
@@ -38,105 +44,207 @@ const MEMORY: usize = 1 << 20;
 /// # Errors
 /// When carrier or station fail.
 pub(super) fn work(job: &Job, pulse: &Pulse, harvest: &mut Harvest) -> Result<(), Reason> {
-    let mut batch = Batch { memory: Vec::new(), used: 0, parts: Vec::new() };
+    work_where(Job::is_cold, job, pulse, harvest)
+}
+
+/// The same, where `is_cold` tells of files that are taken together whether they are to be waited
+/// for side by side.
+pub(super) fn work_where(
+    is_cold: impl Fn(&Job, &mut Folders, &[usize]) -> bool,
+    job: &Job,
+    pulse: &Pulse,
+    harvest: &mut Harvest,
+) -> Result<(), Reason> {
+    let mut batch = Batch { memory: Vec::new(), parts: Vec::new() };
     let mut folders = job.folders();
+    let mut ring = None;
     loop {
-        let files = job.queue().take_small(AT_ONCE);
+        let mut files = job.queue().take_small(AT_ONCE);
         if files.is_empty() {
             return Ok(());
         }
-        let bytes =
-            files.iter().fold(0, |sum: usize, file| sum.saturating_add(room_for(job, *file)));
-        batch.make_room(bytes.min(MEMORY));
-        for file in files {
+        let cold = is_cold(job, &mut folders, files);
+        while !files.is_empty() {
+            let parts;
+            (parts, files) = batch.room_for(job, files);
+            if cold {
+                let ready = match ring.take() {
+                    Some(ready) => ready,
+                    None => Cold::new(job)?,
+                };
+                ring = Some(batch.read_cold(ready, job, pulse, &mut folders, parts, harvest)?);
+            } else {
+                batch.read(job, pulse, &mut folders, parts, harvest)?;
+            }
             if pulse.is_stopped() {
                 return Ok(());
             }
-            if batch.left() < room_for(job, *file) {
-                batch.hash(job, pulse, harvest)?;
-            }
-            match batch.read(job, &mut folders, *file) {
-                Ok(bytes) => {
-                    pulse.read(bytes);
-                    pulse.files_done(1);
-                }
-                Err(reason) => {
-                    pulse.beat();
-                    job.refuse(*file, reason, harvest)?;
-                }
-            }
+            batch.hash(job, pulse, harvest)?;
         }
-        batch.hash(job, pulse, harvest)?;
     }
 }
 
-/// Bytes of memory for a file: one more than it has, so that it is seen to have grown.
-fn room_for(job: &Job, file: usize) -> usize {
-    usize::try_from(job.size(file).min(SMALL)).unwrap_or(0).saturating_add(1)
+/// A file's place in the memory.
+pub(super) struct Part {
+    /// The file's number.
+    pub(super) file: usize,
+    /// Bytes that were read.
+    pub(super) at: usize,
+    start: usize,
+    size: usize,
+}
+
+impl Part {
+    /// The room for what was not read: to one byte more than the file has, so that it is seen to
+    /// have grown.
+    pub(super) fn room<'a>(&self, memory: &'a mut [u8]) -> &'a mut [u8] {
+        let from = self.start.saturating_add(self.at);
+        memory.get_mut(from..from.saturating_add(self.left())).unwrap_or_default()
+    }
+
+    /// The bytes of that room.
+    pub(super) fn left(&self) -> usize {
+        self.size.saturating_add(1).saturating_sub(self.at)
+    }
+
+    /// Takes note that `read` bytes came; whether there is nothing more to ask for.
+    pub(super) fn came(&mut self, read: usize) -> bool {
+        // It was asked for more than there is and gave what there is.
+        let whole = self.at == 0 && read == self.size;
+        self.at = self.at.saturating_add(read);
+        whole || read == 0 || self.left() == 0
+    }
+
+    fn range(&self) -> Range<usize> {
+        self.start..self.start.saturating_add(self.size)
+    }
+}
+
+/// A read that failed.
+pub(super) fn unreadable(at: usize, error: &io::Error) -> Reason {
+    Reason::new(Code::MediaUnreadable, format!("reading at byte {at}: {error}"))
+}
+
+/// Reads a file with plain calls.
+fn read(
+    job: &Job,
+    folders: &mut Folders,
+    part: &mut Part,
+    memory: &mut [u8],
+) -> Result<RegularFile, Reason> {
+    let opened = job.open(folders, part.file)?;
+    loop {
+        match opened.as_file().read_at(part.room(memory), part.at as u64) {
+            Ok(read) if part.came(read) => return Ok(opened),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) if job.may_retry() => {}
+            Err(error) => return Err(unreadable(part.at, &error)),
+        }
+    }
 }
 
 /// Files that were read and wait to be hashed.
 struct Batch {
     memory: Vec<u8>,
-    used: usize,
-    /// Each file's number, where it begins and ends.
-    parts: Vec<(usize, usize, usize)>,
+    parts: Vec<Part>,
 }
 
 impl Batch {
-    fn make_room(&mut self, bytes: usize) {
-        if self.memory.len() < bytes {
-            self.memory.resize(bytes, 0);
+    /// Gives places to the first of `files`, as many as there is room for, and the other files.
+    fn room_for<'a>(&mut self, job: &Job, files: &'a [usize]) -> (Vec<Part>, &'a [usize]) {
+        let (mut parts, mut used) = (Vec::with_capacity(files.len()), 0usize);
+        for file in files {
+            let size = usize::try_from(job.size(*file).min(SMALL)).unwrap_or(0);
+            let end = used.saturating_add(size).saturating_add(1);
+            if end > MEMORY {
+                break;
+            }
+            parts.push(Part { file: *file, at: 0, start: used, size });
+            used = end;
         }
+        if self.memory.len() < used {
+            self.memory.resize(used, 0);
+        }
+        let later = files.get(parts.len()..).unwrap_or_default();
+        (parts, later)
     }
 
-    fn left(&self) -> usize {
-        self.memory.len().saturating_sub(self.used)
+    /// Reads files one after another.
+    fn read(
+        &mut self,
+        job: &Job,
+        pulse: &Pulse,
+        folders: &mut Folders,
+        parts: Vec<Part>,
+        harvest: &mut Harvest,
+    ) -> Result<(), Reason> {
+        for mut part in parts {
+            if pulse.is_stopped() {
+                return Ok(());
+            }
+            let read = read(job, folders, &mut part, &mut self.memory);
+            self.settle(job, pulse, part, read, harvest)?;
+        }
+        Ok(())
     }
 
-    /// Reads a file, and writes its copy.
-    fn read(&mut self, job: &Job, folders: &mut Folders, file: usize) -> Result<u64, Reason> {
-        let opened = job.open(folders, file)?;
-        let size = room_for(job, file).saturating_sub(1);
-        let start = self.used;
-        let end = start.saturating_add(size);
-        let room = self.memory.get_mut(start..=end).unwrap_or_default();
-        let mut at = 0usize;
-        while let Some(rest) = room.get_mut(at..).filter(|rest| !rest.is_empty()) {
-            match opened.as_file().read_at(rest, at as u64) {
-                Ok(0) => break,
-                Ok(read) => {
-                    let whole = at == 0 && read == size;
-                    at = at.saturating_add(read);
-                    // It was asked for more than there is and gave what there is.
-                    if whole {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) if job.may_retry() => {}
-                Err(error) => {
-                    let detail = format!("reading at byte {at}: {error}");
-                    return Err(Reason::new(Code::MediaUnreadable, detail));
-                }
+    /// Reads files side by side, and gives the ring back.
+    fn read_cold(
+        &mut self,
+        ring: Cold,
+        job: &Job,
+        pulse: &Pulse,
+        folders: &mut Folders,
+        mut parts: Vec<Part>,
+        harvest: &mut Harvest,
+    ) -> Result<Cold, Reason> {
+        let (ring, read) = ring.read((job, pulse), folders, &mut parts, &mut self.memory)?;
+        for (part, read) in parts.into_iter().zip(read) {
+            if let Some(read) = read {
+                self.settle(job, pulse, part, read, harvest)?;
             }
         }
-        if at != size {
-            return Err(changed(opened.size()));
+        Ok(ring)
+    }
+
+    /// Takes in a file that was read, and writes its copy; or what was wrong with it.
+    fn settle(
+        &mut self,
+        job: &Job,
+        pulse: &Pulse,
+        part: Part,
+        read: Result<RegularFile, Reason>,
+        harvest: &mut Harvest,
+    ) -> Result<(), Reason> {
+        let bytes = self.memory.get(part.range()).unwrap_or_default();
+        let settled = read.and_then(|opened| {
+            if part.at != part.size {
+                return Err(changed(opened.size()));
+            }
+            job.check(&opened)?;
+            job.copy_small(part.file, bytes)
+        });
+        match settled {
+            Ok(()) => {
+                pulse.read(bytes.len() as u64);
+                pulse.files_done(1);
+                self.parts.push(part);
+                Ok(())
+            }
+            Err(reason) => {
+                pulse.beat();
+                job.refuse(part.file, reason, harvest)
+            }
         }
-        job.check(&opened)?;
-        let bytes = self.memory.get(start..end).unwrap_or_default();
-        job.copy_small(file, bytes)?;
-        self.used = end;
-        self.parts.push((file, start, end));
-        Ok(size as u64)
     }
 
     /// Hashes what was read, looks inside where that is asked for, and forgets it.
     fn hash(&mut self, job: &Job, pulse: &Pulse, harvest: &mut Harvest) -> Result<(), Reason> {
         let first = harvest.pieces.len();
         let mut shards = Vec::with_capacity(self.parts.len());
-        for &(file, start, end) in &self.parts {
+        for part in &self.parts {
+            let Range { start, end } = part.range();
             let step = match job.method() {
                 Method::Files => usize::MAX,
                 Method::Shards { size } => usize::try_from(size).unwrap_or(usize::MAX).max(1),
@@ -145,7 +253,7 @@ impl Batch {
             // An empty file has one piece.
             loop {
                 let to = from.saturating_add(step).min(end);
-                shards.push((file, from.saturating_sub(start), from..to));
+                shards.push((part.file, from.saturating_sub(start), from..to));
                 from = to;
                 if from >= end {
                     break;
@@ -168,7 +276,6 @@ impl Batch {
         }
         self.look_inside(job, pulse, first, harvest)?;
         self.parts.clear();
-        self.used = 0;
         Ok(())
     }
 
@@ -182,7 +289,8 @@ impl Batch {
     ) -> Result<(), Reason> {
         let pieces = harvest.pieces.get(first..).unwrap_or_default();
         let found = pieces.chunk_by(|one, other| one.file == other.file);
-        for (&(file, start, end), pieces) in self.parts.iter().zip(found) {
+        for (part, pieces) in self.parts.iter().zip(found) {
+            let file = part.file;
             let Some(listed) = job.to_inspect(file) else { continue };
             if pulse.is_stopped() {
                 return Ok(());
@@ -190,7 +298,7 @@ impl Batch {
             if !are_signed(pieces, file, &listed.pieces) {
                 continue;
             }
-            let bytes = self.memory.get(start..end).unwrap_or_default();
+            let bytes = self.memory.get(part.range()).unwrap_or_default();
             harvest.inspected.look(file, listed, bytes).map_err(|error| {
                 Reason::new(Code::MediaUnreadable, error.to_string()).about(job.path(file))
             })?;
@@ -209,4 +317,33 @@ fn are_signed(pieces: &[Piece], file: usize, signed: &Pieces) -> bool {
             }
             Pieces::Shards(shards) => shards.iter().eq(pieces.iter().map(|piece| &piece.shard)),
         }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::cold::Ended;
+    use super::*;
+
+    /// Places for the first small files of `job`.
+    pub(in super::super) fn parts(job: &Job) -> (Vec<Part>, Vec<u8>) {
+        let mut batch = Batch { memory: Vec::new(), parts: Vec::new() };
+        let (parts, _) = batch.room_for(job, job.queue().take_small(AT_ONCE));
+        (parts, batch.memory)
+    }
+
+    /// What comes of files that were read.
+    pub(in super::super) fn settled(
+        job: &Job,
+        parts: Vec<Part>,
+        memory: Vec<u8>,
+        ended: Ended,
+    ) -> Harvest {
+        let (pulse, mut harvest) = (Pulse::default(), Harvest::default());
+        let mut batch = Batch { memory, parts: Vec::new() };
+        for (part, read) in parts.into_iter().zip(ended) {
+            batch.settle(job, &pulse, part, read.unwrap(), &mut harvest).unwrap();
+        }
+        batch.hash(job, &pulse, &mut harvest).unwrap();
+        harvest
+    }
 }

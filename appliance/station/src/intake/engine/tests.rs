@@ -17,7 +17,7 @@ use crate::intake::{PieceHasher, Quarantine};
 use crate::progress::{Display, Progress};
 
 /// Means that are small enough for every edge to be met.
-fn means(workers: usize, memory: u64, buffer: usize, reader: ring::Reader) -> Means {
+pub(super) fn means(workers: usize, memory: u64, buffer: usize, reader: ring::Reader) -> Means {
     let progress = Progress::hidden();
     Means { workers, memory, buffer, reader, ..Means::of(&Reading::plain(&progress), false) }
 }
@@ -37,14 +37,14 @@ fn content(seed: u64, len: u64) -> Vec<u8> {
 }
 
 /// A folder of files of these sizes; some lie in folders of their own.
-struct Model {
+pub(super) struct Model {
     folder: tempfile::TempDir,
     paths: Vec<String>,
     contents: Vec<Vec<u8>>,
 }
 
 impl Model {
-    fn of(sizes: &[u64]) -> Model {
+    pub(super) fn of(sizes: &[u64]) -> Model {
         let folder = tempfile::tempdir().unwrap();
         let path = |at: usize| match at % 3 {
             0 => format!("{at:03}"),
@@ -60,7 +60,12 @@ impl Model {
         Model { folder, paths, contents }
     }
 
-    fn order(&self, hash: HashAlgorithm, method: Method, copies: Option<Copies>) -> Order {
+    pub(super) fn order(
+        &self,
+        hash: HashAlgorithm,
+        method: Method,
+        copies: Option<Copies>,
+    ) -> Order {
         Order {
             source: Source::at(self.folder.path()).unwrap(),
             names: Names::Found(Arc::new(self.paths.clone())),
@@ -72,7 +77,11 @@ impl Model {
         }
     }
 
-    fn expected(&self, hash: HashAlgorithm, method: Method) -> Vec<(usize, u64, Pieces)> {
+    pub(super) fn expected(
+        &self,
+        hash: HashAlgorithm,
+        method: Method,
+    ) -> Vec<(usize, u64, Pieces)> {
         let hashed = self.contents.iter().map(|bytes| {
             let mut hasher = PieceHasher::new(hash, method);
             hasher.update(bytes);
@@ -81,7 +90,7 @@ impl Model {
         (0..).zip(hashed).map(|(at, (size, pieces))| (at, size, pieces)).collect()
     }
 
-    fn at(&self, number: usize) -> std::path::PathBuf {
+    pub(super) fn at(&self, number: usize) -> std::path::PathBuf {
         self.folder.path().join(&self.paths[number])
     }
 
@@ -108,7 +117,7 @@ fn go(order: Order, means: Means) -> Result<Gathered, Reason> {
     run_with(order, &Reading::plain(&progress), means)
 }
 
-const EDGES: [u64; 16] = [
+pub(super) const EDGES: [u64; 16] = [
     0,
     1,
     63,
