@@ -3,9 +3,11 @@
 //! This is the only crate that may hold `unsafe`, one operation to a block, each with its reason.
 
 pub mod beneath;
+pub mod channel;
 pub mod device;
 pub mod direct;
 pub mod durable;
 pub mod own;
 pub mod ring;
+pub mod sealed;
 pub mod sha256;
