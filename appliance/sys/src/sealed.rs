@@ -139,7 +139,7 @@ impl Sealed {
         // A page that is not there yet would be asked for when it is read, which ends the process
         // where there is none. Huge pages and holes are that way.
         let held = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-        if i64::try_from(fstatfs(&fd)?.f_type) != Ok(ORDINARY_PAGES) || held < found {
+        if fstatfs(&fd)?.f_type != ORDINARY_PAGES || held < found {
             return Err(SealedError::NotThere);
         }
         Self::map(fd)
