@@ -7,7 +7,6 @@ pub mod channel;
 pub mod device;
 pub mod direct;
 pub mod durable;
-pub mod own;
 pub mod ring;
 pub mod sealed;
 pub mod sha256;

@@ -8,10 +8,9 @@ use crate::beneath::RegularFile;
 
 /// A file that a [`Ring`](super::Ring) can be given: an open file that several may hold.
 ///
-/// Made from a [`File`], an [`Arc<File>`] or a [`RegularFile`]. What is inside does not come out
-/// again, so that a file whose writers must be known keeps them known.
+/// Made from a [`File`], an [`Arc<File>`] or a [`RegularFile`].
 #[derive(Clone, Debug)]
-pub struct Shared(pub(crate) Arc<File>);
+pub struct Shared(pub(super) Arc<File>);
 
 impl From<File> for Shared {
     fn from(file: File) -> Self {
