@@ -1,4 +1,4 @@
-//! Images of file systems, made of a folder and mounted through a loop device. To be used inside
+//! Images of file systems, made of a folder or empty, and mounted through a loop device. To be used inside
 //! [`crate::mounts::privately`]: what is mounted goes with its thread, and the loop devices go with
 //! what is mounted.
 
@@ -121,6 +121,60 @@ impl Image {
         let mut debugfs = Command::new("debugfs");
         debugfs.args(["-w", "-R", request]).arg(&self.path);
         run::outcome(&mut debugfs).expect_status(0).stdout
+    }
+}
+
+/// A file system for a disk that can be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSystem {
+    /// Two files never share a block.
+    Ext4,
+    /// Files can share blocks.
+    Btrfs,
+    /// The same.
+    Xfs,
+}
+
+/// Bytes of a disk: XFS takes none that is smaller than 300 MiB. What is not written takes no room.
+const DISK_BYTES: u64 = 512 << 20;
+
+/// A disk that can be written to, in a file, and mounted until it is dropped.
+#[derive(Debug)]
+pub struct Disk {
+    /// The file.
+    pub image: PathBuf,
+    /// Where it is mounted.
+    pub at: PathBuf,
+    _mounted: Mounted,
+}
+
+impl Disk {
+    /// An empty disk, in `folder`.
+    ///
+    /// # Panics
+    /// When it cannot be made, or the kernel does not take it.
+    pub fn empty(file_system: FileSystem, folder: &Path) -> Disk {
+        let (image, at) = (folder.join("disk"), folder.join("mounted"));
+        let kind = file_system.name();
+        fs::File::create(&image).unwrap().set_len(DISK_BYTES).unwrap();
+        let mut make = Command::new(format!("mkfs.{kind}"));
+        let _ = run::outcome(make.arg("-q").arg(&image)).expect_status(0);
+        fs::create_dir(&at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", kind, "-o", "loop"]).arg(&image).arg(&at);
+        let _ = run::outcome(&mut mount).expect_status(0);
+        Disk { image, at: at.clone(), _mounted: Mounted { at } }
+    }
+}
+
+impl FileSystem {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            FileSystem::Ext4 => "ext4",
+            FileSystem::Btrfs => "btrfs",
+            FileSystem::Xfs => "xfs",
+        }
     }
 }
 

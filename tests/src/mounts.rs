@@ -26,6 +26,10 @@ pub enum Need {
     Ext4,
     /// The same, with the program that makes a squashfs.
     Squashfs,
+    /// The same, with the program that makes a Btrfs, and a kernel that has it.
+    Btrfs,
+    /// The same, with the program that makes an XFS, and a kernel that has it.
+    Xfs,
 }
 
 /// The variable that forbids leaving these tests out.
@@ -119,12 +123,27 @@ fn missing(needs: &[Need]) -> Option<String> {
             .or_else(|| lacks_program("mkfs.ext4"))
             .or_else(|| lacks_program("debugfs")),
         Need::Squashfs => lacks_device("/dev/loop-control").or_else(|| lacks_program("mksquashfs")),
+        Need::Btrfs => lacks_file_system("btrfs"),
+        Need::Xfs => lacks_file_system("xfs"),
     })
 }
 
 fn lacks_device(path: &str) -> Option<String> {
     let opened = OpenOptions::new().read(true).write(true).open(path);
     opened.err().map(|error| format!("{path} cannot be opened: {error}"))
+}
+
+fn lacks_file_system(name: &str) -> Option<String> {
+    lacks_device("/dev/loop-control").or_else(|| lacks_program(&format!("mkfs.{name}"))).or_else(
+        || {
+            // Where it is a module, it may not have been needed yet.
+            let mut load = Command::new("modprobe");
+            let _ = load.args(["-q", name]).stderr(Stdio::null()).status();
+            let known = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+            let is_known = known.lines().any(|line| line.trim() == name);
+            (!is_known).then(|| format!("this kernel has no {name}"))
+        },
+    )
 }
 
 fn lacks_program(name: &str) -> Option<String> {

@@ -7,7 +7,7 @@ use crate::process::{command, run as run_command, succeeds};
 /// Something that must be there: its name, how to see it, and the package that brings it.
 type Need = (&'static str, fn() -> bool, &'static str);
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 9] = [
     ("SoftHSM2", has_softhsm, "softhsm2"),
     ("pkcs11-tool", || on_path("pkcs11-tool"), "opensc"),
     ("openssl", || succeeds("openssl", &["version"]), "openssl"),
@@ -15,6 +15,8 @@ const NEEDS: [Need; 7] = [
     ("Python's venv", || succeeds("python3", &["-c", "import ensurepip, venv"]), "python3-venv"),
     ("mkfs.ext4", || on_path("mkfs.ext4") && on_path("debugfs"), "e2fsprogs"),
     ("mksquashfs", || on_path("mksquashfs"), "squashfs-tools"),
+    ("mkfs.btrfs", || on_path("mkfs.btrfs"), "btrfs-progs"),
+    ("mkfs.xfs", || on_path("mkfs.xfs"), "xfsprogs"),
 ];
 
 /// Installs what is missing, or says plainly which command root has to run.

@@ -18,6 +18,7 @@ mod folders;
 mod images;
 mod matrix;
 mod reads;
+mod reflinks;
 mod rootless;
 mod stand;
 mod station;

@@ -113,7 +113,7 @@ impl Stand {
         Stand::within(&std::env::temp_dir(), method, &any_content())
     }
 
-    fn within(parent: &Path, method: Method, policy: &str) -> Stand {
+    pub(crate) fn within(parent: &Path, method: Method, policy: &str) -> Stand {
         let scene = Scene::within(parent, policy);
         model::write(&scene.model, 600_000);
         files::folder(scene.model.join("sub"));

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use oms_sys::beneath::{RegularFile, Root};
 use oms_verify::name::ResourcePath;
 use oms_verify::reason::{Code, Reason};
 use rustix::fs::{FallocateFlags, Mode, OFlags, openat};
@@ -99,7 +100,7 @@ impl Quarantine {
                 made.insert(folder);
             }
         }
-        let opened = File::open(&model)
+        let opened = Root::open(&model)
             .map_err(|error| failed("opening a folder of the spool", &error, &model))?;
         Ok(Copies { folder: Arc::new(opened), model: model.into() })
     }
@@ -184,7 +185,7 @@ impl Quarantine {
 /// the next model has a quarantine of the same name, and must not reach that one.
 #[derive(Clone, Debug)]
 pub(super) struct Copies {
-    folder: Arc<File>,
+    folder: Arc<Root>,
     /// Where it was, for people.
     model: Arc<Path>,
 }
@@ -208,6 +209,17 @@ impl Copies {
         let opened = self.open(path, OFlags::WRONLY);
         opened
             .map_err(|error| failed("opening a copy in the spool", &error, &self.model.join(path)))
+    }
+
+    /// Opens a copy that has all its bytes, for reading.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(super) fn open_to_read(&self, path: &str) -> Result<RegularFile, Reason> {
+        self.folder.file(path).map_err(|error| {
+            let error = io::Error::other(error);
+            failed("opening a copy in the spool", &error, &self.model.join(path))
+        })
     }
 
     fn open(&self, path: &str, flags: OFlags) -> io::Result<File> {
@@ -294,9 +306,11 @@ mod tests {
         drop(quarantine);
         let next = Quarantine::create(spool.path(), "ingest-1").unwrap();
         next.prepare(std::iter::empty()).unwrap().write("own", b"").unwrap();
-        for failed in
-            [copies.write("late", b"bytes").unwrap_err(), copies.open_again("own").unwrap_err()]
-        {
+        for failed in [
+            copies.write("late", b"bytes").unwrap_err(),
+            copies.open_again("own").unwrap_err(),
+            copies.open_to_read("own").unwrap_err(),
+        ] {
             assert_eq!(failed.code, Code::OutboundWrite);
         }
         assert_eq!(std::fs::read_dir(next.model()).unwrap().count(), 1);

@@ -1,8 +1,10 @@
 //! The copy of a file in the station's quarantine.
 //!
 //! ```text
-//!   bytes that begin and end where pages do ──▶ past the page cache, by the ring
-//!   the others: a file's end, edges of shards ─▶ through it
+//!   blocks can be shared ──▶ Copy::Shared: it is there, and read in the source's stead
+//!   else ──▶ Copy::Written
+//!              bytes that begin and end where pages do ──▶ past the page cache, by the ring
+//!              the others: a file's end, edges of shards ─▶ through it
 //! ```
 //!
 //! Past the page cache, a copy takes no memory that others need and is on its way to the disk at
@@ -16,30 +18,54 @@ use std::sync::Arc;
 use oms_sys::direct;
 use oms_verify::reason::Reason;
 
+use super::clone::Sharing;
 use crate::intake::quarantine::Copies;
+use crate::storage::failed;
+
+/// The copy of a file, just made.
+#[derive(Clone, Debug)]
+pub(super) enum Copy {
+    /// It has all bytes of the source: their blocks.
+    Shared,
+    /// It has room for them.
+    Written(Output),
+}
 
 /// A copy that is being written.
 #[derive(Clone, Debug)]
-pub(super) struct Copy {
+pub(super) struct Output {
     buffered: Arc<File>,
     direct: Option<Arc<File>>,
 }
 
 impl Copy {
-    /// Makes the file for the copy of `path`, which will have `size` bytes.
+    /// Makes the file for the copy of `path`, which is `source` and has `size` bytes. It shares the
+    /// blocks of `source` if `sharing` can do that.
     ///
     /// # Errors
     /// When it cannot be made, or there is no room for it.
-    pub(super) fn create(copies: &Copies, path: &str, size: u64) -> Result<Copy, Reason> {
+    pub(super) fn create(
+        copies: &Copies,
+        path: &str,
+        size: u64,
+        source: &File,
+        sharing: &Sharing,
+    ) -> Result<Copy, Reason> {
         let buffered = copies.create(path)?;
+        let shared = sharing.share(source, &buffered);
+        if shared.map_err(|error| failed("emptying a file in the spool", &error, path.as_ref()))? {
+            return Ok(Copy::Shared);
+        }
         copies.allocate(&buffered, path, size)?;
         let direct = copies.open_again(path)?;
         // Without direct I/O the page cache does it.
         let takes = direct::enable(&direct).is_ok_and(|alignment| alignment.is_some());
         let direct = takes.then(|| Arc::new(direct));
-        Ok(Copy { buffered: Arc::new(buffered), direct })
+        Ok(Copy::Written(Output { buffered: Arc::new(buffered), direct }))
     }
+}
 
+impl Output {
     /// The file to write to through the page cache.
     pub(super) fn buffered(&self) -> Arc<File> {
         Arc::clone(&self.buffered)

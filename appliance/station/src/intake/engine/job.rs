@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use oms_sys::beneath::{BeneathError, Folders, Name, RegularFile, Root, Stamp};
 use oms_sys::direct;
@@ -14,12 +14,14 @@ use oms_verify::reason::{Class, Code, Reason, Reasons};
 use oms_verify::statement::{ManifestFile, Method};
 use rustix::io::{ReadWriteFlags, preadv2};
 
-use super::copy::Copy;
+use super::clone::Sharing;
+use super::copy::{Copy, Output};
 use super::means::Means;
 use super::work::{Item, Queue};
 use super::{Names, Order, Piece};
 use crate::inspection::Inspected;
 use crate::intake::attend::stalled;
+use crate::intake::quarantine::Copies;
 use crate::intake::refusal_or_failure;
 use crate::progress::Engine;
 
@@ -34,7 +36,8 @@ const FILES_WORTH_A_WORKER: usize = 64;
 struct Parts {
     left: AtomicUsize,
     stamp: OnceLock<Stamp>,
-    copy: OnceLock<Result<Copy, Reason>>,
+    /// There from the first of them to the last.
+    copy: Mutex<Option<Result<Copy, Reason>>>,
     refused: AtomicBool,
 }
 
@@ -49,6 +52,18 @@ pub(super) struct Job {
     lanes: &'static Lanes,
     means: Means,
     retried: AtomicU32,
+    sharing: Sharing,
+}
+
+/// An item that can be read.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// What is read: the source, or a copy that shares its blocks.
+    pub(super) file: RegularFile,
+    /// The same, past the page cache.
+    pub(super) direct: Option<RegularFile>,
+    /// Where what was read is written.
+    pub(super) output: Option<Output>,
 }
 
 /// What a worker has read.
@@ -70,7 +85,7 @@ impl Job {
         let parts = queue.runs().iter().map(|runs| Parts {
             left: AtomicUsize::new(*runs),
             stamp: OnceLock::new(),
-            copy: OnceLock::new(),
+            copy: Mutex::new(None),
             refused: AtomicBool::new(false),
         });
         let parts = parts.collect();
@@ -79,7 +94,8 @@ impl Job {
             shared.filter_map(|item| item.shared.map(|parts| (item.file, parts))).collect();
         parts_of.sort_unstable();
         let retried = AtomicU32::new(0);
-        Job { order, queue, parts, parts_of, lanes, means, retried }
+        let sharing = Sharing::untried(means.share);
+        Job { order, queue, parts, parts_of, lanes, means, retried, sharing }
     }
 
     /// How many workers the work is worth.
@@ -183,6 +199,25 @@ impl Job {
         matches!(opened, Some(Ok(opened)) if !is_here(opened.as_file(), 0))
     }
 
+    /// Opens what is read of an item, and what is written.
+    pub(super) fn begin(&self, folders: &mut Folders, item: &Item) -> Result<Opened, Reason> {
+        let source = self.open_part(folders, item)?;
+        let Some(copies) = &self.order.copies else {
+            return Ok(Opened { file: source, direct: None, output: None });
+        };
+        match self.copy(copies, item, &source)? {
+            Copy::Shared => {
+                let path = self.path(item.file);
+                let open = || self.as_measured(copies.open_to_read(path)?, item.file);
+                Ok(Opened { file: open()?, direct: self.past_the_cache(open, item)?, output: None })
+            }
+            Copy::Written(output) => {
+                let direct = self.past_the_cache(|| self.open_part(folders, item), item)?;
+                Ok(Opened { file: source, direct, output: Some(output) })
+            }
+        }
+    }
+
     /// Opens the file of an item: all of its readers must see the same one.
     pub(super) fn open_part(
         &self,
@@ -200,15 +235,15 @@ impl Job {
 
     /// Opens the file of an item once more, to be read past the page cache: where copies are made,
     /// so that nothing that others need is driven out of it.
-    pub(super) fn open_direct(
+    fn past_the_cache(
         &self,
-        folders: &mut Folders,
+        open: impl FnOnce() -> Result<RegularFile, Reason>,
         item: &Item,
     ) -> Result<Option<RegularFile>, Reason> {
         if !self.means.direct {
             return Ok(None);
         }
-        let opened = self.open_part(folders, item)?;
+        let opened = open()?;
         if is_resident(opened.as_file(), item) {
             return Ok(None);
         }
@@ -216,13 +251,19 @@ impl Job {
         Ok(takes.then_some(opened))
     }
 
-    /// The copy that the bytes of `item` go to, if copies are made.
-    pub(super) fn copy(&self, item: &Item) -> Result<Option<Copy>, Reason> {
-        let Some(copies) = &self.order.copies else { return Ok(None) };
-        let create = || Copy::create(copies, self.path(item.file), self.size(item.file));
+    /// The copy of the file of `item`, which the first of its readers makes.
+    fn copy(&self, copies: &Copies, item: &Item, source: &RegularFile) -> Result<Copy, Reason> {
+        let create = || {
+            let (path, size) = (self.path(item.file), self.size(item.file));
+            let copy = Copy::create(copies, path, size, source.as_file(), &self.sharing)?;
+            if matches!(copy, Copy::Shared) {
+                self.check(source)?;
+            }
+            Ok(copy)
+        };
         match self.parts(item) {
-            None => create().map(Some),
-            Some(parts) => parts.copy.get_or_init(create).clone().map(Some),
+            None => create(),
+            Some(parts) => lock(&parts.copy).get_or_insert_with(create).clone(),
         }
     }
 
@@ -234,10 +275,15 @@ impl Job {
         }
     }
 
-    /// Whether the reader of `item` is the last of its file's readers to end.
-    pub(super) fn is_last(&self, item: &Item) -> bool {
-        let left = self.parts(item).map(|parts| parts.left.fetch_sub(1, Ordering::AcqRel));
-        left.is_none_or(|left| left == 1)
+    /// The reader of `item` has ended. Whether it was the last of its file's readers: then nothing
+    /// of the file stays open.
+    pub(super) fn ends_last(&self, item: &Item) -> bool {
+        let Some(parts) = self.parts(item) else { return true };
+        let is_last = parts.left.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last {
+            lock(&parts.copy).take();
+        }
+        is_last
     }
 
     /// Takes note of what is wrong with a file, if it says something about the model.
@@ -351,6 +397,11 @@ impl Job {
         let at = self.parts_of.binary_search_by_key(&file, |(file, _)| *file).ok()?;
         self.parts_of.get(at).and_then(|(_, parts)| self.parts.get(*parts))
     }
+}
+
+/// What readers share of the copy. One that panicked leaves nothing half done in it.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether an item seems to be in the page cache already, from where it comes faster.

@@ -15,6 +15,7 @@ use oms_sys::device::{self, Ground};
 use oms_sys::ring;
 use oms_verify::reason::{Code, Reason};
 
+use super::clone;
 use crate::intake::attend::{Terms, attend};
 use crate::intake::{Reader, Reading, Source};
 
@@ -56,6 +57,8 @@ pub(super) struct Means {
     pub(super) direct: bool,
     /// One stream at a time, in the order of the model: for media that move about to find a file.
     pub(super) in_order: bool,
+    /// How copies are made that share the blocks of their source.
+    pub(super) share: clone::How,
 }
 
 impl Means {
@@ -76,6 +79,7 @@ impl Means {
             stall: reading.stall(),
             direct: copies,
             in_order: false,
+            share: clone::ficlone,
         }
     }
 

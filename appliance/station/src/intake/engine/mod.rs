@@ -12,7 +12,10 @@
 //! its core can hash side by side, the largest first, and then the small files. Buffers are all
 //! that holds bytes, and there are as many as the settings allow: when hash or disk cannot follow,
 //! there is none to read into. What comes out does not depend on which worker read what, or when.
+//!
+//! Where a copy can share the blocks of its source, it is made first and read instead: see [`clone`].
 
+mod clone;
 mod cold;
 mod copy;
 mod job;

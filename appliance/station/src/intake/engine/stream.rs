@@ -24,7 +24,7 @@ use oms_verify::reason::Reason;
 use oms_verify::statement::{Method, Shard};
 
 use super::Piece;
-use super::copy::Copy;
+use super::copy::Output;
 use super::sums::Sum;
 use super::work::Item;
 
@@ -104,12 +104,12 @@ pub(super) struct Stream {
     pub(super) id: u32,
     /// What is read.
     pub(super) item: Item,
-    /// The file, to be looked at again.
+    /// The file, to be looked at again: the source, or a copy that shares its blocks.
     pub(super) file: RegularFile,
     /// The file, to be read.
     pub(super) input: Way,
     /// The copy, to be written.
-    pub(super) output: Option<(Copy, Way)>,
+    pub(super) output: Option<(Output, Way)>,
     /// What is wrong with it: it is not read on.
     pub(super) refused: Option<Reason>,
     /// Operations in flight.
@@ -137,7 +137,7 @@ impl Stream {
     pub(super) fn new(
         id: u32,
         item: Item,
-        (file, input, output): (RegularFile, Way, Option<(Copy, Way)>),
+        (file, input, output): (RegularFile, Way, Option<(Output, Way)>),
         (hash, method): (HashAlgorithm, Method),
         lanes: &Lanes,
     ) -> Self {

@@ -38,9 +38,9 @@ fn content(seed: u64, len: u64) -> Vec<u8> {
 
 /// A folder of files of these sizes; some lie in folders of their own.
 pub(super) struct Model {
-    folder: tempfile::TempDir,
-    paths: Vec<String>,
-    contents: Vec<Vec<u8>>,
+    pub(super) folder: tempfile::TempDir,
+    pub(super) paths: Vec<String>,
+    pub(super) contents: Vec<Vec<u8>>,
 }
 
 impl Model {
@@ -95,7 +95,7 @@ impl Model {
     }
 
     /// Makes the quarantine for its copies.
-    fn quarantine(&self, spool: &Path) -> (Quarantine, Copies) {
+    pub(super) fn quarantine(&self, spool: &Path) -> (Quarantine, Copies) {
         let quarantine = Quarantine::create(spool, "ingest-1").unwrap();
         let budget = Budget::default();
         let paths: Vec<_> =
@@ -112,7 +112,7 @@ fn forget(path: &Path) {
     rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
 }
 
-fn go(order: Order, means: Means) -> Result<Gathered, Reason> {
+pub(super) fn go(order: Order, means: Means) -> Result<Gathered, Reason> {
     let progress = Progress::hidden();
     run_with(order, &Reading::plain(&progress), means)
 }
@@ -165,6 +165,7 @@ proptest! {
         in_order in any::<bool>(),
         copied in any::<bool>(),
         direct in any::<bool>(),
+        shared in any::<bool>(),
     ) {
         let model = Model::of(&sizes);
         let spool = tempfile::tempdir().unwrap();
@@ -173,7 +174,8 @@ proptest! {
         if direct {
             (0..sizes.len()).for_each(|number| forget(&model.at(number)));
         }
-        let means = Means { in_order, direct, ..means(workers, memory, buffer, reader) };
+        let share = if shared { clone::tests::copied } else { clone::ficlone };
+        let means = Means { in_order, direct, share, ..means(workers, memory, buffer, reader) };
         let gathered = go(model.order(hash, method, copies), means).unwrap();
         prop_assert!(gathered.problems.is_empty());
         prop_assert_eq!(gathered.files, model.expected(hash, method));

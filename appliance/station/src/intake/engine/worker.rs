@@ -16,7 +16,7 @@ use oms_sys::beneath::Folders;
 use oms_sys::ring::{Buffer, Outcome, Place, Ring};
 use oms_verify::reason::{Code, Reason};
 
-use super::job::{Harvest, Job, changed};
+use super::job::{Harvest, Job, Opened, changed};
 use super::small;
 use super::stream::{Ask, PAGE, Stream, Taken, Way};
 use super::sums;
@@ -99,16 +99,13 @@ impl<'a> Worker<'a> {
         let share = queue.fair_share(self.job.workers()).min(self.most).max(1);
         while self.streams.len() < share {
             let Some(item) = queue.take_large() else { return Ok(()) };
-            let opened = self.job.open_part(&mut self.folders, &item).and_then(|file| {
-                let direct = self.job.open_direct(&mut self.folders, &item)?;
-                Ok((file, direct, self.job.copy(&item)?))
-            });
+            let opened = self.job.begin(&mut self.folders, &item);
             self.pulse.beat();
-            let (file, direct, copy) = match opened {
+            let Opened { file, direct, output } = match opened {
                 Ok(opened) => opened,
                 Err(reason) => {
                     queue.finished();
-                    self.job.is_last(&item);
+                    self.job.ends_last(&item);
                     self.job.refuse(item.file, reason, self.harvest)?;
                     continue;
                 }
@@ -117,10 +114,10 @@ impl<'a> Worker<'a> {
                 buffered: self.ring.attach(&file),
                 direct: direct.map(|direct| self.ring.attach(&direct)),
             };
-            let output = copy.map(|copy| {
-                let buffered = self.ring.attach(copy.buffered());
-                let direct = copy.direct().map(|direct| self.ring.attach(direct));
-                (copy, Way { buffered, direct })
+            let output = output.map(|output| {
+                let buffered = self.ring.attach(output.buffered());
+                let direct = output.direct().map(|direct| self.ring.attach(direct));
+                (output, Way { buffered, direct })
             });
             self.last_id = self.last_id.wrapping_add(1) & (u32::MAX >> 1);
             let files = (file, input, output);
@@ -278,7 +275,7 @@ impl<'a> Worker<'a> {
             }
             let stream = self.streams.swap_remove(at);
             self.job.queue().finished();
-            let is_last = self.job.is_last(&stream.item);
+            let is_last = self.job.ends_last(&stream.item);
             if let Some(reason) = stream.refused {
                 self.job.refuse(stream.item.file, reason, self.harvest)?;
                 continue;
@@ -312,14 +309,14 @@ fn write(
     mut buffer: Buffer,
     offset: u64,
 ) -> Result<Option<Buffer>, (u64, io::Error)> {
-    let Some((copy, way)) = &stream.output else { return Ok(Some(buffer)) };
+    let Some((output, way)) = &stream.output else { return Ok(Some(buffer)) };
     let bytes = buffer.filled();
     let beside = bytes.len() % PAGE as usize;
     let whole = bytes.len().saturating_sub(beside);
     if way.direct.is_some() && beside > 0 && offset.is_multiple_of(PAGE) {
         let (_, rest) = bytes.split_at_checked(whole).unwrap_or_default();
         let at = offset.saturating_add(whole as u64);
-        copy.write(rest, at).map_err(|error| (at, error))?;
+        output.write(rest, at).map_err(|error| (at, error))?;
         if whole == 0 {
             return Ok(Some(buffer));
         }
