@@ -44,7 +44,7 @@ use crate::setup;
 /// What is run, and how large.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Options {
-    /// Run only these workloads (repeatable) [default: all but million]
+    /// Run only these workloads (repeatable) [default: all but the million ones]
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = workloads::names())]
     only: Vec<String>,
     /// Timed runs of each side, after one that is not timed
@@ -144,7 +144,7 @@ mod tests {
         let paths = ["--program", program.to_str().unwrap(), "--dir", dir.path().to_str().unwrap()];
         let rest = ["--memory-size", "8MiB", "--skip-python", "--skip-b3sum", "--only"];
         let names = workloads::names().into_iter().filter(|name| {
-            // It drops the page cache of the whole machine; and it is large.
+            // It drops the page cache of the whole machine; and these are large.
             !["ingest-cold", "million"].contains(name)
         });
         let line = words.into_iter().chain(paths).chain(rest).chain(names);

@@ -1,7 +1,7 @@
 //! The workloads of the design, and how each is built.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use oms_testkit::files;
 use rustix::process::geteuid;
@@ -12,7 +12,7 @@ use super::scene::Scene;
 use super::side::{Bench, Line, Proof, Side};
 use super::size::Size;
 use super::{Options, data};
-use crate::demo::site::Site;
+use crate::demo::site::{STATION_ID, Site};
 use crate::failure::Failure;
 use crate::process::{run as run_command, succeeds};
 
@@ -61,7 +61,7 @@ impl Built {
     }
 }
 
-const ALL: [Workload; 12] = [
+const ALL: [Workload; 14] = [
     contest("files-of-32m", |bench| hashing(bench, "files-of-32m", 64, Some(2.0), Some(2.5)), once),
     contest(
         "files-of-256m",
@@ -80,6 +80,14 @@ const ALL: [Workload; 12] = [
     Workload {
         by_default: false,
         ..contest("million", million, |options| million_files(options) * 2 * SMALL)
+    },
+    Workload {
+        by_default: false,
+        ..contest("million-ingest", million_ingest, |options| million_files(options) * 4 * SMALL)
+    },
+    Workload {
+        by_default: false,
+        ..contest("million-verdict", million_verdict, |options| million_files(options) * 4 * SMALL)
     },
 ];
 
@@ -283,8 +291,7 @@ fn million_files(options: &Options) -> u64 {
 fn million(bench: &Bench<'_>) -> Result<Built, Failure> {
     let dir = bench.folder.make("million")?;
     let count = million_files(bench.options);
-    let limits = format!("max-files = {count}\nmax-bundle-bytes = \"1GiB\"\n");
-    let scene = Scene::new(dir.path(), &limits);
+    let scene = Scene::new(dir.path(), &million_limits(count));
     let model = files::folder(dir.path().join("model"));
     let made = data::small_files(&model, count, SMALL, LONG_NAME)?;
     let bundle = scene.sign(bench, &model, &["--max-files", &count.to_string()])?;
@@ -304,42 +311,128 @@ fn million(bench: &Bench<'_>) -> Result<Built, Failure> {
     }))
 }
 
+/// What a policy's `[manifest]` must allow for a million files.
+fn million_limits(count: u64) -> String {
+    format!("max-files = {count}\nmax-bundle-bytes = \"1GiB\"\n")
+}
+
+/// The same million files, the whole way into outbound.
+fn million_ingest(bench: &Bench<'_>) -> Result<Built, Failure> {
+    let (made, count) = Incoming::of_many(bench, "million-ingest")?;
+    let ours = made.ingest(bench);
+    Ok(Built::ready(Work {
+        name: "million-ingest",
+        what: format!("ingest, {count} files of 4 KiB, warm, all synced"),
+        bytes: count * SMALL,
+        ours,
+        others: Vec::new(),
+        flip: (last(&made.files)?, SMALL / 2),
+        data: made.dir,
+    }))
+}
+
+/// What comes out of it, as the receiving side checks it.
+fn million_verdict(bench: &Bench<'_>) -> Result<Built, Failure> {
+    let (made, count) = Incoming::of_many(bench, "million-verdict")?;
+    made.ingest(bench).timed()?;
+    let outbound = &made.site.station.outbound;
+    let entry = fs::read_dir(outbound).ok().and_then(|mut all| all.next()?.ok());
+    let none = || Failure::Bench { what: "an ingest that published nothing".to_owned() };
+    let entry = entry.ok_or_else(none)?.path();
+    let copied = last(&made.files)?;
+    let copied = copied.strip_prefix(&made.model).unwrap_or(&copied);
+    let line = Line::new(&bench.program, ["verdict", "verify"])
+        .argument(&entry)
+        .option("--roots", &made.site.station.roots)
+        .option("--verifier", STATION_ID);
+    Ok(Built::ready(Work {
+        name: "million-verdict",
+        what: format!("verdict verify, {count} files of 4 KiB, warm"),
+        bytes: count * SMALL,
+        ours: Side::that_refuses(OURS, line),
+        others: Vec::new(),
+        flip: (entry.join("model").join(copied), SMALL / 2),
+        data: made.dir,
+    }))
+}
+
+/// A site, and a signed model on its carrier.
+struct Incoming {
+    dir: tempfile::TempDir,
+    site: Site,
+    carrier: PathBuf,
+    model: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Incoming {
+    /// Makes the model by `fill`, and has the vendor sign it with these options.
+    fn make(
+        bench: &Bench<'_>,
+        name: &str,
+        options: &[&str],
+        fill: impl FnOnce(&Path) -> Result<Vec<PathBuf>, Failure>,
+    ) -> Result<Incoming, Failure> {
+        let dir = bench.folder.make(name)?;
+        let site = Site::new(&dir.path().join("site"));
+        let carrier = files::folder(dir.path().join("carrier"));
+        let model = carrier.join("model");
+        let files = fill(&model)?;
+        let vendor = &site.vendor;
+        let sign = Line::new(&bench.program, ["sign"])
+            .argument(model.as_path())
+            .option("--bundle", model.join("model.sig"))
+            .option("--key", &vendor.key)
+            .option("--certificate", &vendor.certificate)
+            .option("--chain", &vendor.chain);
+        run_command(sign.command().args(options).stdout(std::process::Stdio::null()))?;
+        Ok(Incoming { dir, site, carrier, model, files })
+    }
+
+    /// A million small files, and a policy that takes them; gives how many there are.
+    fn of_many(bench: &Bench<'_>, name: &str) -> Result<(Incoming, u64), Failure> {
+        let count = million_files(bench.options);
+        let options = ["--max-files", &count.to_string()];
+        let made = Incoming::make(bench, name, &options, |model| {
+            data::small_files(&files::folder(model), count, SMALL, LONG_NAME)
+        })?;
+        let path = &made.site.station.policy;
+        let plain = fs::read_to_string(path)
+            .map_err(|source| Failure::Read { path: path.clone(), source })?;
+        let limits = format!("[manifest]\n{}", million_limits(count));
+        files::public(path, plain.replace("[manifest]\n", &limits));
+        Ok((made, count))
+    }
+
+    /// `ingest`, into an empty outbound.
+    fn ingest(&self, bench: &Bench<'_>) -> Side {
+        let (variable, value) = self.site.hsm.env();
+        let line = Line::new(&bench.program, ["ingest"])
+            .argument(self.carrier.as_path())
+            .option("--config", &self.site.station.config)
+            .variable(variable, value);
+        let empties = vec![self.site.station.outbound.clone()];
+        Side { empties, ..Side::that_refuses(OURS, line) }
+    }
+}
+
 /// The whole way into outbound beside a copy; `cold` when nothing is in the page cache.
 fn ingest(bench: &Bench<'_>, name: &'static str, cold: bool) -> Result<Built, Failure> {
     if cold && !geteuid().is_root() {
         return Ok(Built::LeftOut("only root can drop the page cache"));
     }
-    let dir = bench.folder.make(name)?;
-    let site = Site::new(&dir.path().join("site"));
-    let carrier = files::folder(dir.path().join("carrier"));
-    let model = carrier.join("model");
     let each = bench.options.size.0 / 8;
-    let made = data::large_files(&model, 8, each)?;
-    let vendor = &site.vendor;
-    let sign = Line::new(&bench.program, ["sign"])
-        .argument(model.as_path())
-        .option("--bundle", model.join("model.sig"))
-        .option("--key", &vendor.key)
-        .option("--certificate", &vendor.certificate)
-        .option("--chain", &vendor.chain);
-    run_command(sign.command().stdout(std::process::Stdio::null()))?;
-
-    let (variable, value) = site.hsm.env();
-    let line = Line::new(&bench.program, ["ingest"])
-        .argument(carrier.as_path())
-        .option("--config", &site.station.config)
-        .variable(variable, value);
-    let ours = Side::that_refuses(OURS, line);
-    let ours = Side { empties: vec![site.station.outbound.clone()], cold, ..ours };
-    let last = last(&made)?;
-    let copies = files::folder(dir.path().join("copies"));
-    let copied = last.strip_prefix(&carrier).map(|path| copies.join("carrier").join(path));
+    let made = Incoming::make(bench, name, &[], |model| data::large_files(model, 8, each))?;
+    let ours = Side { cold, ..made.ingest(bench) };
+    let last = last(&made.files)?;
+    let copies = files::folder(made.dir.path().join("copies"));
+    let copied = last.strip_prefix(&made.carrier).map(|path| copies.join("carrier").join(path));
     let copy = Side {
         proof: Proof::Copy(copied.unwrap_or_default()),
         empties: vec![copies.clone()],
         cold,
         one_process: false,
-        ..Side::that_refuses("cp -r and sync", Peers::copy(&carrier, &copies))
+        ..Side::that_refuses("cp -r and sync", Peers::copy(&made.carrier, &copies))
     };
     let state = if cold { "cold" } else { "warm" };
     Ok(Built::ready(Work {
@@ -349,7 +442,7 @@ fn ingest(bench: &Bench<'_>, name: &'static str, cold: bool) -> Result<Built, Fa
         ours,
         others: vec![(copy, Some(1.0 / INGEST))],
         flip: (last, each - each / 4),
-        data: dir,
+        data: made.dir,
     }))
 }
 
