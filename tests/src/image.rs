@@ -63,12 +63,24 @@ impl Image {
     /// # Panics
     /// When the kernel does not take it.
     pub fn mount(&self, at: &Path) -> Mounted {
+        self.mount_as("ro,loop", at)
+    }
+
+    /// Mounts it for reading and writing.
+    ///
+    /// # Panics
+    /// When the kernel does not take it.
+    pub fn mount_writable(&self, at: &Path) -> Mounted {
+        self.mount_as("rw,loop", at)
+    }
+
+    fn mount_as(&self, options: &str, at: &Path) -> Mounted {
         let kind = match self.kind {
             Kind::Ext4 => "ext4",
             Kind::Squashfs => "squashfs",
         };
         let mut mount = Command::new("mount");
-        mount.args(["-t", kind, "-o", "ro,loop"]).arg(&self.path).arg(at);
+        mount.args(["-t", kind, "-o", options]).arg(&self.path).arg(at);
         let _ = run::outcome(&mut mount).expect_status(0);
         Mounted { at: at.to_owned() }
     }
@@ -182,6 +194,27 @@ impl FileSystem {
 #[derive(Debug)]
 pub struct Mounted {
     at: PathBuf,
+}
+
+/// A file system on which every write waits, until this is gone.
+#[derive(Debug)]
+pub struct Frozen(PathBuf);
+
+impl Frozen {
+    /// Freezes what is mounted at `at`.
+    ///
+    /// # Panics
+    /// When the kernel does not do that.
+    pub fn at(at: &Path) -> Frozen {
+        let _ = run::outcome(Command::new("fsfreeze").arg("-f").arg(at)).expect_status(0);
+        Frozen(at.to_owned())
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = Command::new("fsfreeze").arg("-u").arg(&self.0).status();
+    }
 }
 
 impl Drop for Mounted {

@@ -140,7 +140,7 @@ struct Decision {
 /// How the files of a model were read.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct IntakeDetail {
+pub struct IntakeDetail {
     bytes: u64,
     files: u64,
     seconds: f64,
@@ -148,6 +148,7 @@ struct IntakeDetail {
     reader: &'static str,
     because: String,
     kernels: Vec<String>,
+    medium: &'static str,
     direct: bool,
     workers: usize,
     retries: u32,
@@ -155,7 +156,7 @@ struct IntakeDetail {
 
 impl IntakeDetail {
     /// `None` when no file was read.
-    fn of(summary: &Summary) -> Option<Self> {
+    pub fn of(summary: &Summary) -> Option<Self> {
         let engine = summary.engine.clone()?;
         Some(IntakeDetail {
             bytes: summary.bytes,
@@ -165,6 +166,7 @@ impl IntakeDetail {
             reader: engine.reader,
             because: engine.because,
             kernels: engine.kernels,
+            medium: engine.medium,
             direct: engine.direct,
             workers: engine.workers,
             retries: summary.retries,

@@ -50,6 +50,8 @@ pub struct Engine {
     pub because: String,
     /// What hashes, for people: the kernels in the order in which they are preferred.
     pub kernels: Vec<String>,
+    /// What the files lie on: `rotating`, `optical`, `solid` or `unknown`.
+    pub medium: &'static str,
     /// Whether files are read past the page cache.
     pub direct: bool,
     /// How many workers share the files.
@@ -189,6 +191,7 @@ mod tests {
             reader,
             because: String::new(),
             kernels: Vec::new(),
+            medium: "unknown",
             direct: false,
             workers: 2,
         };

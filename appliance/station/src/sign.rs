@@ -13,7 +13,8 @@ use oms_verify::statement::{DEFAULT_IGNORED, Manifest, ManifestFile, Method, Pie
 
 use crate::bounded;
 use crate::intake::{
-    Reading, Source, absent_or_unreadable, entries_of_a_folder, hash_found, is_at_or_below, survey,
+    Pulse, Reading, Source, absent_or_unreadable, alone, entries_of_a_folder, hash_found,
+    is_at_or_below, survey,
 };
 use crate::media::SUFFIX;
 
@@ -53,28 +54,11 @@ pub fn hash_model(
     budget: &Budget,
     reading: &Reading<'_>,
 ) -> Result<Hashed, Vec<Reason>> {
-    let source = Source::at(path).map_err(one)?;
-    let root = path.canonicalize().map_err(|error| one(absent_or_unreadable(&error, path)))?;
-    let name = root.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
-    let ignored = match &source {
-        Source::Folder(folder) => {
-            let mut ignored = relative_paths(&root, &plan.ignore)?;
-            ignored.extend(bundles_at_the_top(folder, budget));
-            ignored.sort();
-            ignored.dedup();
-            ignored
-        }
-        Source::File { .. } => Vec::new(),
-    };
+    let (own, own_plan, own_budget) = (path.to_owned(), plan.clone(), budget.clone());
+    let look = move |pulse: &Pulse| Ok(find(&own, &own_plan, &own_budget, pulse));
+    let Found { source, name, ignored, files } = alone(reading, look).map_err(one)??;
     let is_folder = matches!(source, Source::Folder(_));
-    let ignores = |path: &str| {
-        is_folder && (is_at_or_below(path, &DEFAULT_IGNORED) || is_at_or_below(path, &ignored))
-    };
-    let tree = survey(&source, budget, || reading.progress.check(), ignores).map_err(one)?;
-    if !tree.problems.is_empty() {
-        return Err(tree.problems.into_vec());
-    }
-    let paths = Arc::new(tree.files);
+    let paths = Arc::new(files);
     let (read, problems) =
         hash_found(&source, &paths, (plan.hash, plan.method), reading).map_err(one)?;
     if !problems.is_empty() {
@@ -101,13 +85,52 @@ pub fn hash_model(
     Ok(Hashed { name, manifest, unlisted })
 }
 
+/// What is to be hashed of a model.
+struct Found {
+    source: Source,
+    name: String,
+    /// Paths that are left out, but for the default ones.
+    ignored: Vec<String>,
+    files: Vec<String>,
+}
+
+/// Looks for the files of the model at `path`.
+fn find(path: &Path, plan: &Plan, budget: &Budget, pulse: &Pulse) -> Result<Found, Vec<Reason>> {
+    let source = Source::at(path).map_err(one)?;
+    let root = path.canonicalize().map_err(|error| one(absent_or_unreadable(&error, path)))?;
+    let name = root.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
+    let ignored = match &source {
+        Source::Folder(folder) => {
+            let mut ignored = relative_paths(&root, &plan.ignore)?;
+            ignored.extend(bundles_at_the_top(folder, budget, pulse));
+            ignored.sort();
+            ignored.dedup();
+            ignored
+        }
+        Source::File { .. } => Vec::new(),
+    };
+    let is_folder = matches!(source, Source::Folder(_));
+    let ignores = |path: &str| {
+        is_folder && (is_at_or_below(path, &DEFAULT_IGNORED) || is_at_or_below(path, &ignored))
+    };
+    let tree = survey(&source, budget, || pulse.go_on(), ignores).map_err(one)?;
+    if !tree.problems.is_empty() {
+        return Err(tree.problems.into_vec());
+    }
+    Ok(Found { source, name, ignored, files: tree.files })
+}
+
 /// The names of the bundles that lie in `folder` itself. What cannot be read or parsed is none, and
 /// a file of the model like any other; that the folder cannot be listed is for the survey to say.
-fn bundles_at_the_top(folder: &Root, budget: &Budget) -> Vec<String> {
+fn bundles_at_the_top(folder: &Root, budget: &Budget, pulse: &Pulse) -> Vec<String> {
     let entries = folder.entries(entries_of_a_folder(budget)).unwrap_or_default();
     let names = entries.into_iter().filter(|entry| entry.kind == Kind::File);
     let names = names.filter_map(|entry| String::from_utf8(entry.name).ok());
-    names.filter(|name| name.ends_with(SUFFIX) && is_bundle(folder, name, budget)).collect()
+    let is_one = |name: &String| {
+        pulse.beat();
+        name.ends_with(SUFFIX) && is_bundle(folder, name, budget)
+    };
+    names.filter(is_one).collect()
 }
 
 fn is_bundle(folder: &Root, name: &str, budget: &Budget) -> bool {

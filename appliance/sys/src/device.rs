@@ -20,14 +20,26 @@ pub enum Medium {
     Rotational,
     /// A CD, DVD or Blu-ray: the same, and slow to start.
     Optical,
-    /// Anything else, or unknown: as many readers as the device profits from.
+    /// Flash memory: as many readers as the device profits from.
     Solid,
+    /// What nobody can say of, which is read like [`Medium::Solid`]: virtual disks, network, memory.
+    Unknown,
 }
 
 impl Medium {
     /// Whether only one stream should be read at a time.
     pub fn wants_one_stream(self) -> bool {
-        self != Medium::Solid
+        matches!(self, Medium::Rotational | Medium::Optical)
+    }
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Medium::Rotational => "rotating",
+            Medium::Optical => "optical",
+            Medium::Solid => "solid",
+            Medium::Unknown => "unknown",
+        }
     }
 }
 
@@ -41,7 +53,7 @@ pub struct Ground {
 }
 
 /// What `folder` lies on. A disk whose file system does not name it (btrfs, overlayfs, FUSE,
-/// network) is unknown, and so [`Medium::Solid`].
+/// network) is [`Medium::Unknown`].
 ///
 /// The carrier is asked, which may take as long as it likes.
 ///
@@ -61,7 +73,7 @@ fn is_fuse(kind: impl TryInto<u64>) -> bool {
 /// What the block device of these numbers is, according to the sysfs at `sysfs`.
 fn numbered(sysfs: &Path, major: u32, minor: u32) -> Medium {
     let link = sysfs.join(format!("dev/block/{major}:{minor}"));
-    link.canonicalize().map_or(Medium::Solid, |device| medium(&device, DEPTH))
+    link.canonicalize().map_or(Medium::Unknown, |device| medium(&device, DEPTH))
 }
 
 fn medium(device: &Path, depth: usize) -> Medium {
@@ -77,16 +89,26 @@ fn medium(device: &Path, depth: usize) -> Medium {
     // default, which is to call every disk rotational: virtual ones among them.
     if name.starts_with("sd") {
         let told = std::fs::read_to_string(disk.join("queue/rotational"));
-        let turns = told.is_ok_and(|told| told.trim() == "1");
-        return if turns { Medium::Rotational } else { Medium::Solid };
+        return match told.as_deref().map(str::trim) {
+            Ok("1") => Medium::Rotational,
+            Ok("0") => Medium::Solid,
+            _ => Medium::Unknown,
+        };
     }
-    let Some(depth) = depth.checked_sub(1) else { return Medium::Solid };
+    if ["nvme", "mmcblk"].iter().any(|driver| name.starts_with(driver)) {
+        return Medium::Solid;
+    }
+    let Some(depth) = depth.checked_sub(1) else { return Medium::Unknown };
     let parts = std::fs::read_dir(disk.join("slaves")).into_iter().flatten().flatten();
-    parts
-        .filter_map(|part| part.path().canonicalize().ok())
-        .map(|part| medium(&part, depth))
-        .find(|medium| medium.wants_one_stream())
-        .unwrap_or(Medium::Solid)
+    let parts = parts.filter_map(|part| part.path().canonicalize().ok());
+    let parts: Vec<_> = parts.map(|part| medium(&part, depth)).collect();
+    // The slowest part counts, and one that nobody knows is not known to be fast.
+    let one_stream = parts.iter().find(|medium| medium.wants_one_stream());
+    match one_stream {
+        Some(medium) => *medium,
+        None if !parts.is_empty() && !parts.contains(&Medium::Unknown) => Medium::Solid,
+        None => Medium::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -120,11 +142,11 @@ mod tests {
         let cases = [
             (8, 0, Medium::Rotational),
             (8, 16, Medium::Solid),
-            (8, 32, Medium::Solid),
+            (8, 32, Medium::Unknown),
             (11, 0, Medium::Optical),
-            (254, 0, Medium::Solid),
+            (254, 0, Medium::Unknown),
             (259, 0, Medium::Solid),
-            (0, 25, Medium::Solid),
+            (0, 25, Medium::Unknown),
         ];
         for (major, minor, expected) in cases {
             assert_eq!(numbered(dir.path(), major, minor), expected, "{major}:{minor}");
@@ -140,13 +162,13 @@ mod tests {
         symlink(at("devices/sda/sda1"), at("dev/block/8:1")).unwrap();
         std::fs::create_dir(at("devices/dm-0/slaves")).unwrap();
         assert_eq!(numbered(dir.path(), 8, 1), Medium::Rotational);
-        assert_eq!(numbered(dir.path(), 253, 0), Medium::Solid);
+        assert_eq!(numbered(dir.path(), 253, 0), Medium::Unknown);
         symlink(at("devices/sda/sda1"), at("devices/dm-0/slaves/sda1")).unwrap();
         assert_eq!(numbered(dir.path(), 253, 0), Medium::Rotational);
         // A device that is made of itself does not go on for ever.
         std::fs::remove_file(at("devices/dm-0/slaves/sda1")).unwrap();
         symlink(at("devices/dm-0"), at("devices/dm-0/slaves/dm-0")).unwrap();
-        assert_eq!(numbered(dir.path(), 253, 0), Medium::Solid);
+        assert_eq!(numbered(dir.path(), 253, 0), Medium::Unknown);
     }
 
     #[test]
@@ -154,7 +176,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(!under(&Root::open(dir.path()).unwrap()).unwrap().is_served);
         let proc = under(&Root::open(Path::new("/proc/self")).unwrap()).unwrap();
-        assert_eq!(proc, Ground { medium: Medium::Solid, is_served: false });
+        assert_eq!(proc, Ground { medium: Medium::Unknown, is_served: false });
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod crash;
 mod doctor;
 mod hierarchies;
 mod ingest;
+mod means;
 mod memory;
 mod million;
 mod opening;

@@ -5,11 +5,20 @@ use std::cell::Cell;
 use std::thread;
 use std::time::Duration;
 
+use oms_station::intake::{Reading, Settings};
+use oms_station::progress::Progress;
+use oms_station::sign::{Plan, hash_model};
 use oms_tests::entry;
 use oms_tests::fuse::{Cache, Errno, Fault, Lie, Lying, Op};
 use oms_tests::mounts::{Need, privately};
 use oms_tests::scene::any_content;
 use oms_tests::watch::Running;
+use oms_verify::budget::Budget;
+use oms_verify::hash::HashAlgorithm;
+use oms_verify::policy::MediaRules;
+use oms_verify::reason::Code;
+use oms_verify::statement;
+use oms_verify::time::Span;
 use serde_json::Value;
 
 use crate::stand::{Does, Expect, LARGE, Method, NESTED, Stand, Told, Way, ways};
@@ -102,6 +111,34 @@ fn unanswered(stand: &Stand, op: Op, path: &str, look: u64) {
         let expected = if met.get() { stalled } else { Told::Passed };
         assert_eq!(told, expected, "{op:?} {path} {look}: {way:?}");
     }
+}
+
+/// `sign` and `digest` have no policy that says how long they wait, so this asks what they ask.
+#[test]
+fn a_look_of_whoever_signs_that_is_never_answered() {
+    privately(&[Need::Fuse], || {
+        let stand = Stand::new(Method::Files);
+        let rules = MediaRules { stall: Span { seconds: 1 }, ..MediaRules::default() };
+        let plan =
+            Plan { hash: HashAlgorithm::Sha256, method: statement::Method::Files, ignore: vec![] };
+        for (op, path) in [
+            (Op::List, "demo"),
+            (Op::List, "demo/sub"),
+            (Op::Lookup, "demo/model.sig"),
+            (Op::Open, "demo/model.sig"),
+            (Op::Lookup, "demo/sub/part.bin"),
+        ] {
+            let faults = [Fault::on(op, path, Lie::Silence)];
+            let lying = Lying::mount(&stand.tree, &stand.at, Cache::Off, &faults);
+            let progress = Progress::hidden();
+            let reading = Reading { settings: Settings::default(), rules, progress: &progress };
+            let model = stand.at.join("demo");
+            let hashed = hash_model(&model, &plan, &Budget::default(), &reading);
+            let codes: Vec<_> = hashed.unwrap_err().iter().map(|reason| reason.code).collect();
+            assert_eq!(codes, [Code::MediaStalled], "{op:?} {path}: {}", lying.log());
+            lying.vanish();
+        }
+    });
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oms_testkit::run;
-use oms_tests::fuse::{Cache, Fault, Lie, Lying};
+use oms_tests::fuse::{Cache, Fault, Lie, Lying, Op};
+use oms_tests::image::{Frozen, Image, Kind};
 use oms_tests::mounts::{Need, privately, tmpfs};
+use oms_tests::scene::any_content;
 use oms_tests::watch::Running;
 
 use crate::stand::{Does, Expect, LARGE, Method, NESTED, Stand, Told, Way, ways};
@@ -124,6 +126,42 @@ fn files_that_may_not_be_as_large_as_the_models() {
                 run.expect(&[Expect::Undecided("outbound.write")]);
             }
             stand.run(way, &[]).expect(&[Expect::Passes]);
+        }
+    });
+}
+
+#[test]
+fn a_disk_that_does_not_answer_any_more_is_not_taken_for_the_carrier() {
+    privately(&[Need::Fuse, Need::Ext4], || {
+        let policy = format!("{}\n[media]\nstall = \"1s\"\n", any_content());
+        let stand = Stand::with_policy(Method::Files, &policy);
+        let station = stand.scene.station.config.parent().unwrap();
+        let disk = Image::of(Kind::Ext4, station, &stand.scene.path("disk"));
+        let _mounted = disk.mount_writable(station);
+        for way in &ingests()[..2] {
+            for file in [LARGE, "config.json"] {
+                let slow = Lie::Slow(Duration::from_millis(400));
+                let faults = [Fault::on(Op::Read, &format!("demo/{file}"), slow)];
+                let lying = Lying::mount(&stand.tree, &stand.at, Cache::Off, &faults);
+                let mut frozen: Option<(Instant, Frozen)> = None;
+                let look = |_: &Running| {
+                    if lying.lies() == 0 {
+                        return false;
+                    }
+                    let freeze = || (Instant::now(), Frozen::at(station));
+                    let (since, _) = frozen.get_or_insert_with(freeze);
+                    // What was copied can only be removed when the disk answers again.
+                    let over = since.elapsed() > Duration::from_secs(5);
+                    if over {
+                        frozen = None;
+                    }
+                    over
+                };
+                let run = stand.run_and(way, &stand.at, look, || lying.log());
+                run.expect(&[Expect::Undecided("outbound.stalled")]);
+            }
+            stand.run(way, &[]).expect(&[Expect::Passes]);
+            empty(&stand);
         }
     });
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::reading::{ReadingArgs, plain};
 use super::sign::ManifestArgs;
 use super::{Done, print, print_json};
-use crate::present::Outcome;
+use crate::present::{IntakeDetail, Outcome};
 use crate::sign::hash_model;
 
 #[derive(clap::Args)]
@@ -32,6 +32,8 @@ struct Document {
     root_digest: String,
     files: usize,
     resources: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intake: Option<IntakeDetail>,
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -40,6 +42,7 @@ pub(super) fn run(args: &Args) -> Done {
     let reading = plain(&args.reading, &progress);
     let plan = args.manifest.plan(None);
     let hashed = hash_model(&args.model, &plan, &args.manifest.budget(), &reading)?;
+    let intake = IntakeDetail::of(&progress.summary());
     drop(progress);
     let root = hashed.manifest.root();
     if args.json {
@@ -49,6 +52,7 @@ pub(super) fn run(args: &Args) -> Done {
             root_digest: root.to_hex(),
             files: hashed.manifest.files().len(),
             resources: hashed.manifest.resources(),
+            intake,
         });
     } else {
         print(&format!("sha256:{root}  {}\n", Printable(&hashed.name)));

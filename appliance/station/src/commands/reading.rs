@@ -37,7 +37,7 @@ impl ReadingArgs {
     /// When they cannot be caught.
     pub(super) fn watch(&self) -> Result<Watch, Reason> {
         let cancel = Cancel::on_signals().map_err(|error| {
-            Reason::new(Code::IntakeCancelled, format!("signals cannot be caught: {error}"))
+            Reason::new(Code::IntakeResources, format!("signals cannot be caught: {error}"))
         })?;
         Ok(Watch { cancel, display: self.progress })
     }

@@ -14,7 +14,7 @@ use super::reading::{ReadingArgs, plain};
 use super::{Done, output, print, print_json, warn};
 use crate::clock::system_time;
 use crate::keys::KeyRef;
-use crate::present::Outcome;
+use crate::present::{IntakeDetail, Outcome};
 use crate::sign::{Hashed, Plan, hash_model};
 use crate::signer::Signer;
 
@@ -130,6 +130,8 @@ struct Document {
     key_type: String,
     method: &'static str,
     unsigned: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intake: Option<IntakeDetail>,
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -151,6 +153,7 @@ pub(super) fn run(args: &Args) -> Done {
     let reading = plain(&args.reading, &progress);
     let plan = args.manifest.plan(Some(&args.bundle));
     let hashed = hash_model(&args.model, &plan, &budget, &reading)?;
+    let intake = IntakeDetail::of(&progress.summary());
     drop(progress);
     let annotations: BTreeMap<_, _> = args.annotations.iter().cloned().collect();
     let Hashed { name, manifest, unlisted } = &hashed;
@@ -176,6 +179,7 @@ pub(super) fn run(args: &Args) -> Done {
             key_type: signer.public_key().key_type().to_string(),
             method: if signer.leaf().is_some() { "certificate" } else { "key" },
             unsigned: unlisted.clone(),
+            intake,
         });
     } else {
         let (shown, count) = (args.bundle.display(), manifest.files().len());

@@ -8,7 +8,7 @@
 //! ```text
 //!   decides:  attend ──▶ every tick: pass progress on · cancelled? · does each of them still beat?
 //!                ▲                       │
-//!   results ─────┘                       ▼ stop
+//!   results ─────┘                       ▼ stop    (silent: in a call to carrier or to spool?)
 //!   threads:  work(&Pulse): beat … beat … count bytes … is_stopped? … result
 //! ```
 
@@ -33,7 +33,18 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Pulse {
     beats: AtomicU64,
+    /// Whether it is in a call to the spool, not to the carrier.
+    in_spool: AtomicBool,
     common: Arc<Common>,
+}
+
+/// Whose answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// What is read.
+    Carrier,
+    /// The station's own disk, where copies go.
+    Spool,
 }
 
 /// What all threads of one [`attend`] share.
@@ -60,6 +71,15 @@ impl Pulse {
             true => Err(Reason::new(Code::IntakeCancelled, "other work failed")),
             false => Ok(()),
         }
+    }
+
+    /// Does what asks the spool: silence in there is not the carrier's.
+    pub(super) fn in_spool<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.in_spool.store(true, Ordering::Relaxed);
+        let given = work();
+        self.in_spool.store(false, Ordering::Relaxed);
+        self.beat();
+        given
     }
 
     /// Bytes were read.
@@ -127,7 +147,7 @@ where
     let mut attended = Vec::with_capacity(works.len());
     let mut given = Vec::with_capacity(works.len());
     for (number, work) in works.into_iter().enumerate() {
-        let pulse = Arc::new(Pulse { beats: AtomicU64::new(0), common: Arc::clone(&common) });
+        let pulse = Arc::new(Pulse { common: Arc::clone(&common), ..Pulse::default() });
         let (weak, sender) = (Arc::downgrade(&pulse), sender.clone());
         let thread = thread::Builder::new().name(format!("intake {number}"));
         let thread = thread.spawn(move || {
@@ -141,7 +161,7 @@ where
         // carrier that is silent.
         let _detached = thread.map_err(|error| {
             common.stopped.store(true, Ordering::Relaxed);
-            Reason::new(Code::MediaUnreadable, format!("starting a thread to read: {error}"))
+            Reason::new(Code::IntakeResources, format!("starting a thread to read: {error}"))
         })?;
         attended.push(Attended { pulse: weak, beats: 0, since: Instant::now() });
         given.push(None);
@@ -182,9 +202,9 @@ where
             if now.duration_since(*stopped.get_or_insert(now)) >= GRACE {
                 break;
             }
-        } else if attended.iter_mut().any(|one| one.is_silent(now, stall)) {
+        } else if let Some(asked) = attended.iter_mut().find_map(|one| one.silent(now, stall)) {
             common.stopped.store(true, Ordering::Relaxed);
-            return Err(stalled(stall, ""));
+            return Err(stalled(asked, stall, ""));
         }
     }
     match failure {
@@ -193,10 +213,18 @@ where
     }
 }
 
-/// A carrier that gave no answer for `stall`; `during` says what was asked of it.
-pub(super) fn stalled(stall: Duration, during: &str) -> Reason {
-    let detail = format!("{during}no answer for {} s", stall.as_secs());
-    Reason::new(Code::MediaStalled, detail).by_rule("media.stall")
+/// A carrier or a spool that gave no answer for `stall`; `during` says what was asked of it.
+pub(super) fn stalled(asked: Asked, stall: Duration, during: &str) -> Reason {
+    let code = match asked {
+        Asked::Carrier => Code::MediaStalled,
+        Asked::Spool => Code::OutboundStalled,
+    };
+    Reason::new(code, format!("{during}no answer for {} s", stall.as_secs())).by_rule("media.stall")
+}
+
+/// Whether `reason` says that something does not answer: nothing is waited for any more.
+pub(super) fn is_stall(reason: &Reason) -> bool {
+    matches!(reason.code, Code::MediaStalled | Code::OutboundStalled)
 }
 
 fn pass_on(common: &Common, passed: &mut (u64, u64), progress: &Progress) {
@@ -208,14 +236,18 @@ fn pass_on(common: &Common, passed: &mut (u64, u64), progress: &Progress) {
 }
 
 impl Attended {
-    /// Whether the thread runs and has not said anything for `stall`.
-    fn is_silent(&mut self, now: Instant, stall: Duration) -> bool {
-        let Some(pulse) = self.pulse.upgrade() else { return false };
+    /// Who lets the thread wait, if it runs and has not said anything for `stall`.
+    fn silent(&mut self, now: Instant, stall: Duration) -> Option<Asked> {
+        let pulse = self.pulse.upgrade()?;
         let beats = pulse.beats.load(Ordering::Relaxed);
         if beats != self.beats {
             (self.beats, self.since) = (beats, now);
         }
-        now.duration_since(self.since) >= stall
+        let asked = match pulse.in_spool.load(Ordering::Relaxed) {
+            true => Asked::Spool,
+            false => Asked::Carrier,
+        };
+        (now.duration_since(self.since) >= stall).then_some(asked)
     }
 }
 
@@ -275,6 +307,31 @@ mod tests {
         let works = vec![diligent(), silent];
         let stall = Duration::from_millis(200);
         assert_eq!(run(works, stall, &Progress::hidden()), Err(Code::MediaStalled));
+        drop(sender);
+    }
+
+    #[test]
+    fn a_spool_that_does_not_answer_is_not_taken_for_the_carrier() {
+        let (sender, forever) = mpsc::channel::<()>();
+        let silent: Work = Box::new(move |pulse| {
+            pulse.in_spool(|| ());
+            pulse.in_spool(|| {
+                let _ = forever.recv();
+            });
+            Ok(0)
+        });
+        let stall = Duration::from_millis(200);
+        let works = vec![diligent(), silent];
+        assert_eq!(run(works, stall, &Progress::hidden()), Err(Code::OutboundStalled));
+        drop(sender);
+        // After an answer, it is the carrier's turn again.
+        let (sender, forever) = mpsc::channel::<()>();
+        let silent: Work = Box::new(move |pulse| {
+            pulse.in_spool(|| ());
+            let _ = forever.recv();
+            Ok(0)
+        });
+        assert_eq!(run(vec![silent], stall, &Progress::hidden()), Err(Code::MediaStalled));
         drop(sender);
     }
 

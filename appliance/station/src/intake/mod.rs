@@ -359,6 +359,7 @@ pub fn refusal_or_failure(error: BeneathError, path: &str) -> Reason {
         BeneathError::TooManyEntries(_) => Code::MediaTooManyEntries,
         // A name that this file system cannot hold is a fact about the name.
         BeneathError::Io(error) if is_about_the_name(error) => Code::MediaName,
+        BeneathError::Io(error) if is_about_the_station(error) => Code::IntakeResources,
         BeneathError::Io(_) => Code::MediaUnreadable,
     };
     let reason = Reason::new(code, error.to_string()).about(path);
@@ -370,6 +371,11 @@ pub fn refusal_or_failure(error: BeneathError, path: &str) -> Reason {
 fn is_about_the_name(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput)
         || error.raw_os_error() == Some(Errno::ILSEQ.raw_os_error())
+}
+
+/// What this process, or the whole machine, has used up.
+fn is_about_the_station(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
 
 fn about(mut reason: Reason, path: &ResourcePath) -> Reason {

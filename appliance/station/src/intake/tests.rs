@@ -158,6 +158,10 @@ fn a_listed_name_that_the_file_system_cannot_hold_is_refused() {
     }
     let error = BeneathError::Io(Errno::IO.into());
     assert_eq!(refusal_or_failure(error, "a").code, Code::MediaUnreadable);
+    for used_up in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+        let error = BeneathError::Io(used_up.into());
+        assert_eq!(refusal_or_failure(error, "a").code, Code::IntakeResources);
+    }
 }
 
 /// Hashes a file of three chunks while `meddle` does something to it after the first.

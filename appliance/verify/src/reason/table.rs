@@ -123,6 +123,7 @@ codes! {
     MediaNotFound = "media.not-found", Configuration, "There is no model or carrier at this path.", "Check the path.";
 
     IntakeCancelled = "intake.cancelled", Undecided, "Reading was cancelled before a decision.", "Start again when you want a decision.";
+    IntakeResources = "intake.resources", Undecided, "The machine did not give what reading needs: memory, threads, open files or signals.", "Raise the limits of the process (ulimit -a) or end other work; --memory and --reader threads need less.";
     IntakeSha256 = "intake.sha256", Undecided, "SHA-256 gives wrong answers on this machine.", "Have its processor and memory tested, and install the program again.";
 
     // What is inside the files.
@@ -164,6 +165,7 @@ codes! {
 
     // Outbound and the station's own disk.
     OutboundWrite = "outbound.write", Undecided, "Writing to the spool, outbound or state failed.", "Check free space, permissions and the disk.";
+    OutboundStalled = "outbound.stalled", Undecided, "The disk of the spool gave no answer for longer than media.stall.", "Check the station's disk, not the carrier, and try again.";
     OutboundConflict = "outbound.conflict", Undecided, "An entry of this name is in outbound already.", "Check whether state was restored from a backup; sequence numbers are never used twice.";
     StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end.";
     StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy, or go on as SECURITY.md tells, before ingesting anything.";

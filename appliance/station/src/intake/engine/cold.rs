@@ -22,7 +22,7 @@ use oms_verify::reason::{Code, Reason};
 use super::job::Job;
 use super::small::{Part, unreadable};
 use super::work::SMALL;
-use crate::intake::attend::Pulse;
+use crate::intake::attend::{Asked, Pulse, is_stall};
 
 /// Reads in flight at most. Looks and opens have no buffers, and all may be in flight.
 const READS: usize = 32;
@@ -74,7 +74,7 @@ impl Cold {
                 Ok((self, ended))
             }
             Err(reason) => {
-                if reason.code == Code::MediaStalled {
+                if is_stall(&reason) {
                     self.ring.abandon();
                 }
                 Err(reason)
@@ -256,7 +256,7 @@ impl<'a> Round<'a> {
             asked.then_some((part.file, part.at as u64))
         });
         let (file, at) = silent.unwrap_or_default();
-        self.job.stalled(file, at)
+        self.job.stalled(Asked::Carrier, file, at)
     }
 }
 

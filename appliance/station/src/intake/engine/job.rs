@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use oms_sys::beneath::{BeneathError, Folders, Name, RegularFile, Root, Stamp};
 use oms_sys::direct;
-use oms_sys::ring::{self, Buffer, Ring, Settings};
+use oms_sys::ring::{self, Buffer, NoUring, Ring, RingError, Settings};
 use oms_sys::sha256::{Lanes, Status};
 use oms_verify::hash::HashAlgorithm;
 use oms_verify::reason::{Class, Code, Reason, Reasons};
@@ -20,7 +20,7 @@ use super::means::Means;
 use super::work::{Item, Queue};
 use super::{Names, Order, Piece};
 use crate::inspection::Inspected;
-use crate::intake::attend::stalled;
+use crate::intake::attend::{Asked, Pulse, stalled};
 use crate::intake::quarantine::Copies;
 use crate::intake::refusal_or_failure;
 use crate::progress::Engine;
@@ -200,12 +200,17 @@ impl Job {
     }
 
     /// Opens what is read of an item, and what is written.
-    pub(super) fn begin(&self, folders: &mut Folders, item: &Item) -> Result<Opened, Reason> {
+    pub(super) fn begin(
+        &self,
+        pulse: &Pulse,
+        folders: &mut Folders,
+        item: &Item,
+    ) -> Result<Opened, Reason> {
         let source = self.open_part(folders, item)?;
         let Some(copies) = &self.order.copies else {
             return Ok(Opened { file: source, direct: None, output: None });
         };
-        match self.copy(copies, item, &source)? {
+        match pulse.in_spool(|| self.copy(copies, item, &source))? {
             Copy::Shared => {
                 let path = self.path(item.file);
                 let open = || self.as_measured(copies.open_to_read(path)?, item.file);
@@ -341,9 +346,13 @@ impl Job {
         }
     }
 
-    /// A read that the carrier does not answer.
-    pub(super) fn stalled(&self, file: usize, offset: u64) -> Reason {
-        stalled(self.means.stall, &format!("reading at byte {offset}: ")).about(self.path(file))
+    /// A read that the carrier does not answer, or a write that the spool does not.
+    pub(super) fn stalled(&self, asked: Asked, file: usize, offset: u64) -> Reason {
+        let during = match asked {
+            Asked::Carrier => format!("reading at byte {offset}: "),
+            Asked::Spool => format!("writing to the spool at byte {offset}: "),
+        };
+        stalled(asked, self.means.stall, &during).about(self.path(file))
     }
 
     /// A copy that could not be written.
@@ -371,6 +380,7 @@ impl Job {
             },
             because,
             kernels: used.map(|kernel| kernel.kernel.name().to_owned()).collect(),
+            medium: self.means.medium.name(),
             direct: self.means.direct,
             workers: self.workers(),
         })
@@ -386,7 +396,16 @@ impl Job {
         buffer_bytes: usize,
     ) -> Result<(Ring, Vec<Buffer>), Reason> {
         let settings = Settings { reader: self.means.reader, buffers, buffer_bytes };
-        Ring::new(&settings).map_err(|error| Reason::new(Code::ConfigUsage, error.to_string()))
+        Ring::new(&settings).map_err(|error| {
+            // What this machine lacks for now is no fault of who asked for it.
+            let code = match &error {
+                RingError::Memory(_) | RingError::NoUring(NoUring::Failed(_)) => {
+                    Code::IntakeResources
+                }
+                RingError::NoUring(_) => Code::ConfigUsage,
+            };
+            Reason::new(code, error.to_string())
+        })
     }
 
     fn parts(&self, item: &Item) -> Option<&Parts> {

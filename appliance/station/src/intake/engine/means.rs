@@ -11,7 +11,7 @@ use std::io;
 use std::num::NonZero;
 use std::time::Duration;
 
-use oms_sys::device::{self, Ground};
+use oms_sys::device::{self, Ground, Medium};
 use oms_sys::ring;
 use oms_verify::reason::{Code, Reason};
 
@@ -55,6 +55,8 @@ pub(super) struct Means {
     pub(super) stall: Duration,
     /// Past the page cache, where copies are made and the file systems let us.
     pub(super) direct: bool,
+    /// What the files lie on.
+    pub(super) medium: Medium,
     /// One stream at a time, in the order of the model: for media that move about to find a file.
     pub(super) in_order: bool,
     /// How copies are made that share the blocks of their source.
@@ -78,6 +80,7 @@ impl Means {
             retries: reading.rules.retries,
             stall: reading.stall(),
             direct: copies,
+            medium: Medium::Unknown,
             in_order: false,
             share: clone::ficlone,
         }
@@ -85,6 +88,7 @@ impl Means {
 
     /// The same, fitted to what the files lie on.
     pub(super) fn fitted_to(mut self, ground: Ground) -> Self {
+        self.medium = ground.medium;
         if ground.medium.wants_one_stream() {
             // Large buffers, so that what is read ahead lasts while the head comes back.
             (self.in_order, self.workers, self.buffer) = (true, 1, FROM_DISK);
@@ -114,7 +118,7 @@ pub(super) fn ground_of(source: &Source, terms: Terms<'_>) -> Result<Ground, Rea
     let root = source.root();
     let unreadable = |error: io::Error| Reason::new(Code::MediaUnreadable, error.to_string());
     let looked = attend(vec![move |_: &_| device::under(&root).map_err(unreadable)], terms)?;
-    let unknown = Ground { medium: device::Medium::Solid, is_served: true };
+    let unknown = Ground { medium: Medium::Unknown, is_served: true };
     Ok(looked.first().copied().unwrap_or(unknown))
 }
 
@@ -122,7 +126,6 @@ pub(super) fn ground_of(source: &Source, terms: Terms<'_>) -> Result<Ground, Rea
 mod tests {
     use super::*;
     use crate::progress::Progress;
-    use oms_sys::device::Medium;
 
     fn means(reader: ring::Reader) -> Means {
         let progress = Progress::hidden();
@@ -134,7 +137,7 @@ mod tests {
         for medium in [Medium::Rotational, Medium::Optical] {
             let plain = means(ring::Reader::Auto);
             let fitted = plain.fitted_to(Ground { medium, is_served: false });
-            assert!(fitted.in_order && fitted.workers == 1);
+            assert!(fitted.in_order && fitted.workers == 1 && fitted.medium == medium);
             assert_eq!((fitted.reader, fitted.because), (ring::Reader::Auto, None));
             let (count, bytes) = fitted.buffers(1, 1);
             assert!(count * bytes > 4 << 20, "it reads far ahead: {count} of {bytes}");

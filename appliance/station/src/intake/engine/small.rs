@@ -223,7 +223,7 @@ impl Batch {
                 return Err(changed(opened.size()));
             }
             job.check(&opened)?;
-            job.copy_small(part.file, bytes)
+            pulse.in_spool(|| job.copy_small(part.file, bytes))
         });
         match settled {
             Ok(()) => {

@@ -27,6 +27,7 @@ use super::Piece;
 use super::copy::Output;
 use super::sums::Sum;
 use super::work::Item;
+use crate::intake::attend::Asked;
 
 /// What a last read of this many bytes is left for, so that it can ask for one byte more than
 /// there are: a file that grew is seen to have grown.
@@ -68,8 +69,8 @@ struct Chunk {
 enum State {
     /// Not read, or not to its end.
     Missing,
-    /// Being read, by the operation of this name; whether past the page cache.
-    Asked(u32, bool),
+    /// Being read, by the operation of this name; whether past the page cache; since when.
+    Asked(u32, bool, Instant),
     /// Read.
     Here(Buffer),
 }
@@ -85,6 +86,17 @@ pub(super) struct Ask {
     pub(super) len: usize,
     /// The file.
     pub(super) handle: Handle,
+}
+
+/// An operation that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// When it was started.
+    pub(super) since: Instant,
+    /// Who was asked.
+    pub(super) asked: Asked,
+    /// The offset in the file.
+    pub(super) offset: u64,
 }
 
 /// What became of a read.
@@ -128,8 +140,8 @@ pub(super) struct Stream {
     /// The first byte that was not asked for.
     next: u64,
     chunks: VecDeque<Chunk>,
-    /// Names and offsets of the writes in flight, and whether they go past the page cache.
-    writes: Vec<(u32, u64, bool)>,
+    /// Names and offsets of the writes in flight, whether they go past the page cache, since when.
+    writes: Vec<(u32, u64, bool, Instant)>,
     names: u32,
 }
 
@@ -219,7 +231,7 @@ impl Stream {
         let handle = handle.clone();
         self.names = self.names.wrapping_add(1);
         self.in_flight = self.in_flight.saturating_add(1);
-        chunk.state = State::Asked(self.names, direct);
+        chunk.state = State::Asked(self.names, direct, Instant::now());
         // Some bytes more than there are, where nothing should be.
         let is_last = chunk.offset.saturating_add(chunk.len as u64) == self.file.size();
         let more = chunk.len.saturating_add(if direct { PAGE as usize } else { 1 });
@@ -250,20 +262,34 @@ impl Stream {
     pub(super) fn failed(&mut self, name: u32) -> (u64, bool) {
         let hashed = self.hashed;
         let Some((_, chunk)) = self.asked(name) else { return (hashed, false) };
-        let direct = matches!(chunk.state, State::Asked(_, true));
+        let direct = matches!(chunk.state, State::Asked(_, true, _));
         chunk.state = State::Missing;
         (chunk.offset, direct)
     }
 
     fn asked(&mut self, name: u32) -> Option<(usize, &mut Chunk)> {
         let mut chunks = self.chunks.iter_mut().enumerate();
-        chunks.find(|(_, chunk)| matches!(chunk.state, State::Asked(asked, _) if asked == name))
+        chunks.find(|(_, chunk)| matches!(chunk.state, State::Asked(asked, ..) if asked == name))
     }
 
-    /// The first byte that is being read and has not come.
-    pub(super) fn waits_at(&self) -> u64 {
-        let asked = self.chunks.iter().find(|chunk| matches!(chunk.state, State::Asked(..)));
-        asked.map_or(self.hashed, |chunk| chunk.offset)
+    /// What has been in flight for the longest time.
+    pub(super) fn oldest(&self) -> Option<Waiting> {
+        let reads = self.chunks.iter().filter_map(|chunk| match chunk.state {
+            State::Asked(_, _, since) => {
+                Some(Waiting { since, asked: Asked::Carrier, offset: chunk.offset })
+            }
+            State::Missing | State::Here(_) => None,
+        });
+        let writes = self.writes.iter();
+        let writes = writes.map(|(_, offset, _, since)| Waiting {
+            since: *since,
+            asked: Asked::Spool,
+            offset: *offset,
+        });
+        // The reads of a refused one are not kept.
+        let lost = || Waiting { since: self.heard, asked: Asked::Carrier, offset: self.hashed };
+        let oldest = reads.chain(writes).min_by_key(|waiting| waiting.since);
+        oldest.or_else(|| (self.in_flight > 0).then(lost))
     }
 
     /// Whether the next bytes to be hashed are here.
@@ -330,14 +356,14 @@ impl Stream {
     pub(super) fn write_at(&mut self, offset: u64, direct: bool) -> u32 {
         self.names = self.names.wrapping_add(1);
         self.in_flight = self.in_flight.saturating_add(1);
-        self.writes.push((self.names, offset, direct));
+        self.writes.push((self.names, offset, direct, Instant::now()));
         self.names
     }
 
     /// The write of this name has ended; gives its offset, and whether it went past the page cache.
     pub(super) fn written(&mut self, name: u32) -> Option<(u64, bool)> {
         let at = self.writes.iter().position(|(write, ..)| *write == name)?;
-        let (_, offset, direct) = self.writes.swap_remove(at);
+        let (_, offset, direct, _) = self.writes.swap_remove(at);
         Some((offset, direct))
     }
 

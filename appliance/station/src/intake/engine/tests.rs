@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::work::SMALL;
 use super::*;
 use crate::cancel::Cancel;
+use crate::intake::attend::Asked;
 use crate::intake::{PieceHasher, Quarantine};
 use crate::progress::{Display, Progress};
 
@@ -319,8 +320,17 @@ fn a_stall_names_file_offset_and_rule() {
     let order = model.order(HashAlgorithm::Sha256, Method::Files, None);
     let lanes = Lanes::of_this_machine().unwrap();
     let job = Job::new(order, lanes, means(1, 1 << 20, 4096, ring::Reader::Auto));
-    let reason = job.stalled(0, 4096);
-    assert_eq!((reason.code, reason.file.as_deref()), (Code::MediaStalled, Some("000")));
-    assert_eq!(reason.rule.as_deref(), Some("media.stall"));
-    assert_eq!(reason.detail, "reading at byte 4096: no answer for 120 s");
+    for (asked, code, detail) in [
+        (Asked::Carrier, Code::MediaStalled, "reading at byte 4096: no answer for 120 s"),
+        (
+            Asked::Spool,
+            Code::OutboundStalled,
+            "writing to the spool at byte 4096: no answer for 120 s",
+        ),
+    ] {
+        let reason = job.stalled(asked, 0, 4096);
+        assert_eq!((reason.code, reason.file.as_deref()), (code, Some("000")));
+        assert_eq!(reason.rule.as_deref(), Some("media.stall"));
+        assert_eq!(reason.detail, detail);
+    }
 }

@@ -20,7 +20,7 @@ use super::job::{Harvest, Job, Opened, changed};
 use super::small;
 use super::stream::{Ask, PAGE, Stream, Taken, Way};
 use super::sums;
-use crate::intake::attend::Pulse;
+use crate::intake::attend::{Pulse, is_stall};
 
 /// How long a worker waits at most before it looks whether it shall end.
 const TICK: Duration = Duration::from_millis(100);
@@ -83,7 +83,7 @@ impl<'a> Worker<'a> {
             }
             self.ask();
             if let Err(reason) = self.collect() {
-                if reason.code == Code::MediaStalled {
+                if is_stall(&reason) {
                     self.ring.abandon();
                 }
                 return Err(reason);
@@ -99,7 +99,7 @@ impl<'a> Worker<'a> {
         let share = queue.fair_share(self.job.workers()).min(self.most).max(1);
         while self.streams.len() < share {
             let Some(item) = queue.take_large() else { return Ok(()) };
-            let opened = self.job.begin(&mut self.folders, &item);
+            let opened = self.job.begin(self.pulse, &mut self.folders, &item);
             self.pulse.beat();
             let Opened { file, direct, output } = match opened {
                 Ok(opened) => opened,
@@ -181,9 +181,17 @@ impl<'a> Worker<'a> {
     /// A stream that waits for longer than the carrier may be silent ends the work.
     fn look_for_silence(&self) -> Result<(), Reason> {
         let stall = self.job.means().stall;
-        let silent = |s: &&Stream| s.in_flight > 0 && s.heard.elapsed() >= stall;
-        match self.streams.iter().find(silent) {
-            Some(stream) => Err(self.job.stalled(stream.item.file, stream.waits_at())),
+        let silent = |s: &Stream| s.in_flight > 0 && s.heard.elapsed() >= stall;
+        if !self.streams.iter().any(silent) {
+            // This thread itself is well: who waits for it leaves it to tell whose silence it is.
+            self.pulse.beat();
+            return Ok(());
+        }
+        // Younger ones may wait behind the oldest, for a thread of the ring or for the same disk.
+        let of = |s: &Stream| Some((s.oldest()?, s.item.file));
+        let oldest = self.streams.iter().filter_map(of).min_by_key(|(oldest, _)| oldest.since);
+        match oldest {
+            Some((oldest, file)) => Err(self.job.stalled(oldest.asked, file, oldest.offset)),
             None => Ok(()),
         }
     }
@@ -258,7 +266,7 @@ impl<'a> Worker<'a> {
         sums::update(lanes, self.streams.iter_mut().filter_map(Stream::work));
         for stream in &mut self.streams {
             let Some((buffer, offset)) = stream.advance(lanes) else { continue };
-            let written = write(&mut self.ring, stream, buffer, offset);
+            let written = write(&mut self.ring, self.pulse, stream, buffer, offset);
             let file = stream.item.file;
             self.free.extend(written.map_err(|(at, error)| self.job.unwritten(file, at, &error))?);
         }
@@ -305,6 +313,7 @@ fn token(id: u32, name: u32) -> u64 {
 /// When the bytes beside whole pages, which are written at once, are not taken.
 fn write(
     ring: &mut Ring,
+    pulse: &Pulse,
     stream: &mut Stream,
     mut buffer: Buffer,
     offset: u64,
@@ -316,7 +325,7 @@ fn write(
     if way.direct.is_some() && beside > 0 && offset.is_multiple_of(PAGE) {
         let (_, rest) = bytes.split_at_checked(whole).unwrap_or_default();
         let at = offset.saturating_add(whole as u64);
-        output.write(rest, at).map_err(|error| (at, error))?;
+        pulse.in_spool(|| output.write(rest, at)).map_err(|error| (at, error))?;
         if whole == 0 {
             return Ok(Some(buffer));
         }
