@@ -15,6 +15,7 @@ use super::super::means::Means;
 use super::super::tests::{Model, go, means};
 use super::super::work::SMALL;
 use super::*;
+use crate::intake::attend::Pulse;
 
 /// A copy of all bytes, as if they were shared.
 pub(in super::super) fn copied(source: &File, copy: &File) -> io::Result<()> {
@@ -133,7 +134,7 @@ fn nothing_of_a_file_stays_open_when_its_last_reader_has_ended() {
     };
     let open = || fs::read_dir("/proc/self/fd").unwrap().flatten().filter(is_copy).count();
     for (number, item) in job.queue().large().iter().enumerate() {
-        drop(job.begin(&mut folders, item).unwrap());
+        drop(job.begin(&Pulse::default(), &mut folders, item).unwrap());
         assert!(open() > 0, "another reader needs it");
         assert_eq!(job.ends_last(item), number == 1);
     }
