@@ -3,6 +3,8 @@
 
 use std::io::{self, Read, Seek};
 
+use memchr::memmem;
+
 use crate::claim::Claim;
 use crate::format::Format;
 use crate::source::Source;
@@ -105,13 +107,9 @@ fn fat_macho(head: &[u8]) -> bool {
 
 /// Readers accept a PDF that starts anywhere in the first 1024 bytes.
 fn late_pdf(head: &[u8], tail: &[u8]) -> bool {
-    // Most places are told by their first byte.
-    let within = |bytes: &[u8], magic: &[u8]| {
-        bytes.windows(magic.len()).any(|part| part.first() == magic.first() && part == magic)
-    };
     let early = head.get(..head.len().min(1024)).unwrap_or_default();
     let late = tail.get(tail.len().saturating_sub(1024)..).unwrap_or_default();
-    within(early, b"%PDF-") && within(late, b"%%EOF")
+    memmem::find(early, b"%PDF-").is_some() && memmem::find(late, b"%%EOF").is_some()
 }
 
 /// `MZ`, and the signature where the header points to.

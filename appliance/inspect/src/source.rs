@@ -71,7 +71,7 @@ impl<'r, R: Read + Seek> Source<'r, R> {
     /// Callers bound `count` by a constant above.
     fn read_at(&mut self, at: u64, count: u64) -> io::Result<Vec<u8>> {
         self.reader.seek(SeekFrom::Start(at))?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
         self.reader.by_ref().take(count).read_to_end(&mut bytes)?;
         if bytes.len() as u64 != count {
             return Err(io::ErrorKind::UnexpectedEof.into());

@@ -9,6 +9,8 @@
 
 use std::io::{self, Read, Seek};
 
+use memchr::memmem;
+
 use crate::claim::Claim;
 use crate::format::Format;
 use crate::malformed::Malformed;
@@ -16,6 +18,7 @@ use crate::source::Source;
 
 const LOCAL: &[u8] = b"PK\x03\x04";
 const CENTRAL: [u8; 4] = *b"PK\x01\x02";
+const END: &[u8] = b"PK\x05\x06";
 const END_SIZE: usize = 22;
 const LOCATOR: [u8; 4] = *b"PK\x06\x07";
 const LOCATOR_SIZE: u64 = 20;
@@ -58,14 +61,14 @@ struct End {
 /// The last end in the file that agrees with it.
 fn last_end<R: Read + Seek>(source: &mut Source<'_, R>) -> io::Result<Option<End>> {
     let tail = source.tail();
-    let found: Vec<(usize, [u8; END_SIZE])> = tail
-        .windows(END_SIZE)
-        .enumerate()
-        .rev()
-        .filter(|(_, window)| matches!(window, [b'P', b'K', 5, 6, ..]))
-        .filter_map(|(index, window)| Some((index, window.try_into().ok()?)))
+    // Forwards, since that is many times as fast: each file of every format is gone through.
+    let found: Vec<(usize, [u8; END_SIZE])> = memmem::find_iter(tail, END)
+        .filter_map(|index| {
+            let (record, _) = tail.get(index..)?.split_first_chunk()?;
+            Some((index, *record))
+        })
         .collect();
-    for (index, record) in found {
+    for (index, record) in found.into_iter().rev() {
         let at = source.tail_start().saturating_add(index as u64);
         if let Some(end) = agreeing(source, at, &record)? {
             return Ok(Some(end));
