@@ -155,12 +155,18 @@ impl Manifest {
                 return Err(ManifestError::Duplicate { name: a.path.to_string() });
             }
         }
+        let mut before = "";
         for file in &self.files {
-            for parent in file.path.parents() {
+            // The folders of neighbours are mostly the same, and those were looked up.
+            let is_shared = |parent: &str| {
+                before.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'))
+            };
+            for parent in file.path.parents().take_while(|parent| !is_shared(parent)) {
                 if self.file(parent).is_some() {
                     return Err(ManifestError::Conflict { name: parent.to_owned() });
                 }
             }
+            before = file.path.as_str();
         }
         Ok(())
     }

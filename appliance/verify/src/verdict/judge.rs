@@ -147,9 +147,12 @@ impl<'a> Judge<'a> {
             shorten(&mut shown, NAME_CHARS);
             !problems.is_complete() || explained.contains(shown.as_str())
         };
+        // Both are in the order of their paths, and gone through side by side.
+        let mut observed = observed.files.iter().peekable();
         for file in manifest.files() {
             let path = file.path.as_str();
-            let Some(seen) = observed.files.get(&file.path) else {
+            while observed.next_if(|(before, _)| **before < file.path).is_some() {}
+            let Some((_, seen)) = observed.next_if(|(other, _)| **other == file.path) else {
                 if !is_explained(path) {
                     let reason =
                         Reason::new(Code::ManifestMissingFile, "the listed file is absent");
@@ -225,9 +228,15 @@ impl<'a> Judge<'a> {
             (None, RemoteCode::Reject) => "content.remote-code",
             (None, RemoteCode::Allow) => return,
         };
-        let inspected: BTreeSet<&str> = findings.iter().map(|f| f.path.as_str()).collect();
-        let matching = matching.iter().map(|(file, _)| file.path.as_str());
-        for path in matching.filter(|path| !inspected.contains(path)) {
+        let mut inspected: Vec<&str> = findings.iter().map(|f| f.path.as_str()).collect();
+        inspected.sort_unstable();
+        // What matches is in the order of the manifest, which is that of the paths.
+        let mut inspected = inspected.into_iter().peekable();
+        for path in matching.iter().map(|(file, _)| file.path.as_str()) {
+            while inspected.next_if(|before| *before < path).is_some() {}
+            if inspected.peek() == Some(&path) {
+                continue;
+            }
             let reason = Reason::new(Code::ContentUnknown, "the file was not inspected");
             self.reasons.push(reason.about(path).by_rule(rule));
         }
