@@ -97,6 +97,14 @@ impl Pulse {
     pub(crate) fn is_stopped(&self) -> bool {
         self.common.stopped.load(Ordering::Relaxed)
     }
+
+    /// The pulse of a thread that nobody waits for any more.
+    #[cfg(test)]
+    pub(super) fn stopped() -> Pulse {
+        let pulse = Pulse::default();
+        pulse.common.stopped.store(true, Ordering::Relaxed);
+        pulse
+    }
 }
 
 /// How long threads are waited for.

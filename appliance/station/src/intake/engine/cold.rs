@@ -263,6 +263,7 @@ impl<'a> Round<'a> {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
+    use std::os::unix::fs::FileExt as _;
     use std::path::Path;
 
     use oms_sys::ring;
@@ -271,7 +272,7 @@ mod tests {
     use oms_verify::statement::Method;
 
     use super::super::tests::{EDGES, Model, means};
-    use super::super::{Gathered, assemble, small};
+    use super::super::{Gathered, Means, assemble, small};
     use super::*;
     use crate::intake::engine::job::Harvest;
 
@@ -421,13 +422,146 @@ mod tests {
         }
     }
 
+    /// The small files of a model of three, asked for side by side; `then` sees every answer before
+    /// the round does, and may keep it.
+    fn answered<T>(
+        means: Means,
+        mut then: impl FnMut(Done) -> Option<Done>,
+        tell: impl FnOnce(&Job, Round<'_>) -> T,
+    ) -> T {
+        let model = Model::of(&[100; 3]);
+        let lanes = Lanes::of_this_machine().unwrap();
+        let job = Job::new(model.order(SHA256, Method::Files, None), lanes, means);
+        let (mut cold, mut folders) = (Cold::new(&job).unwrap(), job.folders());
+        let (mut parts, mut memory) = small::tests::parts(&job);
+        let mut round = Round::begin(&mut cold, &job, &mut folders, &mut parts, &mut memory);
+        while round.ring.in_flight() > 0 {
+            let done = collect(&mut round).into_iter().filter_map(&mut then);
+            done.collect::<Vec<_>>().into_iter().for_each(|done| round.take(done));
+        }
+        tell(&job, round)
+    }
+
+    #[test]
+    fn a_read_that_fails_is_repeated_where_it_was_and_as_often_as_is_allowed() {
+        for (retries, reader) in (0..4).flat_map(|n| READERS.map(|reader| (n, reader))) {
+            let mut reads = 0;
+            // Of file 1 ten bytes come, then two errors, then the rest.
+            let meddle = |mut done: Done| {
+                if let (Outcome::Moved { buffer, bytes }, 1) = (&mut done.outcome, done.token) {
+                    reads += 1;
+                    match reads {
+                        1 => buffer.set_filled(0..10),
+                        2 | 3 => *bytes = Err(io::Error::from_raw_os_error(5)),
+                        _ => {}
+                    }
+                }
+                Some(done)
+            };
+            let means = Means { retries, ..means(1, 64 << 20, 4096, reader) };
+            answered(means, meddle, |job, round| {
+                assert_eq!((round.left, round.free.len()), (0, READS), "every buffer came back");
+                assert_eq!(job.retried(), retries.min(2));
+                let others = [&round.ended[0], &round.ended[2]];
+                assert!(others.iter().all(|end| matches!(end, Some(Ok(_)))));
+                match &round.ended[1] {
+                    Some(Ok(_)) => {
+                        assert!(retries >= 2);
+                        let file = job.open(&mut job.folders(), 1).unwrap();
+                        let mut bytes = [0; 100];
+                        file.as_file().read_exact_at(&mut bytes, 0).unwrap();
+                        // The second place, after the first file and its byte too many.
+                        assert_eq!(round.memory[101..201], bytes);
+                    }
+                    Some(Err(reason)) => {
+                        assert!(retries < 2);
+                        assert_eq!(reason.code, Code::MediaUnreadable);
+                        assert!(reason.detail.starts_with("reading at byte 10: "), "{reason:?}");
+                    }
+                    None => panic!("it did not end"),
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn what_never_answers_ends_the_work_and_is_named() {
+        for reader in READERS {
+            // Nothing is heard any more of file 1: of the look, of the opening, of the read.
+            for silent in 0..3 {
+                let mut heard = 0;
+                let meddle = |done: Done| {
+                    heard += usize::from(done.token == 1);
+                    (done.token != 1 || heard <= silent).then_some(done)
+                };
+                let means = Means { stall: Duration::ZERO, ..means(1, 64 << 20, 4096, reader) };
+                let reason = answered(means, meddle, |_, mut round| {
+                    assert_eq!(round.left, 1);
+                    // Nobody waits for it who does not want to know.
+                    assert!(round.finish(&Pulse::stopped()).is_ok());
+                    round.finish(&Pulse::default()).unwrap_err()
+                });
+                assert_eq!(reason.code, Code::MediaStalled);
+                assert_eq!(reason.file.as_deref(), Some("a/001"));
+                assert!(reason.detail.starts_with("reading at byte 0: "), "{reason:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_stopped_waits_for_nothing() {
+        let model = Model::of(&[100; 3]);
+        for reader in READERS {
+            let job = job(&model, Method::Files, 64 << 20, reader);
+            let (mut parts, mut memory) = small::tests::parts(&job);
+            let (cold, mut folders) = (Cold::new(&job).unwrap(), job.folders());
+            let terms = (&job, &Pulse::stopped());
+            let (_, ended) = cold.read(terms, &mut folders, &mut parts, &mut memory).unwrap();
+            assert!(ended.len() == 3 && ended.iter().all(Option::is_none));
+            let mut harvest = Harvest::default();
+            small::work_where(|_, _, _| true, &job, &Pulse::stopped(), &mut harvest).unwrap();
+            assert!(harvest.pieces.is_empty() && harvest.problems.is_empty());
+        }
+    }
+
+    #[test]
+    fn copies_are_made_of_what_is_read_side_by_side_and_of_nothing_else() {
+        let model = Model::of(&[0, 1, 4096, 70, SMALL]);
+        let lanes = Lanes::of_this_machine().unwrap();
+        for reader in READERS {
+            let spool = tempfile::tempdir().unwrap();
+            let (quarantine, copies) = model.quarantine(spool.path());
+            let order = || model.order(SHA256, Method::Files, Some(copies.clone()));
+            let means = means(1, 64 << 20, 4096, reader);
+            let job = Job::new(order(), lanes, means);
+            assert_eq!(gather(&job, true).files, model.expected(SHA256, Method::Files));
+            assert!(model.is_copied_to(&quarantine));
+            // A copy that is there already is not written over, and ends the work.
+            let again = Job::new(order(), lanes, means);
+            let mut harvest = Harvest::default();
+            let failed = small::work_where(|_, _, _| true, &again, &Pulse::default(), &mut harvest);
+            assert_eq!(failed.unwrap_err().code, Code::OutboundWrite);
+        }
+        // What changed on the way is not copied.
+        let spool = tempfile::tempdir().unwrap();
+        let (quarantine, copies) = model.quarantine(spool.path());
+        let order = model.order(SHA256, Method::Files, Some(copies));
+        let means = means(1, 64 << 20, 4096, ring::Reader::Auto);
+        let job = Job::new(order, lanes, means);
+        File::options().write(true).open(model.at(2)).unwrap().set_len(5000).unwrap();
+        assert_eq!(gather(&job, true).problems.iter().count(), 1);
+        let copies = fs::read_dir(quarantine.model().join("a/b")).unwrap();
+        assert_eq!(copies.count(), 0);
+        assert!(quarantine.model().join("a/001").exists());
+    }
+
     #[test]
     fn nothing_is_cold_where_it_is_read_in_order_or_there_are_no_bytes() {
         let model = Model::of(&[0, 100]);
         let order = || model.order(SHA256, Method::Files, None);
         let lanes = Lanes::of_this_machine().unwrap();
         let plain = means(1, 1 << 20, 4096, ring::Reader::Auto);
-        let in_order = Job::new(order(), lanes, super::super::Means { in_order: true, ..plain });
+        let in_order = Job::new(order(), lanes, Means { in_order: true, ..plain });
         assert!(!in_order.is_cold(&mut in_order.folders(), &[1]));
         let job = Job::new(order(), lanes, plain);
         assert!(!job.is_cold(&mut job.folders(), &[0]));

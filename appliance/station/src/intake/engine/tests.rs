@@ -95,6 +95,12 @@ impl Model {
         self.folder.path().join(&self.paths[number])
     }
 
+    /// Whether the copies of all files are there.
+    pub(super) fn is_copied_to(&self, quarantine: &Quarantine) -> bool {
+        let copy = |path| fs::read(quarantine.model().join(path)).unwrap();
+        self.paths.iter().map(copy).eq(self.contents.iter().cloned())
+    }
+
     /// Makes the quarantine for its copies.
     pub(super) fn quarantine(&self, spool: &Path) -> (Quarantine, Copies) {
         let quarantine = Quarantine::create(spool, "ingest-1").unwrap();
