@@ -16,6 +16,7 @@ pub mod entry;
 pub mod forge;
 pub mod fuse;
 pub mod image;
+pub mod journal;
 pub mod json;
 pub mod mounts;
 pub mod peak;

@@ -3,12 +3,13 @@
 //! ```text
 //!  media ──▶ intake ──▶ inspection ──▶ (oms-verify decides) ──▶ outbound ──▶ diode
 //!    │          │                              ▲                   │
-//!  carrier   quarantine              trust: policy, roots, CRLs   keys, ledger, report
+//!  carrier   quarantine              trust: policy, roots, CRLs   keys, journal, report
 //! ```
 //!
 //! [`pipeline`] tells the way of one model from top to bottom. Errors here are
 //! [`oms_verify::reason::Reason`]s: a stable code with its class, the file and what to do next.
 
+pub mod archive;
 pub mod attestations;
 pub mod bounded;
 pub mod cancel;
@@ -20,8 +21,8 @@ pub mod doctor;
 pub mod file_limit;
 pub mod inspection;
 pub mod intake;
+pub mod journal;
 pub mod keys;
-pub mod ledger;
 pub mod media;
 pub mod opening;
 pub mod outbound;

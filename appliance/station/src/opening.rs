@@ -15,7 +15,7 @@ use oms_verify::time::UnixTime;
 use crate::clock::Clock;
 use crate::config::{Config, KeyConfig};
 use crate::crl_memory::CrlMemory;
-use crate::ledger::Ledger;
+use crate::journal::Journal;
 use crate::outbound::Outbound;
 use crate::signer::{Signer, read_chain};
 
@@ -26,9 +26,10 @@ use crate::signer::{Signer, read_chain};
 /// keys sign: another key's certificate, an expired one, one that is not for code signing, a
 /// verdict certificate without the station's id, or one key for both.
 pub fn open(config: &Config) -> Result<Outbound, Reason> {
-    let ledger = Ledger::open(&config.state)?;
-    let crl_memory = CrlMemory::open(&config.state, ledger.past())?;
-    let mut clock = Clock::open(&config.state, ledger.past())?;
+    let journal = Journal::open(&config.state)?;
+    let past = journal.past()?;
+    let crl_memory = CrlMemory::open(&config.state, past)?;
+    let mut clock = Clock::open(&config.state, past)?;
     let time = clock.look()?;
     let verdict = signer(&config.verdict, "keys.verdict", time)?;
     let resign = signer(&config.resign, "keys.resign", time)?;
@@ -49,7 +50,7 @@ pub fn open(config: &Config) -> Result<Outbound, Reason> {
     }
     // Remembered only now: a clock that is ahead by years is found out by the certificates.
     clock.now()?;
-    Outbound::open(config, ledger, clock, crl_memory, verdict, resign)
+    Outbound::open(config, journal, clock, crl_memory, verdict, resign)
 }
 
 fn signer(config: &KeyConfig, table: &str, time: UnixTime) -> Result<Signer, Reason> {

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //!  spool/ingest-N/        model/ model.sig source.sig attestations/      synced
-//!     └─ ledger.begin(payload)                             synced
+//!     └─ journal: decided, and its payload                 synced
 //!     └─ verdict.sigstore.json report.html                 synced
+//!     └─ journal: signed                                   synced
 //!     └─ archive                                           synced
 //!     └─ rename ──▶ outbound/<sequence>-<id>-passed/       synced
-//!     └─ ledger.commit
+//!     └─ journal: published                                synced
 //! ```
 //!
 //! Whatever crashes, what is in outbound is complete, and what was begun is ended at the next
@@ -27,11 +28,11 @@ use oms_verify::verdict::{self, ClockStatus, Resigned, StationFacts, Verdict};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, system_time};
 use crate::config::Config;
 use crate::crl_memory::CrlMemory;
 use crate::intake::{self, ATTESTATIONS, Quarantine, Reading};
-use crate::ledger::{Ledger, Payload, Pending};
+use crate::journal::{CarrierId, Decision, IntakeId, Journal, Origin, Payload, Unfinished};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry};
 use crate::report;
@@ -46,8 +47,6 @@ pub const RESIGNED: &str = "model.sig";
 pub const SOURCE: &str = intake::SOURCE;
 /// The report for people in an entry.
 pub const REPORT: &str = "report.html";
-/// How folders of the spool begin.
-const FOLDER: &str = "ingest-";
 /// Entries can be read by the sender's group.
 const MODE: u32 = 0o640;
 
@@ -68,7 +67,7 @@ pub struct Outbound {
     /// The key of re-signed bundles.
     pub resign: Signer,
     /// The record.
-    pub ledger: Ledger,
+    pub journal: Journal,
     /// The guarded clock.
     pub clock: Clock,
     /// The newest CRLs that were used.
@@ -90,6 +89,22 @@ pub struct Published {
     pub payload: Payload,
 }
 
+/// A model that is being read.
+#[derive(Debug)]
+pub struct Intake {
+    /// Its record.
+    pub id: IntakeId,
+    /// Its copies.
+    pub quarantine: Quarantine,
+}
+
+/// A decision whose payload is written down.
+#[derive(Debug)]
+struct Begun {
+    decision: Decision,
+    payload: Payload,
+}
+
 impl Outbound {
     /// Puts a station together and takes its spool for this process.
     ///
@@ -97,7 +112,7 @@ impl Outbound {
     /// When another process has it, or it cannot be opened.
     pub fn open(
         config: &Config,
-        ledger: Ledger,
+        journal: Journal,
         clock: Clock,
         crl_memory: CrlMemory,
         verdict: Signer,
@@ -122,7 +137,7 @@ impl Outbound {
             outbound,
             verdict,
             resign,
-            ledger,
+            journal,
             clock,
             crl_memory,
             file_system,
@@ -130,55 +145,73 @@ impl Outbound {
         })
     }
 
-    /// Ends what a crash left: publishes the decision that was begun, and removes quarantines that
-    /// nobody owns. `progress` is asked for when there is something to be read.
+    /// Ends what a crash left: publishes the decisions that were begun, in order, and removes
+    /// quarantines that nobody owns. `progress` is asked for when there is something to be read.
     ///
     /// # Errors
     /// When that fails, or is cancelled. Nothing new may be begun before.
     pub fn recover(
         &mut self,
-        progress: impl FnOnce() -> Progress,
-    ) -> Result<Option<Published>, Reason> {
-        let ended = match self.ledger.pending().cloned() {
-            None => None,
-            Some(pending) => {
-                self.check_pending(&pending)?;
-                if pending.folder.is_dir() {
-                    self.sign(&pending)?;
-                    self.check_staged(&pending, &progress())?;
-                    Some(self.release(&pending)?)
-                } else if self.ledger.archived(name_of(&pending.entry)).join(VERDICT).is_file() {
-                    // The archive is complete before the rename, and nothing but the rename takes
-                    // the folder out of the spool: it was published, and perhaps sent already.
-                    self.ledger.commit()?;
-                    None
-                } else {
-                    let detail = "the staged entry is gone";
-                    let reason = Reason::new(Code::StateDamaged, detail);
-                    return Err(reason.about(pending.folder.display().to_string()));
-                }
+        mut progress: impl FnMut() -> Progress,
+    ) -> Result<Vec<Published>, Reason> {
+        let mut ended = Vec::new();
+        for unfinished in self.journal.unfinished()? {
+            let payload = self.journal.payload(&unfinished)?;
+            self.check_begun(&unfinished, &payload)?;
+            let begun = Begun { decision: unfinished.decision, payload };
+            if begun.decision.folder.is_dir() {
+                self.sign(&begun)?;
+                self.check_staged(&begun, &progress())?;
+                ended.push(self.release(begun)?);
+            } else if let Some(verdict) = self.archived_verdict(&begun)? {
+                // The archive is complete before the rename, and nothing but the rename takes
+                // the folder out of the spool: it was published, and perhaps sent already.
+                let sequence = begun.decision.sequence;
+                self.journal.signed(sequence, verdict)?;
+                self.journal.published(sequence, system_time())?;
+            } else {
+                let detail = "the staged entry is gone";
+                let reason = Reason::new(Code::StateDamaged, detail);
+                return Err(reason.about(begun.decision.folder.display().to_string()));
             }
-        };
+        }
         self.sweep()?;
+        self.journal.interrupt(system_time())?;
         Ok(ended)
+    }
+
+    /// The SHA-256 of the verdict that the archive keeps of a decision.
+    fn archived_verdict(&self, begun: &Begun) -> Result<Option<Sha256Digest>, Reason> {
+        let name = name_of(&begun.decision.entry);
+        let path = self.journal.archive().folder(name).join(VERDICT);
+        match std::fs::read(&path) {
+            Ok(verdict) => Ok(Some(Sha256Digest::of(&verdict))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("reading the archive", &error, &path)),
+        }
     }
 
     /// A decision that was begun is ended where and as it was begun, or not at all: the record
     /// alone does not make a payload worth signing.
-    fn check_pending(&self, pending: &Pending) -> Result<(), Reason> {
-        let stated = StatedPlace::of(pending.payload.as_str());
-        let number = format!("{:012}-", pending.sequence);
-        let named = name_of(&pending.entry).to_str().is_some_and(|name| name.starts_with(&number));
-        if stated.as_ref() != Some(&StatedPlace::from(pending)) || !named {
-            let detail = "the payload of pending.json is not the one of its place in the record";
+    fn check_begun(&self, unfinished: &Unfinished, payload: &Payload) -> Result<(), Reason> {
+        let Unfinished { decision, previous, .. } = unfinished;
+        let expected = previous.map(|previous| StatedPlace {
+            sequence: decision.sequence,
+            previous: previous.to_hex(),
+            verifier: decision.verifier.clone(),
+        });
+        let stated = StatedPlace::of(payload.as_str());
+        let number = format!("{:012}-", decision.sequence);
+        let named = name_of(&decision.entry).to_str().is_some_and(|name| name.starts_with(&number));
+        if expected.is_none() || stated != expected || !named {
+            let detail = "a payload that was begun is not the one of its place in the record";
             return Err(Reason::new(Code::StateDamaged, detail));
         }
-        let key = self.verdict.public_key().fingerprint().to_hex();
         let other = [
-            ("station.id", pending.verifier == self.id),
-            ("the verdict key", pending.key == key),
-            ("station.spool", pending.folder.parent() == Some(&self.spool)),
-            ("station.outbound", pending.entry.parent() == Some(&self.outbound)),
+            ("station.id", decision.verifier == self.id),
+            ("the verdict key", decision.key == self.verdict.public_key().fingerprint()),
+            ("station.spool", decision.folder.parent() == Some(&self.spool)),
+            ("station.outbound", decision.entry.parent() == Some(&self.outbound)),
         ]
         .into_iter()
         .find(|(_, same)| !same);
@@ -187,9 +220,9 @@ impl Outbound {
             Some((setting, _)) => {
                 let detail = format!(
                     "decision {} was begun with another value of {setting}",
-                    pending.sequence
+                    decision.sequence
                 );
-                let place = pending.entry.display().to_string();
+                let place = decision.entry.display().to_string();
                 Err(Reason::new(Code::StateUnfinished, detail).about(place))
             }
         }
@@ -218,7 +251,7 @@ impl Outbound {
             .map_err(|error| failed("reading the spool", &error, &self.spool))?;
         for entry in entries {
             let entry = entry.map_err(|error| failed("reading the spool", &error, &self.spool))?;
-            if entry.file_name().as_encoded_bytes().starts_with(FOLDER.as_bytes()) {
+            if entry.file_name().as_encoded_bytes().starts_with(IntakeId::FOLDER.as_bytes()) {
                 std::fs::remove_dir_all(entry.path())
                     .map_err(|error| failed("clearing the spool", &error, &entry.path()))?;
             }
@@ -226,14 +259,38 @@ impl Outbound {
         Ok(())
     }
 
-    /// Makes the quarantine of the next model.
+    /// Records that the model at the path `model` of a carrier is going to be read, and makes its
+    /// quarantine.
     ///
     /// # Errors
-    /// When the spool cannot be written, or the next number is in outbound already.
-    pub fn quarantine(&self) -> Result<Quarantine, Reason> {
-        let sequence = self.ledger.next()?.sequence;
-        self.check_unused(sequence)?;
-        Quarantine::create(&self.spool, &format!("{FOLDER}{sequence}"))
+    /// When the record or the spool cannot be written, or the next number is in outbound already.
+    pub fn begin(&mut self, carrier: CarrierId, model: &str) -> Result<Intake, Reason> {
+        self.check_unused(self.journal.next()?)?;
+        let id = self.journal.begin_intake(carrier, model, system_time())?;
+        let quarantine = Quarantine::create(&self.spool, &id.folder());
+        quarantine
+            .map(|quarantine| Intake { id, quarantine })
+            .or_else(|reason| self.fail(id, reason))
+    }
+
+    /// Records that nothing could be decided about a model, and gives the reason back.
+    ///
+    /// # Errors
+    /// Always: with the reason.
+    pub fn fail<T>(&mut self, intake: IntakeId, reason: Reason) -> Result<T, Reason> {
+        // A disk that does not take it has made itself heard already, or will: the next start
+        // records the model as interrupted.
+        let _ = self.journal.failed(intake, &reason, system_time());
+        Err(reason)
+    }
+
+    /// Whether a decision was begun that is not out, or might have been: only the next start may
+    /// go on.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub fn is_unfinished(&self) -> Result<bool, Reason> {
+        Ok(self.journal.is_uncertain() || !self.journal.unfinished()?.is_empty())
     }
 
     /// Signs a verdict and publishes it; with it, when it passed, the copies, the re-signed bundle
@@ -245,9 +302,10 @@ impl Outbound {
     pub fn publish(
         &mut self,
         verdict: &Verdict,
-        mut quarantine: Quarantine,
+        intake: Intake,
         crls: &[Sha256Digest],
     ) -> Result<Published, Reason> {
+        let Intake { id, mut quarantine } = intake;
         let manifest = match released_manifest(verdict)? {
             Some(manifest) => Some(manifest),
             None => {
@@ -265,7 +323,7 @@ impl Outbound {
             .sync()
             .map_err(|error| failed("syncing the spool", &error, quarantine.folder()))?;
 
-        let position = self.ledger.next()?;
+        let position = self.journal.position(self.journal.next()?)?;
         let payload = verdict::compose(
             verdict,
             &StationFacts {
@@ -290,45 +348,52 @@ impl Outbound {
         );
         let payload = String::from_utf8(payload)
             .map_err(|_| Reason::new(Code::StateDamaged, "the payload is not UTF-8"))?;
+        let (subject, root) = verdict::subject(verdict, manifest.as_ref());
         drop(manifest);
-        let pending = Pending {
+        let payload = Payload::from(payload);
+        let decision = Decision {
             sequence: position.sequence,
-            previous: position.previous.to_hex(),
+            origin: Origin::Intake(id),
             verifier: self.id.clone(),
-            key: self.verdict.public_key().fingerprint().to_hex(),
-            time: Some(verdict.time().0),
+            key: self.verdict.public_key().fingerprint(),
+            passed: verdict.passed(),
+            subject,
+            root,
+            time: verdict.time(),
             folder: quarantine.folder().to_owned(),
             entry: self.outbound.join(entry_name(position.sequence, verdict)),
-            payload: payload.into(),
         };
-        let begun = self.ledger.begin(pending.clone());
-        if self.ledger.pending().is_some() {
+        let begun = self.journal.decided_and_composed(&decision, position.previous, &payload);
+        if begun.is_ok() || self.journal.is_uncertain() {
             // From here on the folder belongs to the record.
             quarantine.keep();
         }
         begun?;
-        self.sign(&pending)?;
-        self.release(&pending)
+        let begun = Begun { decision, payload };
+        self.sign(&begun)?;
+        self.release(begun)
     }
 
     /// Signs the payload that was written down, and stages the verdict; again after a crash.
-    fn sign(&self, pending: &Pending) -> Result<(), Reason> {
-        let folder = &pending.folder;
-        let bundle = self.verdict.sign(Cow::Borrowed(pending.payload.message()), Shape::Leaf)?;
-        let path = folder.join(VERDICT);
-        durable::replace_with(&path, MODE, |file| bundle.write(file))
+    fn sign(&mut self, begun: &Begun) -> Result<(), Reason> {
+        let Begun { decision, payload } = begun;
+        let bundle = self.verdict.sign(Cow::Borrowed(payload.message()), Shape::Leaf)?;
+        let path = decision.folder.join(VERDICT);
+        let mut hasher = Sha256::new();
+        durable::replace_with(&path, MODE, |file| bundle.write(Tee { file, hasher: &mut hasher }))
             .map_err(|error| failed("writing to the spool", &error, &path))?;
-        let path = folder.join(REPORT);
-        durable::replace(&path, report::render(pending.payload.as_str()).as_bytes(), MODE)
-            .map_err(|error| failed("writing to the spool", &error, &path))
+        let path = decision.folder.join(REPORT);
+        durable::replace(&path, report::render(payload.as_str()).as_bytes(), MODE)
+            .map_err(|error| failed("writing to the spool", &error, &path))?;
+        self.journal.signed(decision.sequence, Sha256Digest(hasher.finalize().into()))
     }
 
     /// What lay in the spool over a crash is looked at as the receiving side will.
-    fn check_staged(&mut self, pending: &Pending, progress: &Progress) -> Result<(), Reason> {
+    fn check_staged(&mut self, begun: &Begun, progress: &Progress) -> Result<(), Reason> {
         let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
         let time = self.clock.now()?;
         let reading = Reading::plain(progress);
-        let checked = check_entry(&pending.folder, &self.id, &trust, time, &reading);
+        let checked = check_entry(&begun.decision.folder, &self.id, &trust, time, &reading);
         let checked = checked.map_err(damaged)?;
         match checked.reasons.into_iter().find(|reason| reason.code != Code::VerdictFailed) {
             Some(reason) => Err(damaged(reason)),
@@ -337,18 +402,19 @@ impl Outbound {
     }
 
     /// Keeps what goes out, and makes it visible by one rename.
-    fn release(&mut self, pending: &Pending) -> Result<Published, Reason> {
-        let Pending { folder, entry, .. } = pending;
+    fn release(&mut self, begun: Begun) -> Result<Published, Reason> {
+        let Begun { decision: Decision { sequence, folder, entry, .. }, payload } = begun;
+        let (folder, entry) = (folder.as_path(), entry.as_path());
         let name = name_of(entry);
         for file in [VERDICT, RESIGNED, SOURCE] {
             let path = folder.join(file);
             match File::open(&path) {
-                Ok(content) => self.ledger.archive(name, Path::new(file), content)?,
+                Ok(content) => self.journal.archive().keep(name, Path::new(file), content)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed("reading the spool", &error, &path)),
             }
         }
-        self.archive_attestations(pending)?;
+        self.archive_attestations(folder, name)?;
         self.file_system.sync().map_err(|error| failed("syncing the spool", &error, folder))?;
         durable::rename_new(folder, entry).map_err(|error| {
             let code = match error.kind() {
@@ -360,15 +426,14 @@ impl Outbound {
         durable::sync_folder_of(entry)
             .and_then(|()| durable::sync_folder_of(folder))
             .map_err(|error| failed("syncing outbound", &error, entry))?;
-        self.ledger.commit()?;
-        let Pending { sequence, entry, payload, .. } = pending.clone();
-        Ok(Published { sequence, entry, payload })
+        self.journal.published(sequence, system_time())?;
+        Ok(Published { sequence, entry: entry.to_owned(), payload })
     }
 
     /// The names are the station's own, and the number and the sizes of the files are bounded by
     /// the budget that they were accepted under.
-    fn archive_attestations(&self, pending: &Pending) -> Result<(), Reason> {
-        let folder = pending.folder.join(ATTESTATIONS);
+    fn archive_attestations(&self, staged: &Path, name: &OsStr) -> Result<(), Reason> {
+        let folder = staged.join(ATTESTATIONS);
         let unreadable = |error: io::Error| failed("reading the spool", &error, &folder);
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
@@ -379,7 +444,7 @@ impl Outbound {
             let path = entry.map_err(unreadable)?.path();
             let content = File::open(&path).map_err(unreadable)?;
             let file = Path::new(ATTESTATIONS).join(name_of(&path));
-            self.ledger.archive(name_of(&pending.entry), &file, content)?;
+            self.journal.archive().keep(name, &file, content)?;
         }
         Ok(())
     }
@@ -480,16 +545,6 @@ impl StatedPlace {
             serde_json::from_str::<RawPayload>(payload).ok()?.predicate;
         let RawDetail { sequence, previous } = detail;
         Some(StatedPlace { sequence, previous, verifier: verifier.id })
-    }
-}
-
-impl From<&Pending> for StatedPlace {
-    fn from(pending: &Pending) -> Self {
-        StatedPlace {
-            sequence: pending.sequence,
-            previous: pending.previous.clone(),
-            verifier: pending.verifier.clone(),
-        }
     }
 }
 

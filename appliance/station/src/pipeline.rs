@@ -23,8 +23,9 @@ use crate::inspection::{Findings, Inspected, Place, look_inside};
 use crate::intake::{
     self, Pulse, Quarantine, Reading, Settings, absent_or_unreadable, alone, refusal_or_failure,
 };
+use crate::journal::CarrierId;
 use crate::media::{Attestations, Candidate, InPlace, Location, limits};
-use crate::outbound::{Outbound, Published};
+use crate::outbound::{Intake, Outbound, Published};
 use crate::progress::Progress;
 use crate::trust::Trust;
 
@@ -150,12 +151,29 @@ pub struct Ingested<'a> {
     pub published: Published,
 }
 
-/// Ingests one candidate: from the carrier to an entry in outbound.
+/// Ingests one candidate of the carrier that is recorded as `visit`: from the carrier to an entry in outbound.
 ///
 /// # Errors
 /// When nothing could be decided, or the decision could not be published.
 pub fn ingest<'a>(
     outbound: &mut Outbound,
+    visit: CarrierId,
+    carrier: &Arc<Root>,
+    candidate: &'a Candidate,
+    attestations: &Attestations,
+    terms: Terms<'_>,
+    progress: &Progress,
+) -> Result<Ingested<'a>, Reason> {
+    let intake = outbound.begin(visit, &candidate.model)?;
+    let id = intake.id;
+    let ingested = into(outbound, intake, carrier, candidate, attestations, terms, progress);
+    ingested.or_else(|reason| outbound.fail(id, reason))
+}
+
+/// The way of a model whose reading has been recorded.
+fn into<'a>(
+    outbound: &mut Outbound,
+    intake: Intake,
     carrier: &Arc<Root>,
     candidate: &'a Candidate,
     attestations: &Attestations,
@@ -166,17 +184,17 @@ pub fn ingest<'a>(
         let (carrier, candidate) = (Arc::clone(carrier), candidate.clone());
         alone(&terms.reading(progress), move |_| candidate.open(&carrier))?
     };
-    let quarantine = outbound.quarantine()?;
-    let outcomes = appraise_all(carrier, candidate, terms, progress, &quarantine)?;
+    let quarantine = &intake.quarantine;
+    let outcomes = appraise_all(carrier, candidate, terms, progress, quarantine)?;
     let name = candidate.name();
     let whereabouts = Whereabouts::Carrier(carrier, candidate, attestations);
     let (verdict, other) =
-        conclude(name, &location, outcomes, whereabouts, terms, Some(&quarantine), progress)?;
+        conclude(name, &location, outcomes, whereabouts, terms, Some(quarantine), progress)?;
     // The last moment: what was begun to be published is ended.
     progress.check()?;
     outbound.crl_memory.keep(terms.trust.crls.raised())?;
     let crls = &terms.trust.crl_digests;
-    let published = outbound.publish(&verdict, quarantine, crls)?;
+    let published = outbound.publish(&verdict, intake, crls)?;
     Ok(Ingested { path: candidate.path(other), verdict, published })
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::storage::failed;
 
-/// Bytes of a record of the ledger: a payload lists every file of a model.
+/// Bytes of a payload that is written down: it lists every file of a model.
 pub(crate) const PAYLOAD_LIMIT: u64 = 1 << 30;
 
 /// Reads a record that this station wrote, at most `limit` bytes; `None` when there is none. What
@@ -32,6 +32,20 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(
 /// When it cannot be read, is larger than any that this station writes, or others may have written
 /// it.
 pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Reason> {
+    let Some(size) = check_own(path)? else { return Ok(None) };
+    if size > limit {
+        let detail = format!("the record has {size} bytes, at most {limit} are right");
+        return Err(damaged(&detail, path));
+    }
+    let bytes = crate::bounded::read(path, limit);
+    bytes.map(Some).map_err(|error| failed("reading a record", &error, path))
+}
+
+/// The size of a record that only this station may have written; `None` when there is none.
+///
+/// # Errors
+/// When it is anything else than a file, or others may write it.
+pub(crate) fn check_own(path: &Path) -> Result<Option<u64>, Reason> {
     let metadata = match path.symlink_metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -41,12 +55,7 @@ pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Rea
     if !metadata.is_file() || !ours || metadata.mode() & 0o022 != 0 {
         return Err(damaged("the record is not a file that only the station may write", path));
     }
-    if metadata.len() > limit {
-        let detail = format!("the record has {} bytes, at most {limit} are right", metadata.len());
-        return Err(damaged(&detail, path));
-    }
-    let bytes = crate::bounded::read(path, limit);
-    bytes.map(Some).map_err(|error| failed("reading a record", &error, path))
+    Ok(Some(metadata.len()))
 }
 
 /// Writes a record so that it survives a power cut.

@@ -7,7 +7,7 @@ use oms_testkit::run::{self, Outcome};
 use oms_testkit::softhsm::{Curve, SoftHsm};
 use oms_testkit::{files, model};
 use oms_tests::scene::{Scene, appliance};
-use oms_tests::{entry, json};
+use oms_tests::{entry, journal, json};
 
 fn outcome(arguments: &[&str]) -> Outcome {
     run::outcome(appliance().args(arguments))
@@ -97,7 +97,7 @@ fn exit_codes_and_text_for_people() {
         }
     }
 
-    files::secret(scene.station.state.join("head.json"), "{");
+    files::secret(journal::file(&scene.station.state), "{");
     let undecided = run::outcome(&mut for_people(scene.ingest())).expect_status(3);
     assert!(undecided.stderr.contains("state.damaged"), "{}", undecided.stderr);
     assert_eq!(undecided.stdout, "");

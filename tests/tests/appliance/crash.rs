@@ -17,9 +17,7 @@ use oms_testkit::{files, model, run};
 use oms_tests::attest::{self, place};
 use oms_tests::root::{in_namespace, is_root};
 use oms_tests::scene::{STATION, Scene};
-use oms_tests::{entry, json};
-use oms_verify::budget::Budget;
-use oms_verify::bundle::{Bundle, Material};
+use oms_tests::{entry, journal, json};
 use oms_verify::time::UnixTime;
 use serde_json::Value;
 
@@ -76,7 +74,13 @@ fn killed_at_any_moment() {
 
     let _ = run::outcome(&mut scene.ingest()).expect_status(1);
     assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
-    assert!(!scene.station.state.join("pending.json").exists(), "nothing is begun");
+    let state = &scene.station.state;
+    assert!(!journal::is_unfinished(state), "nothing is begun");
+    assert_eq!(fs::read_dir(state.join("open")).unwrap().count(), 0, "nothing waits");
+    for table in ["carrier", "intake"] {
+        let query = format!("SELECT state FROM {table} WHERE ended IS NULL");
+        assert!(journal::column(state, &query).is_empty(), "every {table} has its end");
+    }
     unbroken(&scene, &trust);
     imports
         .remembered(&scene, &scene.station.outbound.join(scene.station.entries().last().unwrap()));
@@ -122,31 +126,26 @@ fn trust(scene: &Scene) -> ReceiverTrust {
     ReceiverTrust::Anchors { anchors: anchors.certificates, crls: Default::default() }
 }
 
-/// Puts the record back to where the decision about `entry` was begun and not ended, with
-/// `change` made to it.
-fn begun(scene: &Scene, entry: &Path, change: impl FnOnce(&mut Value)) {
-    let bytes = fs::read(entry::verdict(entry)).unwrap();
-    let bundle = Bundle::parse(&bytes, &Budget::default()).unwrap();
-    let chain = match bundle.material() {
-        Material::Certificates(chain) => chain.as_slice(),
-        _ => &[],
-    };
-    let payload = entry::signed_bytes(&entry::verdict(entry));
-    let mut pending = serde_json::json!({
-        "sequence": 1,
-        "previous": "0".repeat(64),
-        "verifier": STATION,
-        "key": chain[0].public_key().unwrap().fingerprint().to_hex(),
-        "folder": scene.station.spool.canonicalize().unwrap().join("ingest-1"),
-        "entry": entry.canonicalize().unwrap(),
-        "payload": String::from_utf8(payload).unwrap(),
-    });
-    change(&mut pending);
-    let head = scene.station.state.join("head.json");
-    if head.exists() {
-        fs::remove_file(head).unwrap();
+/// Puts the record back to where the first decision, about `entry`, was begun and not ended. Then
+/// the columns that `change` gives have these values, and the payload is what it makes of it.
+fn begun(
+    scene: &Scene,
+    entry: &Path,
+    change: impl FnOnce(&mut String) -> Vec<(&'static str, String)>,
+) {
+    let mut payload =
+        String::from_utf8(entry::signed_bytes(&entry::verdict(entry))).expect("it is JSON");
+    let changes = change(&mut payload);
+    let digest = files::sha256_hex(payload.as_bytes());
+    files::secret(scene.station.state.join("open/000000000001.payload"), payload);
+    let mut statements = format!(
+        "UPDATE decision SET state = 'composed', published = NULL, verdict_sha256 = NULL,
+         payload_sha256 = '{digest}' WHERE sequence = 1;"
+    );
+    for (column, value) in changes {
+        statements += &format!("UPDATE decision SET {column} = '{value}' WHERE sequence = 1;");
     }
-    files::secret(scene.station.state.join("pending.json"), pending.to_string());
+    journal::change(&scene.station.state, &statements);
 }
 
 #[test]
@@ -154,7 +153,7 @@ fn what_a_sender_took_before_the_record_knew_is_not_sent_again() {
     let scene = Scene::signed();
     let [first] = scene.ingested().try_into().unwrap();
     // Killed after the entry became visible and before the record was written.
-    begun(&scene, &first, |_| ());
+    begun(&scene, &first, |_| Vec::new());
     fs::remove_dir_all(&first).unwrap();
     let [second] = scene.ingested().try_into().unwrap();
     let payload = entry::payload(&second);
@@ -168,7 +167,7 @@ fn what_was_begun_is_published_before_anything_else() {
     let [first] = scene.ingested().try_into().unwrap();
     let payload = entry::signed_bytes(&entry::verdict(&first));
     // Killed after the payload was written down and before the entry became visible.
-    begun(&scene, &first, |_| ());
+    begun(&scene, &first, |_| Vec::new());
     fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
     fs::remove_file(entry::verdict(&scene.station.spool.join("ingest-1"))).unwrap();
     files::folder(scene.station.spool.join("ingest-7"));
@@ -182,21 +181,20 @@ fn what_was_begun_is_published_before_anything_else() {
 
 #[test]
 fn what_was_begun_elsewhere_is_not_ended_here() {
-    for setting in ["folder", "entry", "key", "verifier"] {
+    for setting in ["folder", "entry", "verdict_key", "verifier"] {
         let scene = Scene::signed();
         let [first] = scene.ingested().try_into().unwrap();
-        begun(&scene, &first, |pending| {
+        begun(&scene, &first, |payload| {
             let other = match setting {
                 "folder" => "/srv/other/spool/ingest-1".to_owned(),
                 "entry" => format!("/srv/other/{}", first.file_name().unwrap().display()),
-                "key" => "0".repeat(64),
+                "verdict_key" => "0".repeat(64),
                 _ => {
-                    let payload = pending["payload"].as_str().unwrap();
-                    pending["payload"] = payload.replace(STATION, "urn:other").into();
+                    *payload = payload.replace(STATION, "urn:other");
                     "urn:other".to_owned()
                 }
             };
-            pending[setting] = other.into();
+            vec![(setting, other)]
         });
         fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
         scene.undecided_at_ingest(2, "state.unfinished");
@@ -213,10 +211,10 @@ fn a_payload_that_is_not_of_its_place_is_never_signed() {
     ] {
         let scene = Scene::signed();
         let [first] = scene.ingested().try_into().unwrap();
-        begun(&scene, &first, |pending| {
-            let payload = pending["payload"].as_str().unwrap();
+        begun(&scene, &first, |payload| {
             assert!(payload.contains(field), "{field} in {payload}");
-            pending["payload"] = payload.replace(field, forged).into();
+            *payload = payload.replace(field, forged);
+            Vec::new()
         });
         fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
         scene.undecided_at_ingest(3, "state.damaged");
@@ -228,7 +226,7 @@ fn a_payload_that_is_not_of_its_place_is_never_signed() {
 fn a_copy_that_changed_between_the_crash_and_the_next_start() {
     let scene = Scene::signed();
     let [first] = scene.ingested().try_into().unwrap();
-    begun(&scene, &first, |_| ());
+    begun(&scene, &first, |_| Vec::new());
     let staged = scene.station.spool.join("ingest-1");
     fs::rename(&first, &staged).unwrap();
     let offset = model::flip_weight_bit(staged.join("model"));

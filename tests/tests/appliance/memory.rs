@@ -3,18 +3,24 @@
 use oms_station::clock::system_time;
 use oms_testkit::files;
 use oms_testkit::pki::{KeyType, Profile};
+use oms_testkit::vectors::workspace;
+use oms_tests::journal;
 use oms_tests::scene::{STATION, Scene};
-use serde_json::Value;
 
 use crate::opening::install_verdict;
 
-/// Puts another number where a record of the state has `field`.
-fn correct(scene: &Scene, file: &str, field: &str, seconds: i64) {
-    let path = scene.station.state.join(file);
-    let mut record: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    assert!(record[field].is_i64(), "{file}: {record}");
-    record[field] = seconds.into();
-    files::secret(&path, record.to_string());
+/// Corrects the memory of the clock.
+fn correct_clock(scene: &Scene, seconds: i64) {
+    files::secret(scene.station.state.join("clock.json"), format!("{{\"highest\":{seconds}}}"));
+}
+
+/// Corrects the journal, by what SECURITY.md tells.
+fn correct_journal(scene: &Scene, seconds: i64) {
+    let security = std::fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
+    let statement = "UPDATE station SET latest = SECONDS";
+    assert!(security.contains(statement), "{statement}");
+    let statement = statement.replace("SECONDS", &seconds.to_string());
+    journal::change(&scene.station.state, &statement);
 }
 
 #[test]
@@ -22,17 +28,16 @@ fn a_clock_that_ran_ahead_is_forgiven_by_officers_only() {
     let scene = Scene::signed();
     assert_eq!(scene.ingested().len(), 1);
     let ahead = system_time().0 + 10 * 365 * 86_400;
-    for (file, field) in [("clock.json", "highest"), ("head.json", "time")] {
-        correct(&scene, file, field, ahead);
-    }
+    correct_clock(&scene, ahead);
+    correct_journal(&scene, ahead);
     scene.undecided_at_ingest(3, "clock.rolled-back");
     // Neither file alone makes it forget.
-    correct(&scene, "clock.json", "highest", system_time().0);
+    correct_clock(&scene, system_time().0);
     scene.undecided_at_ingest(3, "clock.rolled-back");
-    correct(&scene, "clock.json", "highest", ahead);
-    correct(&scene, "head.json", "time", system_time().0);
+    correct_clock(&scene, ahead);
+    correct_journal(&scene, system_time().0);
     scene.undecided_at_ingest(3, "clock.rolled-back");
-    correct(&scene, "clock.json", "highest", system_time().0);
+    correct_clock(&scene, system_time().0);
     assert_eq!(scene.ingested().len(), 1);
 }
 

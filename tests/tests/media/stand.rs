@@ -13,7 +13,7 @@ use oms_tests::fuse::{Cache, Fault, Lying, Tree};
 use oms_tests::mounts;
 use oms_tests::scene::{Scene, any_content};
 use oms_tests::watch::{self, Ended, Running};
-use oms_tests::{entry, json};
+use oms_tests::{entry, journal, json};
 use serde_json::Value;
 
 /// How long a run may take that is not stalled. A debug build on a busy machine needs a second.
@@ -209,7 +209,7 @@ impl Stand {
         let document = outcome.json();
         let spooled = fs::read_dir(&self.scene.station.spool).unwrap().count();
         // What the station itself failed to finish after it had decided waits for the next run.
-        let begun = self.scene.station.state.join("pending.json").exists();
+        let begun = journal::is_unfinished(&self.scene.station.state);
         let own_failure = outcome.stdout.contains("\"outbound.write\"");
         assert!(spooled == 0 || own_failure && begun, "left in the spool: {story}");
         let told = match does {

@@ -7,8 +7,10 @@ use oms_verify::reason::{Code, Printable, Reason};
 
 use super::reading::ReadingArgs;
 use super::{Done, print, print_json, warn};
+use crate::clock::system_time;
 use crate::config::Config;
 use crate::intake::{Pulse, Reading, alone};
+use crate::journal::CarrierKind;
 use crate::media::{Found, find};
 use crate::opening;
 use crate::pipeline::{self, Ingested, Terms};
@@ -108,20 +110,24 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
     let trust = Trust::load(&config.trust, &guard)?;
     let mut outbound = opening::open(&config)?;
     let trust = trust.remembering(outbound.crl_memory.floors());
-    if let Some(published) = outbound.recover(|| watch.progress("checking what was begun"))? {
+    for published in outbound.recover(|| watch.progress("checking what was begun"))? {
         let entry = published.entry.display().to_string();
         warn(&format!("published what was begun before: {entry}\n"));
         tally.recovered.push(entry);
     }
     for carrier in &args.carriers {
         watch.cancel.check()?;
+        let source = carrier.display().to_string();
+        let visit = outbound.journal.arrive(CarrierKind::Folder, &source, system_time())?;
         // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
         let settings = args.reading.settings(config.intake);
         let reading = Reading { settings, rules: trust.policy.media, progress: &unseen };
         let found = match find(carrier, &trust.policy.budget, &reading) {
             Ok(found) => found,
             Err(reason) => {
-                tally.report("carrier", vec![reason]);
+                let reasons = vec![reason];
+                outbound.journal.released(visit, &reasons, system_time())?;
+                tally.report("carrier", reasons);
                 continue;
             }
         };
@@ -129,8 +135,9 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         if candidates.is_empty() && reasons.is_empty() {
             let detail = "there is no OMS bundle (*.sig) on the carrier";
             let reason = Reason::new(Code::BundleMissing, detail);
-            reasons.push(reason.about(carrier.display().to_string()));
+            reasons.push(reason.about(&source));
         }
+        let own = reasons.first().cloned();
         tally.report("carrier", reasons);
         // Attestations beside a model are looked at with it, where the policy asks for any.
         let beside = !trust.policy.attestations.is_empty()
@@ -148,8 +155,15 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
                 ignored: &[],
                 intake: settings,
             };
-            let done =
-                pipeline::ingest(&mut outbound, &root, &candidate, &attestations, terms, &progress);
+            let done = pipeline::ingest(
+                &mut outbound,
+                visit,
+                &root,
+                &candidate,
+                &attestations,
+                terms,
+                &progress,
+            );
             let summary = progress.summary();
             drop(progress);
             match done {
@@ -171,13 +185,14 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
                     warn(&reasons_text("could not decide", std::slice::from_ref(&reason)));
                     tally.models.push(IngestedModel::failed(shown(&candidate.model), &reason));
                     tally.gravest = tally.gravest.max(Outcome::of(&[reason]));
-                    if outbound.ledger.pending().is_some() {
+                    if outbound.is_unfinished()? {
                         // A verdict was begun and is not out: the next one must follow it.
                         return Ok(());
                     }
                 }
             }
         }
+        outbound.journal.released(visit, own.as_slice(), system_time())?;
     }
     Ok(())
 }

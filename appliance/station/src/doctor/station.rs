@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::Check;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::ledger::Ledger;
+use crate::journal::Journal;
 use crate::trust::{Guard, Trust};
 
 /// Bytes below which a spool is called small: many models are larger.
@@ -105,8 +105,8 @@ fn unnamed(spool: &Path, more: OFlags) -> Result<rustix::fd::OwnedFd, Errno> {
 fn clock(state: &Path) -> Check {
     const NAME: &str = "clock";
     let look = || -> Result<String, Reason> {
-        let ledger = Ledger::open(state)?;
-        Ok(Clock::open(state, ledger.past())?.look()?.to_string())
+        let journal = Journal::open(state)?;
+        Ok(Clock::open(state, journal.past()?)?.look()?.to_string())
     };
     match look() {
         Ok(time) => Check::ok(NAME, format!("{time}, not behind the station's record")),
@@ -149,9 +149,9 @@ mod tests {
     fn a_state_that_is_in_use_is_left_alone() {
         let state = tempfile::tempdir().unwrap();
         assert_eq!(clock(state.path()).state, State::Ok);
-        let ledger = Ledger::open(state.path()).unwrap();
+        let journal = Journal::open(state.path()).unwrap();
         assert_eq!(clock(state.path()).state, State::Warning);
-        drop(ledger);
+        drop(journal);
         std::fs::write(state.path().join("clock.json"), "{\"highest\":9000000000}").unwrap();
         let check = clock(state.path());
         assert_eq!(check.state, State::Failed, "{check:?}");

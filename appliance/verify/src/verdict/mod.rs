@@ -15,7 +15,8 @@ mod schema;
 pub use decide::{BundleOutcome, Case, Mode, Verdict, decide};
 pub use error::VerdictError;
 pub use payload::{
-    ClockStatus, Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE, compose,
+    ClockStatus, Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE,
+    compose, subject,
 };
 pub use receive::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, receive};
 pub use schema::{

@@ -104,7 +104,8 @@ impl ClockStatus {
 /// The payload to be signed as a verdict. The same input gives the same bytes.
 pub fn compose(verdict: &Verdict, facts: &StationFacts<'_>) -> Vec<u8> {
     let passed = verdict.passed();
-    let (subject_name, subject_digest) = subject(verdict, facts);
+    let published = facts.resigned.as_ref().map(|resigned| resigned.manifest);
+    let (subject_name, subject_digest) = subject(verdict, published);
     let statement = VerdictStatement {
         kind: STATEMENT_TYPE.to_owned(),
         subject: vec![DigestOf {
@@ -143,10 +144,10 @@ pub fn compose(verdict: &Verdict, facts: &StationFacts<'_>) -> Vec<u8> {
     crate::json::to_vec(&statement)
 }
 
-/// The model's name and root digest as it is published; for a bundle that was never opened, the
-/// file's name and digest.
-fn subject(verdict: &Verdict, facts: &StationFacts<'_>) -> (String, Sha256Digest) {
-    if let Some(manifest) = facts.resigned.as_ref().map(|resigned| resigned.manifest) {
+/// What a verdict is about: the model's name and root digest as it is published; for a bundle that
+/// was never opened, the file's name and digest. `published` is the manifest of what is published.
+pub fn subject(verdict: &Verdict, published: Option<&Manifest>) -> (String, Sha256Digest) {
+    if let Some(manifest) = published {
         return (verdict.subject_name.clone(), manifest.root());
     }
     if let Some(root) = verdict.source_root() {

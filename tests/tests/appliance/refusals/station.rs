@@ -7,9 +7,9 @@ use std::path::Path;
 use oms_station::clock::system_time;
 use oms_testkit::softhsm::{Curve, SoftHsm};
 use oms_testkit::{files, run};
-use oms_tests::json;
 use oms_tests::root::{in_namespace, is_root, skipped};
 use oms_tests::scene::Scene;
+use oms_tests::{journal, json};
 
 /// Puts another key into the configuration of the station.
 fn set_verdict_key(scene: &Scene, key: &str) {
@@ -184,7 +184,7 @@ fn two_runs_at_a_time() {
 #[test]
 fn a_damaged_record() {
     let scene = Scene::signed();
-    files::secret(scene.station.state.join("head.json"), "{");
+    files::secret(journal::file(&scene.station.state), "{");
     scene.undecided_at_ingest(3, "state.damaged");
 }
 
@@ -192,7 +192,7 @@ fn a_damaged_record() {
 fn a_record_that_was_put_back_from_a_copy() {
     let scene = Scene::signed();
     let [_] = scene.ingested().try_into().unwrap();
-    fs::remove_file(scene.station.state.join("head.json")).unwrap();
+    fs::remove_file(journal::file(&scene.station.state)).unwrap();
     scene.undecided_at_ingest(3, "state.damaged");
 }
 
@@ -235,9 +235,7 @@ fn a_clock_that_was_set_back() {
 fn a_clock_that_is_behind_the_last_verdict() {
     let scene = Scene::signed();
     let [_] = scene.ingested().try_into().unwrap();
-    let head = scene.station.state.join("head.json");
-    let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&head).unwrap()).unwrap();
-    record["time"] = (system_time().0 + 3600).into();
-    files::secret(&head, record.to_string());
+    let ahead = system_time().0 + 3600;
+    journal::change(&scene.station.state, &format!("UPDATE station SET latest = {ahead}"));
     scene.undecided_at_ingest(3, "clock.rolled-back");
 }
