@@ -1,3 +1,5 @@
+//! What the journal keeps, over crashes, damage and disorder.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use oms_verify::hash::Sha256Digest;

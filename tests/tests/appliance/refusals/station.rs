@@ -142,11 +142,12 @@ fn an_outbound_that_is_full() {
         return;
     }
     let scene = Scene::signed();
-    // The copies do not fit: 40 kB of weights into 16 kB.
+    // The copies do not fit: 40 kB of weights into 16 kB. The record has its own disk.
     let setup = r#"
         cp -r "$STATION" "$STATION.copy"
         mount -t tmpfs -o size=128k tmpfs "$STATION"
         cp -rp "$STATION.copy/." "$STATION"
+        mount --bind "$STATION.copy/$(basename "$STATE")" "$STATE"
         dd if=/dev/zero of="$STATION/filler" bs=4k count=1000 2> /dev/null || true
         truncate -s -16k "$STATION/filler""#;
     let (document, left) = ingest_after(&scene, setup);
