@@ -18,6 +18,7 @@ use oms_verify::name::ResourcePath;
 use oms_verify::observe::{Finding, Observed};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{Manifest, ManifestFile};
+use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 use crate::intake::{Pulse, Quarantine, Source, refusal_or_failure};
@@ -162,8 +163,18 @@ pub fn look_inside(
         }
         Ok((findings, checks))
     };
-    let parts: Vec<_> =
-        (0..AT_ONCE).into_par_iter().with_max_len(1).map(work).collect::<Result<_, Reason>>()?;
+    if left.is_empty() {
+        let findings = findings.into_iter().map(|(_, finding)| finding).collect();
+        return Ok(Findings { findings, checks: checks.into_iter().map(str::to_owned).collect() });
+    }
+    let parts: Vec<_> = match ThreadPoolBuilder::new().build() {
+        Ok(pool) => {
+            let parts = || (0..AT_ONCE).into_par_iter().with_max_len(1).map(work);
+            pool.install(|| parts().collect::<Result<_, Reason>>())?
+        }
+        // Where there are no threads to be had, this one does it all. The global pool would panic.
+        Err(_) => vec![work(0)?],
+    };
     for (some, ran) in parts {
         findings.extend(some);
         checks.extend(ran);

@@ -112,6 +112,46 @@ fn files_that_cannot_be_opened_for_their_number_are_not_the_carriers_fault() {
     assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0);
 }
 
+/// The number of processes counts for users other than root.
+#[test]
+fn threads_that_cannot_be_had_end_a_command_in_order() {
+    if !rustix::process::geteuid().is_root() {
+        return oms_tests::root::skipped("another user's limits are needed");
+    }
+    let scene = Scene::signed();
+    // Wherever the program lies, the other user may run it here.
+    let program = scene.path("program");
+    fs::copy(run::command().get_program(), &program).unwrap();
+    // A user who has nothing else at work.
+    let user = 60_000 + std::process::id() % 5_000;
+    let mut own = Command::new("chown");
+    let owned = scene.carrier.parent().unwrap();
+    let _ = run::outcome(own.args(["-R", &user.to_string()]).arg(owned)).expect_status(0);
+    let bare = |command: &Command| {
+        let mut bare = Command::new(&program);
+        let limited = command.get_program() == "timeout";
+        bare.args(command.get_args().skip(if limited { 3 } else { 0 }));
+        bare
+    };
+    for reader in ["auto", "threads"] {
+        for command in [bare(&verify(&scene, reader)), bare(&scene.ingest())] {
+            for most in 1..10 {
+                let mut limited = Command::new("prlimit");
+                limited.arg(format!("--nproc={most}"));
+                limited.args(["setpriv", &format!("--reuid={user}"), "--clear-groups"]);
+                limited.arg(command.get_program()).args(command.get_args());
+                let outcome = run::outcome(&mut limited);
+                assert!(!outcome.stderr.contains("panicked"), "{most}: {outcome:?}");
+                if outcome.status != 0 {
+                    assert_eq!(outcome.status, 3, "{most}: {outcome:?}");
+                    assert!(outcome.stdout.contains("\"intake.resources\""), "{outcome:?}");
+                    assert!(!outcome.stdout.contains("\"media."), "{most}: {outcome:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn sign_and_digest_tell_how_they_read() {
     let scene = Scene::signed();
