@@ -4,9 +4,12 @@
 
 pub mod beneath;
 pub mod channel;
+pub mod confine;
 pub mod device;
 pub mod direct;
 pub mod durable;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod ring;
 pub mod sealed;
 pub mod sha256;

@@ -14,6 +14,16 @@ fn outcome(arguments: &[&str]) -> Outcome {
 }
 
 #[test]
+fn nobody_but_the_station_starts_one_of_its_processes() {
+    assert!(!outcome(&["--help"]).expect_status(0).stdout.contains("  role"));
+    let refused = outcome(&["role", "copier", "--parent", "1"]).expect_status(3);
+    assert!(refused.stderr.contains("station.process: the copier:"), "{}", refused.stderr);
+    for wrong in [["role", "kiosk", "--parent", "1"], ["role", "copier", "--parent", "0"]] {
+        let _ = outcome(&wrong).expect_status(2);
+    }
+}
+
+#[test]
 fn every_command_has_a_help_text() {
     let top = outcome(&["--help"]).expect_status(0).stdout;
     assert!(top.contains("3 could not decide"), "the exit codes: {top}");

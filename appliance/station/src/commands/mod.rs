@@ -9,6 +9,7 @@ mod inspect;
 mod output;
 mod policy;
 mod reading;
+mod role;
 mod roots;
 mod sign;
 mod verdict;
@@ -67,6 +68,9 @@ enum Command {
     Hsm(hsm::Command),
     /// Check whether this machine and this station are fit for their work
     Doctor(doctor::Args),
+    /// Work as one of the station's processes
+    #[command(hide = true)]
+    Role(role::Args),
 }
 
 impl Command {
@@ -77,6 +81,7 @@ impl Command {
             Command::Digest(args) => args.json,
             Command::Inspect(args) => args.json,
             Command::Doctor(args) => args.json,
+            Command::Role(_) => false,
             Command::Roots(command) => command.wants_json(),
             Command::Hsm(command) => command.wants_json(),
             Command::Policy(command) => command.wants_json(),
@@ -142,6 +147,7 @@ fn perform(command: Command) -> Done {
         Command::Roots(command) => roots::run(&command),
         Command::Hsm(command) => hsm::run(&command),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Role(args) => role::run(&args),
     }
 }
 

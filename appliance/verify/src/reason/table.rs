@@ -170,6 +170,7 @@ codes! {
     StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end.";
     StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy, or go on as SECURITY.md tells, before ingesting anything.";
 
+    StationProcess = "station.process", Undecided, "A process of the station could not begin as it must.", "Run oms-appliance doctor: the kernel must offer Landlock (Linux 6.2), seccomp and network namespaces.";
     StateUnfinished = "state.unfinished", Configuration, "A decision that was begun belongs to another configuration.", "Start once with the former configuration, which ends it; then change the configuration.";
 
     // A verdict, as the receiving side checks it.
