@@ -22,6 +22,11 @@ pub static ROOTS_CHECK: LazyLock<Validator> = LazyLock::new(|| validator("roots-
 /// The schema of `cert verify --json`.
 pub static CERT_VERIFY: LazyLock<Validator> = LazyLock::new(|| validator("cert-verify"));
 
+/// The schema of `verdict verify --ledger --json`.
+pub static VERDICT_LEDGER: LazyLock<Validator> = LazyLock::new(|| validator("verdict-ledger"));
+/// The schema of a line of `ledger export`.
+pub static LEDGER: LazyLock<Validator> = LazyLock::new(|| validator("ledger"));
+
 /// Where the schema of a command's document is.
 pub fn schema_path(command: &str) -> PathBuf {
     workspace().join(format!("appliance/station/schemas/{command}.schema.json"))

@@ -1,5 +1,6 @@
 //! The receiving side of the diode: verdict, re-signed bundle and files, checked together.
 
+pub mod ledger;
 mod resigned;
 
 use std::path::Path;
@@ -62,6 +63,33 @@ pub struct Checked {
     pub warnings: Vec<Reason>,
 }
 
+/// What a station may have put into an entry.
+fn budget() -> Budget {
+    Budget { resources: 10_000_000, bundle_bytes: VERDICT_BYTES, ..Budget::default() }
+}
+
+/// Reads the verdict in the file `name`.
+fn received(
+    root: &Root,
+    name: &str,
+    verifier: &str,
+    trust: &ReceiverTrust,
+    time: UnixTime,
+    budget: &Budget,
+) -> Result<ReceivedVerdict, Reason> {
+    let bytes = read(root, name, budget, Code::VerdictMissing)?;
+    let verdict_anchors;
+    let verdict_trust = match trust {
+        ReceiverTrust::Key(key) => VerdictTrust::Key(key),
+        ReceiverTrust::Anchors { anchors, crls } => {
+            verdict_anchors = with_purpose(anchors, Purpose::Verdict);
+            VerdictTrust::Anchors { anchors: &verdict_anchors, crls, revocation: &REVOCATION, time }
+        }
+    };
+    receive(bytes, verifier, &verdict_trust, budget)
+        .map_err(|error| Reason::from(&error).about(name))
+}
+
 /// Checks the entry in the folder `path`: a verdict by `verifier`, and with a verdict that passed,
 /// exactly its files and its re-signed bundle.
 ///
@@ -76,19 +104,9 @@ pub fn check_entry(
     time: UnixTime,
     reading: &Reading<'_>,
 ) -> Result<Checked, Reason> {
-    let budget = Budget { resources: 10_000_000, bundle_bytes: VERDICT_BYTES, ..Budget::default() };
+    let budget = budget();
     let root = Root::open(path).map_err(|error| absent_or_unreadable(&error, path))?;
-    let bytes = read(&root, VERDICT, &budget, Code::VerdictMissing)?;
-    let verdict_anchors;
-    let verdict_trust = match trust {
-        ReceiverTrust::Key(key) => VerdictTrust::Key(key),
-        ReceiverTrust::Anchors { anchors, crls } => {
-            verdict_anchors = with_purpose(anchors, Purpose::Verdict);
-            VerdictTrust::Anchors { anchors: &verdict_anchors, crls, revocation: &REVOCATION, time }
-        }
-    };
-    let mut verdict = receive(bytes, verifier, &verdict_trust, &budget)
-        .map_err(|error| Reason::from(&error).about(VERDICT))?;
+    let mut verdict = received(&root, VERDICT, verifier, trust, time, &budget)?;
     let warnings = Vec::from_iter(check_report(path, &verdict));
     verdict.drop_payload();
 

@@ -133,8 +133,7 @@ fn begun(
     entry: &Path,
     change: impl FnOnce(&mut String) -> Vec<(&'static str, String)>,
 ) {
-    let mut payload =
-        String::from_utf8(entry::signed_bytes(&entry::verdict(entry))).expect("it is JSON");
+    let mut payload = String::from_utf8(entry::signed_bytes(&entry::verdict(entry))).unwrap();
     let changes = change(&mut payload);
     let digest = files::sha256_hex(payload.as_bytes());
     files::secret(scene.station.state.join("open/000000000001.payload"), payload);

@@ -14,6 +14,7 @@ mod crash;
 mod doctor;
 mod hierarchies;
 mod ingest;
+mod ledger;
 mod means;
 mod memory;
 mod million;

@@ -6,6 +6,7 @@ mod doctor;
 mod hsm;
 mod ingest;
 mod inspect;
+mod ledger;
 mod output;
 mod policy;
 mod reading;
@@ -60,6 +61,9 @@ enum Command {
     /// Check a verdict on the receiving side
     #[command(subcommand)]
     Verdict(verdict::Command),
+    /// Export the station's record for auditors
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// List and check trust anchors
     #[command(subcommand)]
     Roots(roots::Command),
@@ -88,6 +92,7 @@ impl Command {
             // Once these have begun, what they run into stands in a document of their own.
             Command::Verify(args) => args.json,
             Command::Ingest(args) => args.json,
+            Command::Ledger(_) => false,
             Command::Cert(cert::Command::Verify(args)) => args.json,
             Command::Verdict(verdict::Command::Verify(args)) => args.json,
         }
@@ -144,6 +149,7 @@ fn perform(command: Command) -> Done {
         Command::Cert(command) => cert::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Verdict(command) => verdict::run(&command),
+        Command::Ledger(command) => ledger::run(&command),
         Command::Roots(command) => roots::run(&command),
         Command::Hsm(command) => hsm::run(&command),
         Command::Doctor(args) => doctor::run(&args),

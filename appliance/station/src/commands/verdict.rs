@@ -1,9 +1,12 @@
 //! `verdict verify`: what the receiving side of the diode runs.
 
-use std::path::PathBuf;
+mod ledger;
+
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use oms_verify::budget::Budget;
+use oms_verify::hash::Sha256Digest;
 use oms_verify::key::PublicKey;
 use oms_verify::pki::CrlSet;
 use oms_verify::reason::{Code, Printable, Reason};
@@ -28,7 +31,19 @@ pub(super) enum Command {
 #[command(group(clap::ArgGroup::new("trust").required(true).args(["roots", "key"])))]
 pub(super) struct Args {
     /// The entry: a folder as a station publishes it
-    path: PathBuf,
+    #[arg(required_unless_present = "ledger", conflicts_with = "ledger")]
+    path: Option<PathBuf>,
+    /// Instead of one entry, a folder of entries: whether each verdict is there, once, and follows
+    /// the one before it. The entries' files are not read
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
+    /// The number of the first verdict in the folder, when those before it were taken away
+    #[arg(long, value_name = "NUMBER", requires = "ledger", default_value_t = 1)]
+    from: u64,
+    /// SHA-256 of the payload of the verdict before the first one, as the check before printed it:
+    /// else the first one is taken as it comes
+    #[arg(long, value_name = "SHA256", requires = "ledger", value_parser = parse_digest)]
+    after: Option<Sha256Digest>,
     /// The folder of trust anchors: those of purpose `verdict` may vouch for verdicts, those of
     /// purpose `code-signing` for the re-signed bundle
     #[arg(long, value_name = "DIR")]
@@ -63,7 +78,8 @@ const KEY_LIMIT: u64 = 64 << 10;
 
 pub(super) fn run(command: &Command) -> Done {
     let Command::Verify(args) = command;
-    match check(args) {
+    let Some(path) = &args.path else { return ledger::run(args) };
+    match check(args, path) {
         Ok(Checked { verdict, reasons, warnings }) => {
             if args.json {
                 print_json(&document(Some(&verdict), &reasons, &warnings));
@@ -80,32 +96,39 @@ pub(super) fn run(command: &Command) -> Done {
     }
 }
 
-fn check(args: &Args) -> Result<Checked, Reason> {
+fn parse_digest(text: &str) -> Result<Sha256Digest, String> {
+    Sha256Digest::from_hex(text).ok_or_else(|| "64 hexadecimal digits are expected".to_owned())
+}
+
+fn check(args: &Args, path: &Path) -> Result<Checked, Reason> {
     let watch = args.reading.watch()?;
-    let guard = Guard::default().against(&args.path);
-    let trust = match (&args.key, &args.roots) {
+    let trust = trust(args, &Guard::default().against(path))?;
+    let progress = watch.progress("checking");
+    let reading = plain(&args.reading, &progress);
+    check_entry(path, &args.verifier, &trust, args.at.unwrap_or_else(system_time), &reading)
+}
+
+/// Whom the caller trusts.
+fn trust(args: &Args, guard: &Guard) -> Result<ReceiverTrust, Reason> {
+    match (&args.key, &args.roots) {
         (Some(file), _) => {
             let wrong = |detail: String| {
                 Reason::new(Code::PolicyKey, detail).about(file.display().to_string())
             };
-            let pem = guarded_read(file, KEY_LIMIT, &guard, Code::PolicyKey)?;
-            ReceiverTrust::Key(PublicKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?)
+            let pem = guarded_read(file, KEY_LIMIT, guard, Code::PolicyKey)?;
+            let key = PublicKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
+            Ok(ReceiverTrust::Key(key))
         }
         (None, Some(roots)) => {
-            let anchors = Anchors::load(Some(roots), &guard)?.certificates;
+            let anchors = Anchors::load(Some(roots), guard)?.certificates;
             let crls = match &args.crls {
-                Some(folder) => load_crls(Some(folder), &Budget::default(), &guard)?.0,
+                Some(folder) => load_crls(Some(folder), &Budget::default(), guard)?.0,
                 None => CrlSet::default(),
             };
-            ReceiverTrust::Anchors { anchors, crls }
+            Ok(ReceiverTrust::Anchors { anchors, crls })
         }
-        (None, None) => {
-            return Err(Reason::new(Code::ConfigUsage, "give --roots or --key"));
-        }
-    };
-    let progress = watch.progress("checking");
-    let reading = plain(&args.reading, &progress);
-    check_entry(&args.path, &args.verifier, &trust, args.at.unwrap_or_else(system_time), &reading)
+        (None, None) => Err(Reason::new(Code::ConfigUsage, "give --roots or --key")),
+    }
 }
 
 fn document(

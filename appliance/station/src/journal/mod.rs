@@ -13,12 +13,14 @@
 
 mod carrier;
 mod decision;
+mod export;
 mod intake;
 mod payload;
 mod schema;
 
 pub use self::carrier::{CarrierId, CarrierKind};
 pub use self::decision::{Decision, Origin, Step, Unfinished};
+pub use self::export::{Carrier, Record, records};
 pub use self::intake::IntakeId;
 pub use self::payload::Payload;
 pub use self::schema::FILE;

@@ -179,6 +179,22 @@ pub(super) fn open(state: &Path) -> Result<Connection, Reason> {
     Ok(connection)
 }
 
+/// A journal of this program and version, for who only reads it.
+///
+/// # Errors
+/// When it is another file, or cannot be read.
+pub(super) fn check_readable(connection: &Connection, path: &Path) -> Result<(), Reason> {
+    let told = |error: rusqlite::Error| failure("reading the journal", &error, path);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).map_err(told)?;
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get(0));
+    let header: (i32, i32) =
+        (number("application_id").map_err(told)?, number("user_version").map_err(told)?);
+    if header == (APPLICATION, VERSION) {
+        return Ok(());
+    }
+    Err(damaged("the file is not the journal of a station of this version", path))
+}
+
 /// The reason for an error of SQLite.
 pub(super) fn failure(what: &str, error: &rusqlite::Error, path: &Path) -> Reason {
     let code = match error.sqlite_error_code() {

@@ -166,6 +166,7 @@ codes! {
     // Outbound and the station's own disk.
     OutboundWrite = "outbound.write", Undecided, "Writing to the spool, outbound or state failed.", "Check free space, permissions and the disk.";
     OutboundStalled = "outbound.stalled", Undecided, "The disk of the spool gave no answer for longer than media.stall.", "Check the station's disk, not the carrier, and try again.";
+    OutboundQuota = "outbound.quota", Undecided, "Outbound holds as much as its quota allows, or would with this model.", "Let the diode's sender take entries and delete them, then try again; or raise [outbound] quota.";
     OutboundConflict = "outbound.conflict", Undecided, "An entry of this name is in outbound already.", "Check whether state was restored from a backup; sequence numbers are never used twice.";
     StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end.";
     StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy, or go on as SECURITY.md tells, before ingesting anything.";
@@ -181,5 +182,8 @@ codes! {
     VerdictMode = "verdict.mode", Refusal, "The verdict was made in place and does not speak for an ingest.", "Use an entry that a station published.";
     VerdictFailed = "verdict.failed", Refusal, "The verdict says that the model was refused.", "Do not use the model.";
     VerdictFiles = "verdict.files", Refusal, "The files are not exactly the ones of the verdict.", "Ask the sending side to send the entry again.";
+    LedgerGap = "ledger.gap", Refusal, "Verdicts are missing.", "Ask the sending side for the missing numbers: they were lost, or somebody holds them back.";
+    LedgerChain = "ledger.chain", Refusal, "A verdict does not follow the one before it.", "Treat what came over the diode as manipulated, and compare it with the station's archive.";
+    LedgerDuplicate = "ledger.duplicate", Refusal, "A verdict is there twice, or under the number of another.", "Treat the second as a replay: find out who sent it, and take it away.";
     VerdictResigned = "verdict.resigned", Refusal, "The re-signed bundle is not the one of the verdict.", "Ask the sending side to send the entry again.";
 }

@@ -48,6 +48,8 @@ pub struct ReceivedVerdict {
     pub subject_digest: Sha256Digest,
     /// The place in the station's record.
     pub sequence: u64,
+    /// SHA-256 of the payload of the verdict before; zeros for the first.
+    pub previous: Sha256Digest,
     /// The verifier's URI.
     pub verifier: String,
     /// When the decision was made, RFC 3339.
@@ -243,6 +245,8 @@ fn read(
     }
     // Sequence numbers start at 1.
     let sequence = detail.sequence.filter(|n| *n > 0).ok_or(VerdictError::Field("sequence"))?;
+    let previous = detail.previous.as_deref().and_then(Sha256Digest::from_hex);
+    let previous = previous.ok_or(VerdictError::Field("previous"))?;
     if UnixTime::parse_rfc3339(&predicate.time_verified).is_none() {
         return Err(VerdictError::Field("timeVerified"));
     }
@@ -251,6 +255,7 @@ fn read(
         subject_name: subject.name.clone().unwrap_or_default(),
         subject_digest,
         sequence,
+        previous,
         verifier: predicate.verifier.id,
         time: predicate.time_verified,
         reasons: detail
