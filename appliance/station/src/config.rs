@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use oms_verify::policy::{SIZE, parse_size};
 use oms_verify::reason::{Code, Reason};
 use rustix::fs::{Access, AtFlags, CWD, StatxFlags, accessat, statx};
 use rustix::io::Errno;
@@ -29,6 +30,8 @@ pub struct Config {
     pub spool: PathBuf,
     /// What the diode empties.
     pub outbound: PathBuf,
+    /// Bytes that outbound may hold; any number when absent.
+    pub quota: Option<u64>,
     /// The key of verdicts.
     pub verdict: KeyConfig,
     /// The key of re-signed bundles.
@@ -92,6 +95,19 @@ struct RawKey {
 struct RawOutbound {
     #[serde(default)]
     profile: Profile,
+    #[serde(default, deserialize_with = "word")]
+    quota: Option<Quota>,
+}
+
+/// A number of bytes with its unit.
+struct Quota(u64);
+
+impl FromStr for Quota {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_size(text).map(Quota).ok_or_else(|| format!("expected {SIZE}"))
+    }
 }
 
 /// How entries look in outbound.
@@ -170,7 +186,7 @@ impl Config {
             station,
             keys,
             intake,
-            outbound: RawOutbound { profile: Profile::Tree },
+            outbound: RawOutbound { profile: Profile::Tree, quota },
             ..
         } = raw;
         let config = Config {
@@ -183,6 +199,7 @@ impl Config {
             },
             spool: base.join(station.spool),
             outbound: outbound.map_or_else(|| base.join(&station.outbound), Path::to_owned),
+            quota: quota.map(|Quota(bytes)| bytes),
             verdict: key(keys.verdict)?,
             resign: key(keys.resign)?,
             intake: intake.settings(),

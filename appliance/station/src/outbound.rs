@@ -62,6 +62,8 @@ pub struct Outbound {
     pub spool: PathBuf,
     /// What the diode empties.
     pub outbound: PathBuf,
+    /// Bytes that outbound may hold.
+    pub quota: Option<u64>,
     /// The key of verdicts.
     pub verdict: Signer,
     /// The key of re-signed bundles.
@@ -135,6 +137,7 @@ impl Outbound {
             id,
             spool,
             outbound,
+            quota: config.quota,
             verdict,
             resign,
             journal,
@@ -267,10 +270,25 @@ impl Outbound {
     pub fn begin(&mut self, carrier: CarrierId, model: &str) -> Result<Intake, Reason> {
         self.check_unused(self.journal.next()?)?;
         let id = self.journal.begin_intake(carrier, model, system_time())?;
-        let quarantine = Quarantine::create(&self.spool, &id.folder());
+        let quarantine = self
+            .room()
+            .and_then(|room| Ok(Quarantine::create(&self.spool, &id.folder())?.with_room(room)));
         quarantine
             .map(|quarantine| Intake { id, quarantine })
             .or_else(|reason| self.fail(id, reason))
+    }
+
+    /// Bytes that the quota leaves for another entry, where there is one.
+    fn room(&self) -> Result<Option<u64>, Reason> {
+        let Some(quota) = self.quota else { return Ok(None) };
+        let held = held(&self.outbound)
+            .map_err(|error| failed("reading outbound", &error, &self.outbound))?;
+        if held < quota {
+            return Ok(Some(quota.saturating_sub(held)));
+        }
+        let detail = format!("outbound holds {held} bytes, its quota is {quota}");
+        let reason = Reason::new(Code::OutboundQuota, detail);
+        Err(reason.about(self.outbound.display().to_string()))
     }
 
     /// Records that nothing could be decided about a model, and gives the reason back.
@@ -448,6 +466,28 @@ impl Outbound {
         }
         Ok(())
     }
+}
+
+/// Bytes of all files below a folder. A sender may take them away meanwhile.
+fn held(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0u64;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            match entry.metadata() {
+                Ok(found) if found.is_dir() => folders.push(entry.path()),
+                Ok(found) => bytes = bytes.saturating_add(found.len()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Writes a bundle to the spool, and gives the SHA-256 of its bytes.

@@ -20,6 +20,7 @@ use crate::storage::failed;
 #[derive(Debug)]
 pub struct Quarantine {
     folder: PathBuf,
+    room: Option<u64>,
     keep: bool,
 }
 
@@ -49,7 +50,14 @@ impl Quarantine {
         let folder = spool.join(name);
         let made = make_folder(&folder).and_then(|()| make_folder(&folder.join(MODEL)));
         made.map_err(|error| failed("making a folder in the spool", &error, &folder))?;
-        Ok(Quarantine { folder, keep: false })
+        Ok(Quarantine { folder, room: None, keep: false })
+    }
+
+    /// The same for a model of `room` bytes at most, where there is a limit.
+    #[must_use]
+    pub fn with_room(mut self, room: Option<u64>) -> Self {
+        self.room = room;
+        self
     }
 
     /// The folder.
@@ -62,7 +70,7 @@ impl Quarantine {
         self.folder.join(MODEL)
     }
 
-    /// Makes sure that the spool has room for `files` copies of `bytes` together, and for what each
+    /// Makes sure that the limit and the spool have room for `files` copies of `bytes` together, and for what each
     /// takes beside them. Others may write there too: a copy can still fail.
     ///
     /// # Errors
@@ -73,6 +81,10 @@ impl Quarantine {
             .map_err(|error| failed("asking for free space", &error.into(), spool))?;
         let free = told.f_bavail.saturating_mul(told.f_frsize);
         let needed = bytes.saturating_add(FILE_BYTES.saturating_mul(files as u64));
+        if let Some(room) = self.room.filter(|room| needed > *room) {
+            let detail = format!("the model needs {needed} bytes, the quota leaves {room}");
+            return Err(Reason::new(Code::OutboundQuota, detail));
+        }
         if needed <= free {
             return Ok(());
         }
@@ -326,5 +338,8 @@ mod tests {
         assert_eq!(reason.file.as_deref(), spool.path().to_str());
         assert!(reason.detail.contains(&u64::MAX.to_string()), "{}", reason.detail);
         assert!(quarantine.reserve(1, usize::MAX).is_err(), "each file takes room");
+        let limited = quarantine.with_room(Some(FILE_BYTES + 9));
+        limited.reserve(9, 1).unwrap();
+        assert_eq!(limited.reserve(10, 1).unwrap_err().code, Code::OutboundQuota);
     }
 }

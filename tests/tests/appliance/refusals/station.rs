@@ -240,3 +240,34 @@ fn a_clock_that_is_behind_the_last_verdict() {
     journal::change(&scene.station.state, &format!("UPDATE station SET latest = {ahead}"));
     scene.undecided_at_ingest(3, "clock.rolled-back");
 }
+
+#[test]
+fn an_outbound_whose_quota_is_used_up() {
+    let scene = Scene::signed();
+    let config = fs::read_to_string(&scene.station.config).unwrap();
+    let with = |quota: &str| {
+        let profile = "profile = \"tree\"";
+        assert!(config.contains(profile), "{config}");
+        let config = config.replace(profile, &format!("{profile}\nquota = \"{quota}\""));
+        files::public(&scene.station.config, config);
+    };
+    let refused = || {
+        let document = run::outcome(&mut scene.ingest()).expect_status(3).json();
+        let document = json::conforming(&json::INGEST, document);
+        assert_eq!(json::codes(&document["models"][0]["reasons"]), ["outbound.quota"]);
+        assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
+    };
+    // The weights alone have 40 kB.
+    with("30KiB");
+    refused();
+    with("100KiB");
+    let [first] = scene.ingested().try_into().unwrap();
+    with("40KiB");
+    refused();
+    fs::remove_dir_all(first).unwrap();
+    with("100KiB");
+    assert_eq!(scene.ingested().len(), 1, "the sender has made room");
+    let reasons = "SELECT reason FROM intake WHERE state = 'failed'";
+    let reasons = journal::column(&scene.station.state, reasons);
+    assert_eq!(reasons, ["outbound.quota", "outbound.quota"]);
+}
