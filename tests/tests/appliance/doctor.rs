@@ -35,7 +35,7 @@ fn check<'a>(document: &'a Value, name: &str) -> &'a Value {
 fn a_machine_is_examined_without_a_configuration() {
     let document = examined(&mut doctor(), 0);
     let names: Vec<_> = document["checks"].as_array().unwrap().iter().map(|c| &c["name"]).collect();
-    assert_eq!(names, ["sha256", "reader", "locked-memory", "huge-pages", "memory"]);
+    assert_eq!(names, ["sha256", "reader", "locked-memory", "huge-pages", "memory", "sandbox"]);
     let sha256 = check(&document, "sha256");
     assert_eq!(sha256["state"], "ok");
     assert!(sha256["found"].as_str().unwrap().contains("single"), "{sha256}");
@@ -122,6 +122,19 @@ fn without_uring() -> Command {
     let mut command = Command::new("python3");
     command.args(["-c", WITHOUT_URING]).arg(run::command().get_program());
     command
+}
+
+#[test]
+fn a_machine_that_cannot_confine_a_process_is_not_fit() {
+    // Making rules of Landlock, on every processor of 64 bits.
+    let without_landlock = WITHOUT_URING.replace("= 425,", "= 444,");
+    let mut command = Command::new("python3");
+    command.args(["-c", &without_landlock]).arg(run::command().get_program()).arg("doctor");
+    let document = examined(&mut command, 3);
+    let sandbox = check(&document, "sandbox");
+    assert_eq!(sandbox["state"], "failed");
+    let found = sandbox["found"].as_str().unwrap();
+    assert!(found.starts_with("the copier did not begin"), "{found}");
 }
 
 #[test]

@@ -1,11 +1,18 @@
-//! What any command needs of the machine: right digests, a way to read, memory.
+//! What any command needs of the machine: right digests, a way to read, memory, a sandbox.
+
+use std::time::{Duration, Instant};
 
 use oms_sys::ring::{self, NoUring, Ring};
 use oms_sys::sha256::{KernelStatus, Lanes, Status, Unusable};
+use oms_verify::reason::Code;
 use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::Check;
 use crate::intake::{Reader, Settings};
+use crate::process::{Role, spawn};
+
+/// How long the processes that are tried may take to begin.
+const BEGINNING: Duration = Duration::from_secs(30);
 
 const TESTED: &str =
     "Have the processor and the memory of this machine tested, and install the program again.";
@@ -21,6 +28,7 @@ pub fn checks(settings: Settings) -> Vec<Check> {
         locked_memory(settings, getrlimit(Resource::Memlock).current, geteuid().is_root()),
         huge_pages(huge.ok().as_deref()),
         memory_is_there(settings, available(&memory)),
+        sandbox(),
     ]
 }
 
@@ -123,6 +131,24 @@ fn memory_is_there(settings: Settings, available: Option<u64>) -> Check {
         ),
         Some(free) => Check::ok(NAME, format!("{needed} bytes for buffers, {free} bytes are free")),
     }
+}
+
+/// A process of each role can be confined, which is tried with real ones.
+fn sandbox() -> Check {
+    const NAME: &str = "sandbox";
+    let now = Instant::now();
+    let deadline = now.checked_add(BEGINNING).unwrap_or(now);
+    let mut found = Vec::new();
+    for role in Role::ALL {
+        match spawn(role, &[], None, deadline) {
+            Ok(started) => found.push(started.sandbox.unwrap_or_default()),
+            Err(error) => {
+                return Check::failed(NAME, error.to_string(), Code::StationProcess.remedy());
+            }
+        }
+    }
+    // The mounter's is another, since Landlock forbids to mount.
+    Check::ok(NAME, found.pop().unwrap_or_default())
 }
 
 /// Bytes that `/proc/meminfo` calls available.
