@@ -34,9 +34,12 @@ impl Archive {
         Ok(Archive { folder })
     }
 
-    /// The folder of an entry.
+    /// The folder of an entry: of its name, without what tells that it is a file.
     pub fn folder(&self, entry: &OsStr) -> PathBuf {
-        self.folder.join(entry)
+        match entry.to_str() {
+            Some(name) => self.folder.join(stem(name)),
+            None => self.folder.join(entry),
+        }
     }
 
     /// Keeps what `content` gives as the file `file` of an entry.
@@ -72,6 +75,11 @@ impl Archive {
         }
         Ok(newest)
     }
+}
+
+/// The name of an entry, whether it went out as a folder or as a file.
+pub fn stem(entry: &str) -> &str {
+    entry.split('.').next().unwrap_or(entry)
 }
 
 fn make(folder: &Path) -> Result<(), Reason> {

@@ -30,6 +30,8 @@ pub struct Config {
     pub spool: PathBuf,
     /// What the diode empties.
     pub outbound: PathBuf,
+    /// How entries look there.
+    pub profile: Profile,
     /// Bytes that outbound may hold; any number when absent.
     pub quota: Option<u64>,
     /// The key of verdicts.
@@ -111,12 +113,14 @@ impl FromStr for Quota {
 }
 
 /// How entries look in outbound.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Profile {
+pub enum Profile {
     /// A folder for each entry.
     #[default]
     Tree,
+    /// Single files: the verdict, and after it, with a model that passed, the whole entry as tar.
+    Tar,
 }
 
 #[derive(Default, Deserialize)]
@@ -182,13 +186,7 @@ impl Config {
             let key = KeyRef::parse(&raw.key, base).map_err(|error| Reason::from(&error))?;
             Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
         };
-        let RawConfig {
-            station,
-            keys,
-            intake,
-            outbound: RawOutbound { profile: Profile::Tree, quota },
-            ..
-        } = raw;
+        let RawConfig { station, keys, intake, outbound: RawOutbound { profile, quota }, .. } = raw;
         let config = Config {
             id: station.id,
             state: base.join(station.state),
@@ -199,6 +197,7 @@ impl Config {
             },
             spool: base.join(station.spool),
             outbound: outbound.map_or_else(|| base.join(&station.outbound), Path::to_owned),
+            profile,
             quota: quota.map(|Quota(bytes)| bytes),
             verdict: key(keys.verdict)?,
             resign: key(keys.resign)?,

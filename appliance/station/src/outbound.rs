@@ -8,10 +8,17 @@
 //!     └─ archive                                           synced
 //!     └─ rename ──▶ outbound/<sequence>-<id>-passed/       synced
 //!     └─ journal: published                                synced
+//!
+//!  profile tar: spool/ingest-N.out/  the verdict, and the entry as tar      synced
+//!     └─ rename ──▶ outbound/<sequence>-<id>.verdict.json                   synced
+//!     └─ rename ──▶ outbound/<sequence>-<id>-passed.tar                     synced
 //! ```
 //!
 //! Whatever crashes, what is in outbound is complete, and what was begun is ended at the next
 //! start with the same payload.
+
+mod release;
+mod tar;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,7 +36,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::{Clock, system_time};
-use crate::config::Config;
+use crate::config::{Config, Profile};
 use crate::crl_memory::CrlMemory;
 use crate::intake::{self, ATTESTATIONS, Quarantine, Reading};
 use crate::journal::{CarrierId, Decision, IntakeId, Journal, Origin, Payload, Unfinished};
@@ -38,6 +45,7 @@ use crate::receive::{ReceiverTrust, check_entry};
 use crate::report;
 use crate::signer::{Sealed, Shape, Signer};
 use crate::storage::failed;
+use release::{held, move_out, out_folder, release_files};
 
 /// The verdict's file in an entry.
 pub const VERDICT: &str = "verdict.sigstore.json";
@@ -47,6 +55,8 @@ pub const RESIGNED: &str = "model.sig";
 pub const SOURCE: &str = intake::SOURCE;
 /// The report for people in an entry.
 pub const REPORT: &str = "report.html";
+/// How the names of verdicts end that stand beside their entries.
+pub const BESIDE: &str = ".verdict.json";
 /// Entries can be read by the sender's group.
 const MODE: u32 = 0o640;
 
@@ -62,6 +72,8 @@ pub struct Outbound {
     pub spool: PathBuf,
     /// What the diode empties.
     pub outbound: PathBuf,
+    /// How entries look there.
+    pub profile: Profile,
     /// Bytes that outbound may hold.
     pub quota: Option<u64>,
     /// The key of verdicts.
@@ -137,6 +149,7 @@ impl Outbound {
             id,
             spool,
             outbound,
+            profile: config.profile,
             quota: config.quota,
             verdict,
             resign,
@@ -163,7 +176,10 @@ impl Outbound {
             self.check_begun(&unfinished, &payload)?;
             let begun = Begun { decision: unfinished.decision, payload };
             if begun.decision.folder.is_dir() {
-                self.sign(&begun)?;
+                // What may have gone out in part goes on with the verdict that it began with.
+                if !out_folder(&begun.decision.folder).is_dir() {
+                    self.sign(&begun)?;
+                }
                 self.check_staged(&begun, &progress())?;
                 ended.push(self.release(begun)?);
             } else if let Some(verdict) = self.archived_verdict(&begun)? {
@@ -379,7 +395,7 @@ impl Outbound {
             root,
             time: verdict.time(),
             folder: quarantine.folder().to_owned(),
-            entry: self.outbound.join(entry_name(position.sequence, verdict)),
+            entry: self.outbound.join(entry_name(position.sequence, verdict, self.profile)),
         };
         let begun = self.journal.decided_and_composed(&decision, position.previous, &payload);
         if begun.is_ok() || self.journal.is_uncertain() {
@@ -434,17 +450,18 @@ impl Outbound {
         }
         self.archive_attestations(folder, name)?;
         self.file_system.sync().map_err(|error| failed("syncing the spool", &error, folder))?;
-        durable::rename_new(folder, entry).map_err(|error| {
-            let code = match error.kind() {
-                io::ErrorKind::AlreadyExists => Code::OutboundConflict,
-                _ => Code::OutboundWrite,
-            };
-            Reason { code, ..failed("publishing", &error, entry) }
-        })?;
-        durable::sync_folder_of(entry)
-            .and_then(|()| durable::sync_folder_of(folder))
-            .map_err(|error| failed("syncing outbound", &error, entry))?;
+        let as_files = entry.extension().is_some();
+        if as_files {
+            release_files(folder, entry, &self.file_system)?;
+        } else {
+            move_out(folder, entry)?;
+        }
         self.journal.published(sequence, system_time())?;
+        if as_files {
+            // What cannot be removed now is swept when the station starts again.
+            let _ = std::fs::remove_dir_all(out_folder(folder));
+            let _ = std::fs::remove_dir_all(folder);
+        }
         Ok(Published { sequence, entry: entry.to_owned(), payload })
     }
 
@@ -466,28 +483,6 @@ impl Outbound {
         }
         Ok(())
     }
-}
-
-/// Bytes of all files below a folder. A sender may take them away meanwhile.
-fn held(folder: &Path) -> io::Result<u64> {
-    let mut bytes = 0u64;
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = match std::fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            match entry.metadata() {
-                Ok(found) if found.is_dir() => folders.push(entry.path()),
-                Ok(found) => bytes = bytes.saturating_add(found.len()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(bytes)
 }
 
 /// Writes a bundle to the spool, and gives the SHA-256 of its bytes.
@@ -588,11 +583,16 @@ impl StatedPlace {
     }
 }
 
-/// `<sequence>-<id>-passed` or `-refused`: ASCII, unique, and never used twice.
-fn entry_name(sequence: u64, verdict: &Verdict) -> String {
+/// `<sequence>-<id>-passed` or `-refused`; as a file, `<sequence>-<id>-passed.tar`, or for a refusal
+/// its verdict: ASCII, unique, and never used twice.
+fn entry_name(sequence: u64, verdict: &Verdict, profile: Profile) -> String {
     let first = verdict.bundles().first().and_then(|(_, digest)| *digest);
     let digest = verdict.admitted_bundle().or(first);
     let id: String = digest.unwrap_or(Sha256Digest::ZERO).to_hex().chars().take(16).collect();
     let result = if verdict.passed() { "passed" } else { "refused" };
-    format!("{sequence:012}-{id}-{result}")
+    match (profile, verdict.passed()) {
+        (Profile::Tree, _) => format!("{sequence:012}-{id}-{result}"),
+        (Profile::Tar, true) => format!("{sequence:012}-{id}-{result}.tar"),
+        (Profile::Tar, false) => format!("{sequence:012}-{id}{BESIDE}"),
+    }
 }

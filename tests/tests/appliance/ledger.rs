@@ -7,7 +7,7 @@ use std::process::Command;
 
 use oms_testkit::{files, model, run};
 use oms_tests::scene::{STATION, Scene, appliance};
-use oms_tests::{entry, json};
+use oms_tests::{entry, journal, json};
 use serde_json::{Value, json};
 
 /// A station that has published three entries: two that passed, and a refusal between them.
@@ -152,4 +152,77 @@ fn the_record_is_exported_line_by_line() {
     fs::remove_file(scene.station.state.join("journal.sqlite")).unwrap();
     let _ = run::outcome(&mut export()).expect_status(2);
     assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 3, "the earlier one stays");
+}
+
+/// A station with the profile `tar`.
+fn as_files() -> Scene {
+    let scene = Scene::signed();
+    let config = fs::read_to_string(&scene.station.config).unwrap();
+    let tar = config.replace("profile = \"tree\"", "profile = \"tar\"");
+    assert_ne!(tar, config);
+    files::public(&scene.station.config, tar);
+    scene
+}
+
+/// Takes an entry out of its tar and checks it as the receiving side does.
+fn unpacked(scene: &Scene, tar: &Path) {
+    let folder = files::folder(scene.path("unpacked"));
+    let done = Command::new("tar").arg("-xf").arg(tar).arg("-C").arg(&folder).status().unwrap();
+    assert!(done.success());
+    let _ = run::outcome(&mut scene.receive(&folder)).expect_status(0);
+    let weights = |model: &Path| fs::read(model.join(model::WEIGHTS)).unwrap();
+    assert_ne!(weights(&folder.join("model")), weights(&scene.model), "that one has a bit flipped");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn single_files_for_senders_that_take_no_folders() {
+    let scene = as_files();
+    let _ = run::outcome(&mut scene.ingest()).expect_status(0);
+    model::flip_weight_bit(&scene.model);
+    let _ = run::outcome(&mut scene.ingest()).expect_status(1);
+    let outbound = &scene.station.outbound;
+    let names = scene.station.entries();
+    let [tar, verdict, refusal] = names.as_slice() else { panic!("{names:?}") };
+    assert!(tar.starts_with("000000000001-") && tar.ends_with("-passed.tar"), "{tar}");
+    assert_eq!(*verdict, tar.replace("-passed.tar", ".verdict.json"));
+    assert!(refusal.starts_with("000000000002-") && refusal.ends_with(".verdict.json"));
+    for name in &names {
+        let mode = outbound.join(name).metadata().unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&mode) & 0o777, 0o640, "{name}");
+    }
+    unpacked(&scene, &outbound.join(tar));
+    let found = checked(&mut ledger(&scene, outbound), 0);
+    assert_eq!((&found["passed"], &found["refused"]), (&json!(1), &json!(1)));
+    assert_eq!(found["ignored"], json!([]));
+    assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
+}
+
+#[test]
+fn a_verdict_that_a_sender_took_before_a_crash_is_not_sent_again() {
+    let scene = as_files();
+    let _ = run::outcome(&mut scene.ingest()).expect_status(0);
+    let outbound = &scene.station.outbound;
+    let names = scene.station.entries();
+    let [tar, verdict] = names.as_slice() else { panic!("{names:?}") };
+    // Killed after the verdict went out, and before the tar did: put it all back.
+    let staged = files::folder(scene.station.spool.join("ingest-1"));
+    let mut unpack = Command::new("tar");
+    unpack.arg("-xf").arg(outbound.join(tar)).arg("-C").arg(&staged);
+    assert!(unpack.status().unwrap().success());
+    let out = files::folder(scene.station.spool.join("ingest-1.out"));
+    let before = fs::read(outbound.join(tar)).unwrap();
+    fs::rename(outbound.join(tar), out.join(tar)).unwrap();
+    fs::remove_file(outbound.join(verdict)).unwrap();
+    let payload = entry::signed_bytes(&entry::verdict(&staged));
+    files::secret(scene.station.state.join("open/000000000001.payload"), payload);
+    journal::change(
+        &scene.station.state,
+        "UPDATE decision SET state = 'signed', published = NULL WHERE sequence = 1",
+    );
+    let _ = run::outcome(&mut scene.ingest()).expect_status(0);
+    assert_eq!(fs::read(outbound.join(tar)).unwrap(), before, "the same bytes");
+    assert!(!outbound.join(verdict).exists(), "it was sent");
+    assert_eq!(scene.station.entries().len(), 3, "the tar, and the second entry");
+    assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 use serde::Serialize;
 
 use super::schema::{self, FILE};
+use crate::archive::stem;
 use crate::outbound::VERDICT;
 use crate::record::check_own;
 
@@ -124,7 +125,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         previous: row.get(9)?,
         payload_sha256: row.get(10)?,
         verdict_sha256: row.get(11)?,
-        archive: format!("{name}/{VERDICT}"),
+        archive: format!("{}/{VERDICT}", stem(name)),
         resend_of: row.get(13)?,
         carrier,
     })

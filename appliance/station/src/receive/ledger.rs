@@ -21,11 +21,10 @@ use oms_verify::verdict::Ledger as Position;
 use super::{ReceiverTrust, VERDICT, budget, received};
 use crate::cancel::Cancel;
 use crate::intake::{absent_or_unreadable, refusal_or_failure};
+use crate::outbound::BESIDE;
 
 /// Entries of a folder.
 const MOST_ENTRIES: usize = 10_000_000;
-/// How verdicts end that stand as files beside their entries.
-const BESIDE: &str = ".verdict.json";
 
 /// What was found in a folder of entries.
 #[derive(Debug, Default)]
@@ -152,6 +151,8 @@ fn entries(root: &Root) -> Result<Named, Reason> {
             (Some(number), Kind::File) if name.ends_with(BESIDE) => {
                 verdicts.entry(number).or_default().push(name);
             }
+            // Its verdict stands beside it.
+            (Some(_), Kind::File) if name.ends_with("-passed.tar") => {}
             _ => ignored.push(name),
         }
     }
