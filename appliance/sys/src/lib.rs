@@ -3,13 +3,17 @@
 //! This is the only crate that may hold `unsafe`, one operation to a block, each with its reason.
 
 pub mod beneath;
+pub mod block;
 pub mod channel;
 pub mod confine;
 pub mod device;
 pub mod direct;
 pub mod durable;
+pub mod mount;
 #[cfg(feature = "probe")]
 pub mod probe;
 pub mod ring;
 pub mod sealed;
 pub mod sha256;
+pub mod superblock;
+pub mod uevent;
