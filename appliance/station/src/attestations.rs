@@ -3,41 +3,18 @@
 
 use std::sync::Arc;
 
-use oms_sys::beneath::{BeneathError, RegularFile, Root};
+use oms_sys::beneath::{BeneathError, RegularFile};
 use oms_verify::appraise::Admitted;
-use oms_verify::attestation::{AttestationOutcome, AttestationSource, published_name};
+use oms_verify::attestation::{AttestationOutcome, published_name};
 use oms_verify::reason::{Class, Code, Reason};
 
-use crate::intake::{Pulse, Quarantine, Reading, Source, alone, read_through, refusal_or_failure};
-use crate::media::{Attestations, Candidate, InPlace, Lying};
-use crate::pipeline::Terms;
+use crate::intake::{Pulse, Reading, alone, read_through, refusal_or_failure};
+use crate::media::Lying;
+use crate::pipeline::{Access, Terms};
 use crate::progress::Progress;
 
-/// Where a model's attestations may be.
-#[derive(Clone, Copy, Debug)]
-pub enum Whereabouts<'a> {
-    /// On a carrier, with the candidate that is the model.
-    Carrier(&'a Arc<Root>, &'a Candidate, &'a Attestations),
-    /// Where they lie.
-    InPlace(&'a InPlace),
-}
-
-impl<'a> Whereabouts<'a> {
-    /// At most `most` of them and how many more there are, when the model is in the `other` place
-    /// of this number. Those `beside` it are left out unless they are asked for.
-    fn of(self, other: Option<usize>, beside: bool, most: usize) -> (Vec<Lying<'a>>, usize) {
-        match self {
-            Whereabouts::Carrier(root, candidate, all) => {
-                all.of(root, candidate.place(other), beside, most)
-            }
-            Whereabouts::InPlace(files) => files.first(most),
-        }
-    }
-}
-
-/// What the policy makes of each attestation of the model that `admitted` lists and that is at
-/// `source`, and how many more there are than it lets be looked at. The accepted ones are copied to
-/// `copies`, if given.
+/// What the policy makes of each attestation of the model that `admitted` lists, and how many more
+/// there are than it lets be looked at. The accepted ones are kept by `access`.
 ///
 /// Without an `[[attestation]]` in the policy, what lies beside a model is nobody's: only a signed
 /// subject could tell whose.
@@ -45,61 +22,60 @@ impl<'a> Whereabouts<'a> {
 /// # Errors
 /// When carrier or station fail, so that nothing can be said about the model.
 pub fn look_at(
-    whereabouts: Whereabouts<'_>,
-    other: Option<usize>,
-    source: &Source,
+    access: &mut impl Access,
     admitted: &Admitted,
     terms: Terms<'_>,
-    copies: Option<&Quarantine>,
-    reading: &Reading<'_>,
 ) -> Result<(Vec<AttestationOutcome>, usize), Reason> {
     let policy = &terms.trust.policy;
+    let budget = &policy.budget;
     let statement = admitted.statement();
     let beside = !policy.attestations.is_empty();
-    let (files, mut left) = whereabouts.of(other, beside, policy.budget.attestations);
-    let mut outcomes = Vec::with_capacity(files.len());
+    let (places, mut left) = access.attestations(beside, budget.attestations)?;
+    let mut outcomes = Vec::with_capacity(places.len());
     let mut accepted = 0usize;
     let mut taken = 0u64;
-    for Lying { root, path, in_model } in files {
-        // What the manifest lists is a file of the model, whatever its name.
-        if in_model.as_ref().is_some_and(|path| source.lists(statement.manifest(), path)) {
-            continue;
-        }
-        if taken >= policy.budget.attestations_bytes {
+    for (number, place) in places.into_iter().enumerate() {
+        if taken >= budget.attestations_bytes {
             left = left.saturating_add(1);
             continue;
         }
-        let file = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        let place = AttestationSource { file, in_model };
-        let limit = policy.budget.attestation_bytes;
-        let read = {
-            let (root, path) = (Arc::clone(root), path.clone());
-            move |pulse: &Pulse| content(root.file(&path), &path, limit, pulse)
-        };
-        let read = alone(reading, read).map_err(|mut reason| {
-            reason.file.get_or_insert(path);
-            reason
-        });
-        let bytes = match read? {
+        let bytes = match access.attestation(number, budget.attestation_bytes)? {
             Ok(bytes) => bytes,
             Err(reason) => {
                 outcomes.push(AttestationOutcome::unread(policy, place, reason));
                 continue;
             }
         };
-        taken = taken.saturating_add(bytes.len() as u64);
+        taken = taken.saturating_add(bytes.as_ref().len() as u64);
         let context = terms.context();
-        let outcome = AttestationOutcome::of(policy, statement.root(), &bytes, place, &context);
+        let root = statement.root();
+        let outcome = AttestationOutcome::of(policy, root, bytes.as_ref(), place, &context);
         if let Some(attestation) = outcome.accepted() {
             accepted = accepted.saturating_add(1);
-            if let Some(copies) = copies {
-                let name = published_name(accepted, attestation.digest());
-                copies.keep_attestation(&name, &bytes)?;
-            }
+            access.keep_attestation(&published_name(accepted, attestation.digest()), bytes)?;
         }
         outcomes.push(outcome);
     }
     Ok((outcomes, left))
+}
+
+/// The bytes of an attestation, or why the model has none there.
+///
+/// # Errors
+/// When what holds it fails.
+pub fn read(
+    lying: &Lying<'_>,
+    limit: u64,
+    reading: &Reading<'_>,
+) -> Result<Result<Vec<u8>, Reason>, Reason> {
+    let work = {
+        let (root, path) = (Arc::clone(lying.root), lying.path.clone());
+        move |pulse: &Pulse| content(root.file(&path), &path, limit, pulse)
+    };
+    alone(reading, work).map_err(|mut reason| {
+        reason.file.get_or_insert_with(|| lying.path.clone());
+        reason
+    })
 }
 
 /// The bytes of an attestation, or why they are not at hand.

@@ -4,8 +4,9 @@
 
 use std::fmt::Write as _;
 
-use oms_verify::reason::{Class, Printable, Reason};
-use oms_verify::verdict::{AttestationDetail, Mode, ReasonDetail, SignerDetail, Verdict};
+use oms_verify::hash::Sha256Digest;
+use oms_verify::reason::{Class, Code, Printable, Reason};
+use oms_verify::verdict::{AttestationDetail, Decision, Mode, ReasonDetail, SignerDetail};
 use serde::Serialize;
 
 use crate::outbound::Published;
@@ -28,7 +29,18 @@ pub enum Outcome {
 impl Outcome {
     /// What a set of reasons amounts to: the gravest class counts.
     pub fn of(reasons: &[Reason]) -> Self {
-        match reasons.iter().map(|reason| reason.code.class()).max() {
+        Outcome::of_classes(reasons.iter().map(|reason| reason.code.class()))
+    }
+
+    /// What a decision amounts to.
+    pub fn of_decision(decision: &Decision) -> Self {
+        // A code that is in no table cannot be one that passes.
+        let class = |code: &str| Code::from_id(code).map_or(Class::Undecided, Code::class);
+        Outcome::of_classes(decision.reasons.iter().map(|reason| class(&reason.code)))
+    }
+
+    fn of_classes(classes: impl Iterator<Item = Class>) -> Self {
+        match classes.max() {
             None => Outcome::Passed,
             Some(Class::Refusal) => Outcome::Refused,
             Some(Class::Configuration) => Outcome::Error,
@@ -55,7 +67,7 @@ pub struct VerifyDocument {
     result: Outcome,
     exit_code: u8,
     #[serde(flatten)]
-    decision: Option<Decision>,
+    decision: Option<Decided>,
     #[serde(skip_serializing_if = "Option::is_none")]
     intake: Option<IntakeDetail>,
     reasons: Vec<ReasonDetail>,
@@ -85,7 +97,7 @@ pub struct IngestedModel {
     path: String,
     result: Outcome,
     #[serde(flatten)]
-    decision: Option<Decision>,
+    decision: Option<Decided>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +134,7 @@ impl FailureDocument {
 /// The particulars of a decision.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Decision {
+struct Decided {
     model: String,
     mode: &'static str,
     time: String,
@@ -181,34 +193,34 @@ struct PolicyUsed {
     sha256: String,
 }
 
-impl Decision {
-    fn of(verdict: &Verdict) -> Self {
-        let policy = verdict.policy();
-        Decision {
-            model: verdict.subject_name().to_owned(),
-            mode: verdict.mode().name(),
-            time: verdict.time().to_string(),
+impl Decided {
+    fn of(decision: &Decision) -> Self {
+        let policy = &decision.policy;
+        Decided {
+            model: decision.model.clone(),
+            mode: decision.mode.name(),
+            time: decision.time.to_string(),
             policy: PolicyUsed {
                 id: policy.id.clone(),
                 version: policy.version,
-                sha256: policy.digest.to_hex(),
+                sha256: policy.sha256.clone(),
             },
-            root_digest: verdict.manifest().map(|manifest| manifest.root().to_hex()),
-            signers: verdict.signers().map(SignerDetail::from).collect(),
-            attestations: attestations(verdict),
-            files: verdict.files().len(),
-            bytes: verdict.files().iter().map(|(_, size)| size).sum(),
-            checks: verdict.checks().to_vec(),
+            root_digest: decision.root.map(Sha256Digest::to_hex),
+            signers: decision.signers.clone(),
+            attestations: attestations(decision),
+            files: decision.matching,
+            bytes: decision.bytes,
+            checks: decision.checks.clone(),
         }
     }
 }
 
 /// The accepted attestations, with the names under which an entry holds them.
-fn attestations(verdict: &Verdict) -> Vec<AttestationDetail> {
-    let published = verdict.passed() && verdict.mode() == Mode::Ingest;
+fn attestations(decision: &Decision) -> Vec<AttestationDetail> {
+    let published = decision.passed() && decision.mode == Mode::Ingest;
     let number = |at: usize| published.then_some(at.saturating_add(1));
-    let all = verdict.attestations().iter().enumerate();
-    all.map(|(at, one)| AttestationDetail::new(one, number(at))).collect()
+    let all = decision.attestations.iter().enumerate();
+    all.map(|(at, one)| one.clone().numbered(number(at))).collect()
 }
 
 fn details(reasons: &[Reason]) -> Vec<ReasonDetail> {
@@ -217,16 +229,16 @@ fn details(reasons: &[Reason]) -> Vec<ReasonDetail> {
 
 impl VerifyDocument {
     /// The document of a decision, and of how the files were read for it.
-    pub fn decided(verdict: &Verdict, summary: &Summary) -> Self {
-        let result = Outcome::of(verdict.reasons());
+    pub fn decided(decision: &Decision, summary: &Summary) -> Self {
+        let result = Outcome::of_decision(decision);
         VerifyDocument {
             schema: "urn:oms-appliance:verify:1",
             result,
             exit_code: result.exit_code(),
-            decision: Some(Decision::of(verdict)),
+            decision: Some(Decided::of(decision)),
             intake: IntakeDetail::of(summary),
-            reasons: details(verdict.reasons()),
-            warnings: details(verdict.warnings()),
+            reasons: decision.reasons.clone(),
+            warnings: decision.warnings.clone(),
         }
     }
 
@@ -249,19 +261,19 @@ impl IngestedModel {
     /// A model that was decided about, with its entry, and how its files were read.
     pub fn published(
         path: &str,
-        verdict: &Verdict,
+        decision: &Decision,
         published: &Published,
         summary: &Summary,
     ) -> Self {
         IngestedModel {
             path: path.to_owned(),
-            result: Outcome::of(verdict.reasons()),
-            decision: Some(Decision::of(verdict)),
+            result: Outcome::of_decision(decision),
+            decision: Some(Decided::of(decision)),
             sequence: Some(published.sequence),
             entry: Some(published.entry.display().to_string()),
             intake: IntakeDetail::of(summary),
-            reasons: details(verdict.reasons()),
-            warnings: details(verdict.warnings()),
+            reasons: decision.reasons.clone(),
+            warnings: decision.warnings.clone(),
         }
     }
 
@@ -297,42 +309,40 @@ impl IngestDocument {
     }
 }
 
-/// A verdict for people.
-pub fn verdict_text(verdict: &Verdict) -> String {
+/// A decision for people.
+pub fn decision_text(decision: &Decision) -> String {
     let mut text = String::new();
-    let word = if verdict.passed() { "PASSED" } else { "REFUSED" };
-    let policy = verdict.policy();
-    let _ = writeln!(text, "{word}: {}", Printable(verdict.subject_name()));
+    let word = if decision.passed() { "PASSED" } else { "REFUSED" };
+    let policy = &decision.policy;
+    let _ = writeln!(text, "{word}: {}", Printable(&decision.model));
     let _ = writeln!(text, "  policy   {} version {}", policy.id, policy.version);
-    let _ = writeln!(text, "  time     {} ({})", verdict.time(), verdict.mode().name());
-    for signer in verdict.signers() {
-        let detail = SignerDetail::from(signer);
-        let _ = write!(text, "  signer   {} by {}", Printable(&detail.identity), detail.rule);
-        let _ = match detail.anchor {
-            Some(anchor) => writeln!(text, ", anchor {anchor}, {}", detail.key_type),
-            None => writeln!(text, ", {}", detail.key_type),
+    let _ = writeln!(text, "  time     {} ({})", decision.time, decision.mode.name());
+    for signer in &decision.signers {
+        let _ = write!(text, "  signer   {} by {}", Printable(&signer.identity), signer.rule);
+        let _ = match &signer.anchor {
+            Some(anchor) => writeln!(text, ", anchor {anchor}, {}", signer.key_type),
+            None => writeln!(text, ", {}", signer.key_type),
         };
-        if let Some(signed) = detail.signed {
+        if let Some(signed) = &signer.signed {
             let _ = writeln!(text, "  signed   {} by {}", signed.time, Printable(&signed.source));
         }
     }
-    for attestation in verdict.attestations() {
-        let signer = attestation.signers().first();
+    for attestation in &decision.attestations {
+        let signer = attestation.signers.first();
         let _ = writeln!(
             text,
             "  attested {} by {}",
-            Printable(attestation.predicate_type()),
+            Printable(&attestation.predicate_type),
             Printable(signer.map_or("nobody", |signer| &signer.identity))
         );
     }
-    if let Some(manifest) = verdict.manifest() {
-        let _ = writeln!(text, "  root     sha256:{}", manifest.root());
-        let bytes: u64 = verdict.files().iter().map(|(_, size)| size).sum();
-        let (matching, listed) = (verdict.files().len(), manifest.files().len());
+    if let Some(root) = decision.root {
+        let Decision { matching, listed, bytes, .. } = decision;
+        let _ = writeln!(text, "  root     sha256:{root}");
         let _ = writeln!(text, "  files    {matching} of {listed} as signed, {bytes} bytes");
     }
-    text.push_str(&reasons_text("refused because", verdict.reasons()));
-    text.push_str(&reasons_text("to be known", verdict.warnings()));
+    text.push_str(&details_text("refused because", &decision.reasons));
+    text.push_str(&details_text("to be known", &decision.warnings));
     text
 }
 
@@ -341,6 +351,10 @@ const MAX_SHOWN: usize = 50;
 
 /// Reasons for people, with what to do about each.
 pub fn reasons_text(title: &str, reasons: &[Reason]) -> String {
+    details_text(title, &details(reasons))
+}
+
+fn details_text(title: &str, reasons: &[ReasonDetail]) -> String {
     let mut text = String::new();
     if reasons.is_empty() {
         return text;
@@ -348,7 +362,7 @@ pub fn reasons_text(title: &str, reasons: &[Reason]) -> String {
     let _ = writeln!(text, "  {title}:");
     for reason in reasons.iter().take(MAX_SHOWN) {
         let _ = writeln!(text, "    {reason}");
-        let _ = writeln!(text, "      -> {}", reason.code.remedy());
+        let _ = writeln!(text, "      -> {}", reason.remedy);
     }
     if let Some(more) = reasons.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         let _ = writeln!(text, "    and {more} more: see --json or the verdict");

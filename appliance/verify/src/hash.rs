@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
 /// A hash algorithm for the contents of files.
@@ -163,6 +164,21 @@ impl Sha256Digest {
     /// Lower-case hexadecimal.
     pub fn to_hex(self) -> String {
         hex_encode(&self.0)
+    }
+}
+
+/// As lower-case hexadecimal.
+impl Serialize for Sha256Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let wrong = || de::Error::custom("64 lower-case hexadecimal characters were expected");
+        Sha256Digest::from_hex(&text).ok_or_else(wrong)
     }
 }
 

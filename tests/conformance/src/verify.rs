@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     };
     let location = Location::from(source);
     let attestations = InPlace::default();
-    let verdict = examine("model", &location, [bundle], &attestations, terms, None, &progress);
+    let verdict = examine("model", &location, [bundle], &attestations, terms, &progress);
     verdict.map(|verdict| verdict.reasons().to_vec()).map_err(one)
 }
 

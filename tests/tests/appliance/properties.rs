@@ -183,7 +183,6 @@ impl Model {
             [Ok(bundle)],
             &InPlace::default(),
             terms,
-            None,
             &Progress::hidden(),
         )
         .unwrap()

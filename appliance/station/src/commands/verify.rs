@@ -11,7 +11,7 @@ use oms_verify::dsse::Message;
 use oms_verify::pki::Profile;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
-use oms_verify::verdict::{self, ClockStatus, StationFacts, Verdict};
+use oms_verify::verdict::{self, ClockStatus, Decision, StationFacts, Verdict};
 
 use super::reading::ReadingArgs;
 use super::{Done, output, print, print_json, warn};
@@ -21,7 +21,7 @@ use crate::keys::{KeyRef, SigningKey};
 use crate::media::{InPlace, Location, bundle_of};
 use crate::outbound::VERSION;
 use crate::pipeline::{BundleFile, Terms, examine};
-use crate::present::{Outcome, VerifyDocument, verdict_text};
+use crate::present::{Outcome, VerifyDocument, decision_text};
 use crate::progress::Summary;
 use crate::signer::{Shape, Signer};
 use crate::trust::{Guard, Trust, TrustPaths};
@@ -76,13 +76,13 @@ pub(super) fn parse_time(text: &str) -> Result<UnixTime, String> {
 
 pub(super) fn run(args: &Args) -> Done {
     match decide(args) {
-        Ok((verdict, summary)) => {
+        Ok((decision, summary)) => {
             if args.json {
-                print_json(&VerifyDocument::decided(&verdict, &summary));
+                print_json(&VerifyDocument::decided(&decision, &summary));
             } else {
-                print(&verdict_text(&verdict));
+                print(&decision_text(&decision));
             }
-            Ok(Outcome::of(verdict.reasons()))
+            Ok(Outcome::of_decision(&decision))
         }
         Err(reason) if args.json => {
             let reasons = [reason];
@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args) -> Done {
     }
 }
 
-fn decide(args: &Args) -> Result<(Verdict, Summary), Reason> {
+fn decide(args: &Args) -> Result<(Decision, Summary), Reason> {
     let watch = args.reading.watch()?;
     let unseen = watch.unseen();
     let opened = {
@@ -129,14 +129,15 @@ fn decide(args: &Args) -> Result<(Verdict, Summary), Reason> {
     let progress = watch.progress(&name);
     let budget = &trust.policy.budget;
     let bundles = paths.iter().map(|path| BundleFile::at(path, &args.model, budget, &reading));
-    let verdict = examine(&name, &location, bundles, &attestations, terms, None, &progress)?;
+    let verdict = examine(&name, &location, bundles, &attestations, terms, &progress)?;
+    let decision = verdict.decision(&trust.crl_digests);
     let summary = progress.summary();
     drop(progress);
     if let (Some(out), Some(signer)) = (&args.verdict, signer) {
         let clock = if args.at.is_some() { ClockStatus::Given } else { ClockStatus::System };
-        write_verdict(out, &signer, &verdict, &trust, clock)?;
+        write_verdict(out, &signer, &decision, &verdict, clock)?;
     }
-    Ok((verdict, summary))
+    Ok((decision, summary))
 }
 
 /// The model's name for people.
@@ -187,12 +188,13 @@ fn verdict_signer(text: &str, station: &Path) -> Result<Signer, Reason> {
 fn write_verdict(
     out: &Path,
     signer: &Signer,
+    decision: &Decision,
     verdict: &Verdict,
-    trust: &Trust,
     clock: ClockStatus,
 ) -> Result<(), Reason> {
     let payload = verdict::compose(
-        verdict,
+        decision,
+        verdict.files(),
         &StationFacts {
             verifier: IN_PLACE,
             version: VERSION,
@@ -200,7 +202,6 @@ fn write_verdict(
             resigned: None,
             protection: signer.protection(),
             intermediates: &[],
-            crls: &trust.crl_digests,
             sandbox: "none",
             clock,
         },

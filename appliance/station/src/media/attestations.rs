@@ -10,9 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oms_sys::beneath::Root;
+use oms_verify::attestation::AttestationSource;
 use oms_verify::reason::{Code, Reason};
+use oms_verify::statement::Manifest;
+use serde::{Deserialize, Serialize};
 
-use crate::intake::absent_or_unreadable;
+use crate::intake::{Source, absent_or_unreadable};
 
 /// The suffixes of an attestation's name.
 pub const SUFFIXES: [&str; 3] = [".sigstore.json", ".sigstore", ".intoto.json"];
@@ -48,7 +51,8 @@ impl Kinship {
 }
 
 /// The attestations of a carrier: their names by the folder that holds them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Attestations {
     names: BTreeMap<String, BTreeSet<String>>,
     count: usize,
@@ -63,6 +67,20 @@ pub struct Lying<'a> {
     pub path: String,
     /// Its path inside the model's folder, where it lies there.
     pub in_model: Option<String>,
+}
+
+impl Lying<'_> {
+    /// What it is called, and where it lies in the model.
+    pub fn source(&self) -> AttestationSource {
+        let file = self.path.rsplit('/').next().unwrap_or(&self.path).to_owned();
+        AttestationSource { file, in_model: self.in_model.clone() }
+    }
+
+    /// Whether the manifest of the model at `source` lists it: then it is a file of the model,
+    /// whatever its name.
+    pub fn is_listed(&self, source: &Source, manifest: &Manifest) -> bool {
+        self.in_model.as_ref().is_some_and(|path| source.lists(manifest, path))
+    }
 }
 
 impl Attestations {

@@ -19,7 +19,7 @@ use oms_verify::reason::{Class, Code, Reason, Reasons};
 use super::attestations::is_named_like_one;
 use super::{Attestations, Beside, Candidate, NAMESAKE, SUFFIX, USUAL, join, limits};
 use crate::intake::{
-    Reading, absent_or_unreadable, alone, entries_of_a_folder, refusal_or_failure,
+    Pulse, Reading, absent_or_unreadable, alone, entries_of_a_folder, refusal_or_failure,
 };
 
 /// What file systems put at their top by themselves.
@@ -50,9 +50,26 @@ pub struct Found {
 /// When there is no carrier, its folder cannot be opened, or it gives no answer for as long as
 /// `reading` waits; when the operator cancels.
 pub fn find(carrier: &Path, budget: &Budget, reading: &Reading<'_>) -> Result<Found, Reason> {
+    let open = {
+        let carrier = carrier.to_owned();
+        move |_: &Pulse| Root::open(&carrier).map_err(|error| absent_or_unreadable(&error, &carrier))
+    };
+    find_beneath(&Arc::new(alone(reading, open)?), carrier, budget, reading)
+}
+
+/// The same on a carrier whose folder is open, and which is shown as `carrier`.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_beneath(
+    root: &Arc<Root>,
+    carrier: &Path,
+    budget: &Budget,
+    reading: &Reading<'_>,
+) -> Result<Found, Reason> {
     let found = {
-        let (carrier, budget) = (carrier.to_owned(), budget.clone());
-        alone(reading, move |pulse| search(&carrier, &budget, &|| pulse.go_on()))
+        let (root, carrier, budget) = (Arc::clone(root), carrier.to_owned(), budget.clone());
+        alone(reading, move |pulse| search(root, &carrier, &budget, &|| pulse.go_on()))
     };
     found.map_err(|mut reason| {
         reason.file.get_or_insert_with(|| carrier.display().to_string());
@@ -61,8 +78,12 @@ pub fn find(carrier: &Path, budget: &Budget, reading: &Reading<'_>) -> Result<Fo
 }
 
 /// The same in this thread. `go_on` hears of each answer of the carrier.
-fn search(carrier: &Path, budget: &Budget, go_on: &GoOn<'_>) -> Result<Found, Reason> {
-    let root = Root::open(carrier).map_err(|error| absent_or_unreadable(&error, carrier))?;
+fn search(
+    root: Arc<Root>,
+    carrier: &Path,
+    budget: &Budget,
+    go_on: &GoOn<'_>,
+) -> Result<Found, Reason> {
     let mut spots = Spots { carrier, reasons: Reasons::default() };
     let Seen { bundles, nearly, attestations } = Walk::through(&root, budget, &mut spots, go_on)?;
     let mut claimed: BTreeSet<String> = bundles.iter().map(|path| top(path).to_owned()).collect();
@@ -101,7 +122,6 @@ fn search(carrier: &Path, budget: &Budget, go_on: &GoOn<'_>) -> Result<Found, Re
             Err(reason) => spots.report(reason),
         }
     }
-    let root = Arc::new(root);
     Ok(Found { root, candidates, attestations, reasons: spots.reasons.into_vec(), unclaimed })
 }
 

@@ -17,12 +17,13 @@ mod in_place;
 mod location;
 
 pub use attestations::{Attestations, InPlace, Lying, SUFFIXES as ATTESTATION_SUFFIXES};
-pub use find::{Found, find};
+pub use find::{Found, find, find_beneath};
 pub use in_place::bundle_of;
 pub use location::Location;
 
 use oms_sys::beneath::Root;
 use oms_verify::reason::Reason;
+use serde::{Deserialize, Serialize};
 
 /// The suffix of a bundle's name.
 pub const SUFFIX: &str = ".sig";
@@ -54,7 +55,8 @@ pub mod limits {
 }
 
 /// A model that somebody says is signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// The model, relative to the carrier; empty for the carrier's own folder.
     pub model: String,
@@ -71,7 +73,8 @@ fn join(folder: &str, name: &str) -> String {
 }
 
 /// What may be the model of a bundle that lies beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Beside {
     path: String,
     is_folder: bool,

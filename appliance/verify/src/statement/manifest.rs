@@ -105,6 +105,18 @@ impl Manifest {
             .checked(budget)
     }
 
+    /// The same manifest, of a model that is a single file and was listed as `.`.
+    ///
+    /// # Errors
+    /// When there are several files.
+    pub fn named_dot(mut self) -> Result<Self, ManifestError> {
+        if self.files.len() != 1 {
+            return Err(ManifestError::TooMany { found: self.files.len(), limit: 1 });
+        }
+        self.dot = true;
+        Ok(self)
+    }
+
     /// Sorts files and shards and checks the rules that concern more than one resource.
     fn checked(mut self, budget: &Budget) -> Result<Self, ManifestError> {
         if self.files.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::judge::Judge;
 use crate::appraise::{Admitted, Signer};
 use crate::attestation::{AcceptedAttestation, AttestationOutcome};
@@ -13,7 +15,8 @@ use crate::statement::{Manifest, ManifestFile};
 use crate::time::UnixTime;
 
 /// In which mode a decision was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// A station copied the files and decided about the copies.
     Ingest,

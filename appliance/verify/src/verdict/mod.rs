@@ -5,22 +5,27 @@
 //! of the policy gave a reason against it.
 
 mod decide;
+mod decision;
 mod distinct;
 mod error;
+mod files;
 mod judge;
 mod payload;
 mod receive;
 mod schema;
 
 pub use decide::{BundleOutcome, Case, Mode, Verdict, decide};
+pub use decision::Decision;
 pub use error::VerdictError;
+pub use files::{FileEntry, FilesOf, Serialization};
 pub use payload::{
     ClockStatus, Ledger, Resigned, StationFacts, VERDICT_EXTENSION, VERDICT_PREDICATE_TYPE,
     compose, subject,
 };
 pub use receive::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, receive};
 pub use schema::{
-    AttestationDetail, CertificateDetail, Protection, ReasonDetail, SignedDetail, SignerDetail,
+    AttestationDetail, BundleDetail, CertificateDetail, InputDetail, PolicyDetail, Protection,
+    ReasonDetail, SignedDetail, SignerDetail,
 };
 
 #[cfg(test)]

@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Verdict;
+use super::Decision;
+use super::files::{FilesOf, Serialization};
 use super::schema::{
-    AttestationDetail, BundleDetail, Detail, DigestOf, FilesOf, InputDetail, MediaDetail,
-    PolicyDetail, Predicate, Protection, ReasonDetail, ResignedDetail, SerializationDetail,
-    SignerDetail, VerdictStatement, Verifier,
+    AttestationDetail, Detail, DigestOf, MediaDetail, Predicate, Protection, ResignedDetail,
+    VerdictStatement, Verifier,
 };
 use crate::hash::Sha256Digest;
 use crate::key::PublicKey;
 use crate::pki::Certificate;
-use crate::statement::{Manifest, Method, STATEMENT_TYPE};
+use crate::statement::{Manifest, ManifestFile, STATEMENT_TYPE};
 use crate::time::UnixTime;
 
 /// `predicateType` of a verdict: the Verification Summary Attestation of SLSA v1.
@@ -60,9 +60,7 @@ pub struct StationFacts<'a> {
     pub protection: Protection,
     /// Intermediates of the key that signs the verdict.
     pub intermediates: &'a [Certificate],
-    /// CRLs that were at hand: digests of their files.
-    pub crls: &'a [Sha256Digest],
-    /// Whether the process was sandboxed: `none` until the station separates its processes.
+    /// What held the processes that decided: `none` when nothing did.
     pub sandbox: &'a str,
     /// Where the time comes from.
     pub clock: ClockStatus,
@@ -101,44 +99,40 @@ impl ClockStatus {
     }
 }
 
-/// The payload to be signed as a verdict. The same input gives the same bytes.
-pub fn compose(verdict: &Verdict, facts: &StationFacts<'_>) -> Vec<u8> {
-    let passed = verdict.passed();
+/// The payload to be signed as a verdict about a model with these files, those that were read and
+/// have the signed digests. The same input gives the same bytes.
+pub fn compose(
+    decision: &Decision,
+    files: &[(ManifestFile, u64)],
+    facts: &StationFacts<'_>,
+) -> Vec<u8> {
+    let passed = decision.passed();
     let published = facts.resigned.as_ref().map(|resigned| resigned.manifest);
-    let (subject_name, subject_digest) = subject(verdict, published);
+    let (subject_name, subject_digest) = subject(decision, published);
+    let policy = &decision.policy;
+    let found = decision.bundles.iter().filter_map(|bundle| bundle.sha256.clone());
+    let attestations = decision.attestations_found.iter().map(|digest| digest.to_hex());
     let statement = VerdictStatement {
         kind: STATEMENT_TYPE.to_owned(),
-        subject: vec![DigestOf {
-            name: Some(subject_name.clone()),
-            ..DigestOf::sha256(subject_digest)
-        }],
+        subject: vec![DigestOf { name: Some(subject_name), ..DigestOf::sha256(subject_digest) }],
         predicate_type: VERDICT_PREDICATE_TYPE.to_owned(),
         predicate: Predicate {
             verifier: Verifier {
                 id: facts.verifier.to_owned(),
                 version: BTreeMap::from([("oms-appliance".to_owned(), facts.version.to_owned())]),
             },
-            time_verified: verdict.time.to_string(),
+            time_verified: decision.time.to_string(),
             resource_uri: format!("urn:oms-appliance:model:sha256:{subject_digest}"),
             policy: DigestOf {
-                uri: Some(format!(
-                    "urn:oms-appliance:policy:{}:{}",
-                    verdict.policy.id, verdict.policy.version
-                )),
-                ..DigestOf::sha256(verdict.policy.digest)
+                uri: Some(format!("urn:oms-appliance:policy:{}:{}", policy.id, policy.version)),
+                ..DigestOf::of_hex(policy.sha256.clone())
             },
-            input_attestations: verdict
-                .bundles
-                .iter()
-                .filter_map(|(_, digest)| *digest)
-                .chain(verdict.attestations_found.iter().copied())
-                .map(DigestOf::sha256)
-                .collect(),
+            input_attestations: found.chain(attestations).map(DigestOf::of_hex).collect(),
             verification_result: if passed { "PASSED" } else { "FAILED" }.to_owned(),
             verified_levels: vec![
                 if passed { "SLSA_BUILD_LEVEL_UNEVALUATED" } else { "FAILED" }.to_owned(),
             ],
-            detail: detail(verdict, facts),
+            detail: detail(decision, files, facts),
         },
     };
     crate::json::to_vec(&statement)
@@ -146,79 +140,52 @@ pub fn compose(verdict: &Verdict, facts: &StationFacts<'_>) -> Vec<u8> {
 
 /// What a verdict is about: the model's name and root digest as it is published; for a bundle that
 /// was never opened, the file's name and digest. `published` is the manifest of what is published.
-pub fn subject(verdict: &Verdict, published: Option<&Manifest>) -> (String, Sha256Digest) {
+pub fn subject(decision: &Decision, published: Option<&Manifest>) -> (String, Sha256Digest) {
     if let Some(manifest) = published {
-        return (verdict.subject_name.clone(), manifest.root());
+        return (decision.model.clone(), manifest.root());
     }
-    if let Some(root) = verdict.source_root() {
-        return (verdict.subject_name.clone(), root);
+    if let Some(root) = decision.source_root {
+        return (decision.model.clone(), root);
     }
-    match verdict.bundles.first() {
-        Some((file, Some(digest))) => (file.clone(), *digest),
-        Some((file, None)) => (file.clone(), Sha256Digest::ZERO),
-        None => (verdict.subject_name.clone(), Sha256Digest::ZERO),
+    match decision.bundles.first() {
+        Some(bundle) => {
+            let digest = bundle.sha256.as_deref().and_then(Sha256Digest::from_hex);
+            (bundle.file.clone(), digest.unwrap_or(Sha256Digest::ZERO))
+        }
+        None => (decision.model.clone(), Sha256Digest::ZERO),
     }
 }
 
-fn detail<'a>(verdict: &'a Verdict, facts: &StationFacts<'_>) -> Detail<FilesOf<'a>> {
-    let manifest = facts.resigned.as_ref().map(|r| r.manifest).or_else(|| verdict.manifest());
+fn detail<'a>(
+    decision: &Decision,
+    files: &'a [(ManifestFile, u64)],
+    facts: &StationFacts<'_>,
+) -> Detail<FilesOf<'a>> {
+    let resigned = facts.resigned.as_ref();
+    let published = |(at, one): (usize, &AttestationDetail)| {
+        let number = resigned.is_some().then_some(at.saturating_add(1));
+        one.clone().numbered(number)
+    };
     Detail {
-        mode: verdict.mode.name().to_owned(),
+        mode: decision.mode.name().to_owned(),
         sequence: facts.ledger.map(|ledger| ledger.sequence),
         previous: facts.ledger.map(|ledger| ledger.previous.to_hex()),
-        policy: PolicyDetail {
-            id: verdict.policy.id.clone(),
-            version: verdict.policy.version,
-            sha256: verdict.policy.digest.to_hex(),
-            inputs: verdict
-                .policy
-                .inputs
-                .iter()
-                .map(|input| InputDetail {
-                    kind: input.kind.to_owned(),
-                    name: input.name.clone(),
-                    sha256: input.sha256.to_hex(),
-                })
-                .collect(),
-            crls: facts.crls.iter().map(|digest| digest.to_hex()).collect(),
+        policy: decision.policy.clone(),
+        reasons: decision.reasons.clone(),
+        warnings: decision.warnings.clone(),
+        bundles: decision.bundles.clone(),
+        signers: decision.signers.clone(),
+        attestations: decision.attestations.iter().enumerate().map(published).collect(),
+        serialization: match resigned {
+            Some(resigned) => Some(Serialization::from(resigned.manifest)),
+            None => decision.serialization.clone(),
         },
-        reasons: verdict.reasons.iter().map(ReasonDetail::from).collect(),
-        warnings: verdict.warnings.iter().map(ReasonDetail::from).collect(),
-        bundles: verdict
-            .bundles
-            .iter()
-            .map(|(file, digest)| BundleDetail {
-                file: file.clone(),
-                sha256: digest.map(Sha256Digest::to_hex),
-            })
-            .collect(),
-        signers: verdict.signers().map(SignerDetail::from).collect(),
-        attestations: verdict
-            .attestations
-            .iter()
-            .enumerate()
-            .map(|(at, one)| {
-                let number = facts.resigned.is_some().then_some(at.saturating_add(1));
-                AttestationDetail::new(one, number)
-            })
-            .collect(),
-        serialization: manifest.map(|manifest| SerializationDetail {
-            method: match manifest.method() {
-                Method::Files => "files".to_owned(),
-                Method::Shards { .. } => "shards".to_owned(),
-            },
-            hash: manifest.hash().name().to_owned(),
-            shard_size: match manifest.method() {
-                Method::Files => None,
-                Method::Shards { size } => Some(size),
-            },
-        }),
-        source_root: verdict.source_root().map(Sha256Digest::to_hex),
-        files: FilesOf(&verdict.files),
-        checks: verdict.checks.clone(),
-        media: verdict.retries.map(|retries| MediaDetail { retries }),
-        revocation: verdict.policy.revocation.mode.to_string(),
-        resigned: facts.resigned.as_ref().map(|resigned| ResignedDetail {
+        source_root: decision.source_root.map(Sha256Digest::to_hex),
+        files: FilesOf(files),
+        checks: decision.checks.clone(),
+        media: decision.retries.map(|retries| MediaDetail { retries }),
+        revocation: decision.revocation.clone(),
+        resigned: resigned.map(|resigned| ResignedDetail {
             sha256: resigned.digest.to_hex(),
             key: resigned.key.fingerprint().to_hex(),
             certificate: resigned.certificate.map(|c| c.fingerprint().to_hex()),

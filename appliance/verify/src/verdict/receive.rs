@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::error::VerdictError;
-use super::schema::{AttestationDetail, Detail, OfferedChain, Text, VerdictFile, VerdictStatement};
+use super::files::{FileEntry, Serialization};
+use super::schema::{AttestationDetail, Detail, OfferedChain, VerdictStatement};
 use super::{Mode, VERDICT_PREDICATE_TYPE};
 use crate::attestation::published_name;
 use crate::budget::Budget;
 use crate::bundle::{Bundle, Material, TrustedKey, TrustedSigner};
 use crate::dsse::Message;
-use crate::hash::{Digest, HashAlgorithm, Sha256Digest};
+use crate::hash::{HashAlgorithm, Sha256Digest};
 use crate::json;
 use crate::key::PublicKey;
-use crate::name::ResourcePath;
 use crate::pki::{self, Anchor, Certificate, CrlSet, PathInput, Profile, Revocation};
-use crate::statement::{
-    Manifest, ManifestError, ManifestFile, Method, Pieces, STATEMENT_TYPE, Shard,
-};
+use crate::statement::{Manifest, ManifestFile, Method, STATEMENT_TYPE};
 use crate::time::UnixTime;
 
 /// Whom a verdict must come from.
@@ -192,7 +190,7 @@ fn chain_with_intermediates(
 }
 
 fn read(
-    statement: VerdictStatement<Vec<VerdictFile<'_>>>,
+    statement: VerdictStatement<Vec<FileEntry<'_>>>,
     verifier: &str,
     budget: &Budget,
 ) -> Result<ReceivedVerdict, VerdictError> {
@@ -292,33 +290,17 @@ fn resigned<F>(detail: &Detail<F>) -> Result<Option<(Sha256Digest, Sha256Digest)
 }
 
 fn serialization<F>(detail: &Detail<F>) -> Result<(Method, HashAlgorithm), VerdictError> {
-    let wrong = VerdictError::Field("serialization");
-    let Some(serialization) = &detail.serialization else {
-        return Ok((Method::Files, HashAlgorithm::Sha256));
-    };
-    let hash = HashAlgorithm::from_name(&serialization.hash).ok_or(wrong.clone())?;
-    match (serialization.method.as_str(), serialization.shard_size) {
-        ("files", None) => Ok((Method::Files, hash)),
-        ("shards", Some(size)) if size > 0 => Ok((Method::Shards { size }, hash)),
-        _ => Err(wrong),
-    }
+    let none = Ok((Method::Files, HashAlgorithm::Sha256));
+    detail.serialization.as_ref().map_or(none, Serialization::read)
 }
 
 fn files(
-    files: Vec<VerdictFile<'_>>,
+    files: Vec<FileEntry<'_>>,
     method: Method,
     hash: HashAlgorithm,
     budget: &Budget,
 ) -> Result<Vec<(ManifestFile, u64)>, VerdictError> {
-    files
-        .into_iter()
-        .map(|file| {
-            let path = ResourcePath::parse(&file.name, budget)
-                .map_err(|error| ManifestError::Name { name: file.name.to_string(), error })?;
-            let pieces = pieces(&file, method, hash).ok_or(VerdictError::Field("files"))?;
-            Ok((ManifestFile { path, pieces }, file.size))
-        })
-        .collect()
+    files.iter().map(|file| file.read(method, hash, budget)).collect()
 }
 
 /// The attestations, each under the name that is the station's to give.
@@ -331,27 +313,4 @@ fn attestations<F>(detail: &Detail<F>) -> Result<Vec<ReceivedAttestation>, Verdi
     };
     let all = detail.attestations.iter().enumerate().map(attestation);
     all.collect::<Option<_>>().ok_or(VerdictError::Field("attestations"))
-}
-
-fn pieces(file: &VerdictFile<'_>, method: Method, hash: HashAlgorithm) -> Option<Pieces> {
-    let digest = |Text(text): &Text<'_>| {
-        let (algorithm, hex) = text.split_once(':')?;
-        (algorithm == hash.name()).then(|| Digest::from_hex(hash, hex).ok())?
-    };
-    match (method, &file.digest) {
-        (Method::Files, Some(text)) if file.shards.is_empty() => digest(text).map(Pieces::Whole),
-        (Method::Shards { size }, None) => {
-            let count = usize::try_from(file.size.div_ceil(size)).ok()?;
-            if count != file.shards.len() {
-                return None;
-            }
-            let shards = file.shards.iter().enumerate().map(|(at, text)| {
-                let start = size.checked_mul(at as u64)?;
-                let end = start.saturating_add(size).min(file.size);
-                Some(Shard { start, end, digest: digest(text)? })
-            });
-            shards.collect::<Option<Vec<_>>>().map(Pieces::Shards)
-        }
-        _ => None,
-    }
 }

@@ -1,17 +1,17 @@
 //! The structure of a verdict in JSON, written by [`compose`](super::compose) and read by
 //! [`receive`](super::receive). A field that is not here is an error.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use super::files::Serialization;
 use crate::attestation::{AcceptedAttestation, published_name};
-use crate::hash::{Digest, Sha256Digest};
+use crate::hash::Sha256Digest;
 use crate::json;
 use crate::pki::Certificate;
-use crate::reason::Reason;
-use crate::statement::{ManifestFile, Pieces};
+use crate::reason::{Printable, Reason};
 
 /// The in-toto statement of a verdict. `F` is the list of files, as it is written or as it is read.
 #[derive(Serialize, Deserialize)]
@@ -87,10 +87,11 @@ pub(super) struct DigestOf {
 
 impl DigestOf {
     pub(super) fn sha256(digest: Sha256Digest) -> Self {
-        DigestOf {
-            digest: BTreeMap::from([("sha256".to_owned(), digest.to_hex())]),
-            ..DigestOf::default()
-        }
+        DigestOf::of_hex(digest.to_hex())
+    }
+
+    pub(super) fn of_hex(sha256: String) -> Self {
+        DigestOf { digest: BTreeMap::from([("sha256".to_owned(), sha256)]), ..DigestOf::default() }
     }
 }
 
@@ -115,7 +116,7 @@ pub(super) struct Detail<F> {
     )]
     pub(super) attestations: Vec<AttestationDetail>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) serialization: Option<SerializationDetail>,
+    pub(super) serialization: Option<Serialization>,
     /// The root as the source's signer listed the resources.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) source_root: Option<String>,
@@ -142,22 +143,32 @@ pub(super) struct Detail<F> {
     pub(super) sandbox: String,
 }
 
-#[derive(Serialize, Deserialize)]
+/// A policy with all that it drew in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PolicyDetail {
-    pub(super) id: String,
-    pub(super) version: u64,
-    pub(super) sha256: String,
-    pub(super) inputs: Vec<InputDetail>,
-    pub(super) crls: Vec<String>,
+pub struct PolicyDetail {
+    /// Its name.
+    pub id: String,
+    /// Its version.
+    pub version: u64,
+    /// SHA-256 of its text.
+    pub sha256: String,
+    /// Every key, anchor and trusted root that it drew in.
+    pub inputs: Vec<InputDetail>,
+    /// SHA-256 of every CRL that was at hand.
+    pub crls: Vec<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// A file outside the policy that its meaning depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct InputDetail {
-    pub(super) kind: String,
-    pub(super) name: String,
-    pub(super) sha256: String,
+pub struct InputDetail {
+    /// `anchor`, `key` or `trusted-root`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its file.
+    pub sha256: String,
 }
 
 /// A reason as a verdict and the commands' JSON show it.
@@ -190,6 +201,18 @@ impl From<&Reason> for ReasonDetail {
     }
 }
 
+/// As [`Reason`] is shown.
+impl fmt::Display for ReasonDetail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.code)?;
+        if let Some(file) = &self.file {
+            write!(f, "{}: ", Printable(file))?;
+        }
+        write!(f, "{}", Printable(&self.detail))?;
+        self.rule.iter().try_for_each(|rule| write!(f, " (rule {rule})"))
+    }
+}
+
 /// How the carrier was read, when files were read.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,12 +221,15 @@ pub(super) struct MediaDetail {
     pub(super) retries: u32,
 }
 
-#[derive(Serialize, Deserialize)]
+/// A bundle that was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct BundleDetail {
-    pub(super) file: String,
+pub struct BundleDetail {
+    /// Its file name.
+    pub file: String,
+    /// SHA-256 of its bytes; none when it was too large to be read.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) sha256: Option<String>,
+    pub sha256: Option<String>,
 }
 
 /// An accepted attestation as a verdict and the commands' JSON show it.
@@ -229,17 +255,27 @@ pub struct AttestationDetail {
 }
 
 impl AttestationDetail {
-    /// The attestation, published under this number unless there is none.
-    pub fn new(attestation: &AcceptedAttestation, number: Option<usize>) -> Self {
-        let digest = attestation.digest();
+    /// The same attestation, published under this number unless there is none.
+    #[must_use]
+    pub fn numbered(mut self, number: Option<usize>) -> Self {
+        let digest = Sha256Digest::from_hex(&self.sha256);
+        let named = number.zip(digest).map(|(number, digest)| published_name(number, digest));
+        self.published = named;
+        self
+    }
+}
+
+/// An attestation that is not published.
+impl From<&AcceptedAttestation> for AttestationDetail {
+    fn from(attestation: &AcceptedAttestation) -> Self {
         AttestationDetail {
             file: attestation.file().to_owned(),
-            sha256: digest.to_hex(),
+            sha256: attestation.digest().to_hex(),
             size: attestation.size(),
             predicate_type: attestation.predicate_type().to_owned(),
             subject: attestation.subject_name().map(str::to_owned),
             signers: attestation.signers().iter().map(SignerDetail::from).collect(),
-            published: number.map(|number| published_name(number, digest)),
+            published: None,
         }
     }
 }
@@ -330,15 +366,6 @@ impl From<&Certificate> for CertificateDetail {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct SerializationDetail {
-    pub(super) method: String,
-    pub(super) hash: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) shard_size: Option<u64>,
-}
-
-#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ResignedDetail {
     pub(super) sha256: String,
@@ -346,52 +373,6 @@ pub(super) struct ResignedDetail {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) certificate: Option<String>,
     pub(super) protection: Protection,
-}
-
-/// The files of a model to be written, each made when it is: a model may have millions.
-pub(super) struct FilesOf<'a>(pub(super) &'a [(ManifestFile, u64)]);
-
-impl Serialize for FilesOf<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|(file, size)| VerdictFile::new(file, *size)))
-    }
-}
-
-/// One file of a model, as a verdict lists it. Text is borrowed from the payload where it stands
-/// there without escapes.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct VerdictFile<'a> {
-    /// The path inside the model.
-    #[serde(borrow)]
-    pub(super) name: Cow<'a, str>,
-    /// Bytes.
-    pub(super) size: u64,
-    /// The digest of the whole file, `algorithm:hex`, with the method `files`.
-    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
-    pub(super) digest: Option<Text<'a>>,
-    /// The digests of its shards in order, `algorithm:hex`, with the method `shards`.
-    #[serde(borrow, skip_serializing_if = "Vec::is_empty", default)]
-    pub(super) shards: Vec<Text<'a>>,
-}
-
-/// Text inside of another type, where a `Cow` alone would be copied.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-impl<'a> VerdictFile<'a> {
-    /// The file as a verdict lists it.
-    pub(super) fn new(file: &'a ManifestFile, size: u64) -> Self {
-        let text = |digest: &Digest| Text(digest.to_string().into());
-        let (digest, shards) = match &file.pieces {
-            Pieces::Whole(digest) => (Some(text(digest)), Vec::new()),
-            Pieces::Shards(shards) => {
-                (None, shards.iter().map(|shard| text(&shard.digest)).collect())
-            }
-        };
-        VerdictFile { name: file.path.as_str().into(), size, digest, shards }
-    }
 }
 
 /// How a private key is kept.

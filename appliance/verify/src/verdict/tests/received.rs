@@ -50,7 +50,8 @@ impl Station {
         });
         let ingest = verdict.mode() == Mode::Ingest;
         compose(
-            verdict,
+            &verdict.decision(&[Sha256Digest::of(b"crl")]),
+            verdict.files(),
             &StationFacts {
                 verifier: STATION,
                 version: "0.1.0",
@@ -58,7 +59,6 @@ impl Station {
                 resigned: if ingest { resigned } else { None },
                 protection: Protection::File,
                 intermediates: std::slice::from_ref(&self.middle.certificate),
-                crls: &[Sha256Digest::of(b"crl")],
                 sandbox: "none",
                 clock: ClockStatus::System,
             },

@@ -1,0 +1,80 @@
+//! The inspector: it has the copies in quarantine, read-only. It hashes them once more, so that a
+//! copier which lied about what it wrote is found out, and looks inside. It can only add reasons
+//! against a model.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use oms_sys::sealed::SealedWriter;
+use oms_verify::reason::{Class, Code, Reason};
+use oms_verify::statement::Manifest;
+
+use super::messages::{Answer, Ask, MOST_SEALED, Means, Order, Word};
+use crate::handover::{ReasonNote, Sight, manifest_from_json};
+use crate::inspection::{Place, look_inside};
+use crate::intake::{self, Pulse, Reading, Source, alone};
+use crate::process::{Heartbeat, Wire};
+use crate::progress::Progress;
+
+/// Serves until the decider hangs up. The copies are in the folder `model`.
+pub(crate) fn serve(supervisor: Wire, model: &Path) -> Result<(), Reason> {
+    let (order, mut with) = supervisor.receive::<Order>()?;
+    let Order::Inspect(means) = order else { return Err(unasked()) };
+    let decider = with.wire()?;
+    with.end()?;
+    let progress = Progress::hidden();
+    let _heartbeat = Heartbeat::start(supervisor, &progress);
+    while let Some((ask, mut with)) = decider.next::<Ask>()? {
+        let Ask::Look = ask else { return Err(unasked()) };
+        let manifest = with.sealed(MOST_SEALED)?;
+        with.end()?;
+        let manifest = Arc::new(manifest_from_json(manifest.as_slice(), &means.budget)?);
+        match look(model, &manifest, &means, &progress) {
+            Ok(sight) => {
+                let mut writer = SealedWriter::new(MOST_SEALED)?;
+                sight.to_json((manifest.hash(), manifest.method()), &mut writer)?;
+                decider.send(&Answer::Seen, Some(&writer.seal()?))?;
+            }
+            Err(reason) => {
+                decider.send(&Answer::Failed(ReasonNote::from(&own(reason))), None)?;
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unasked() -> Reason {
+    Reason::new(Code::ProcessProtocol, "the order is not one for an inspector")
+}
+
+fn look(
+    model: &Path,
+    manifest: &Arc<Manifest>,
+    means: &Means,
+    progress: &Progress,
+) -> Result<Sight, Reason> {
+    let source = Source::at(model)?;
+    let reading = means.reading(progress);
+    let budget = &means.budget;
+    let (observed, inspected) = intake::read_in_place(&source, manifest, &[], budget, &reading)?;
+    let work = {
+        let (source, manifest) = (source.clone(), Arc::clone(manifest));
+        let aside = progress.aside();
+        move |pulse: &Pulse| {
+            let place = Place::InPlace(&source, pulse);
+            let found = look_inside(place, &manifest, &observed, inspected, &aside);
+            found.map(|findings| Sight { observed, findings })
+        }
+    };
+    alone(&reading, work)
+}
+
+/// What cannot be read in the spool is the station's own failure and not the carrier's.
+fn own(reason: Reason) -> Reason {
+    if reason.code.class() == Class::Configuration {
+        return reason;
+    }
+    let detail = format!("reading the copies: {}", reason.detail);
+    Reason { code: Code::OutboundWrite, detail, ..reason }
+}

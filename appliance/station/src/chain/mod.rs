@@ -1,0 +1,27 @@
+//! The chain of processes that brings one model from a carrier to a decision.
+//!
+//! ```text
+//!              Order                  Order                      Order
+//!  supervisor ───────▶ copier        ───────▶ decider           ───────▶ inspector
+//!      ▲                │  ▲  Ask, Answer       │  ▲   Ask, Answer          │
+//!      │ Word           │  └────────────────────┘  └──────────────────────┘
+//!      └────────────────┴───────────────────────┘
+//!  copier:    carrier ──read once──▶ quarantine, with the digests of what it read
+//!  inspector: quarantine, after the copier has exited ──▶ the digests again, and what is inside
+//! ```
+//!
+//! The decider drives: it asks for bundles, admits their signers, hands out the signed manifest and
+//! decides. It has no file of the model and no place to write to. The copier and the inspector
+//! decide nothing. When the decision is there, all three have exited, so nobody alive can still
+//! write to the copies.
+
+mod copier;
+mod decider;
+mod inspector;
+mod messages;
+mod model;
+mod remote;
+mod survey;
+
+pub use self::model::{Decided, Task, decide};
+pub use self::survey::survey;

@@ -1,0 +1,232 @@
+//! The supervisor's side of the chain: it starts the processes, passes each the channel to the
+//! next, and hears what comes of it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use oms_sys::sealed::Sealed;
+use oms_verify::hash::Sha256Digest;
+use oms_verify::pki::CrlFloors;
+use oms_verify::policy::Policy;
+use oms_verify::reason::{Code, Reason};
+use oms_verify::time::UnixTime;
+use oms_verify::verdict::Decision;
+
+use super::messages::{MOST_SEALED, Means, Order, Word};
+use crate::handover::{ReasonNote, Survey};
+use crate::intake::Settings;
+use crate::media::Candidate;
+use crate::process::{Attached, Child, Role, Wire, wait_for_any};
+use crate::progress::Progress;
+use crate::trust::TrustPaths;
+
+/// How long a process may say nothing at all. Those that read tell of themselves every second.
+const SILENCE: Duration = Duration::from_secs(120);
+/// How long a process may take to end when its work is done.
+const ENDING: Duration = Duration::from_secs(30);
+/// Bytes of a decision without its files.
+const MOST_DECISION: usize = 64 << 20;
+/// Bytes of what the CRLs rule out.
+const MOST_FLOORS: usize = 16 << 20;
+
+/// What is to be decided about, and with what.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// The carrier: a mounted folder.
+    pub carrier: &'a Path,
+    /// Policy, anchors and CRLs.
+    pub trust: &'a TrustPaths,
+    /// The station's record, which holds what CRLs ruled out before.
+    pub state: &'a Path,
+    /// The policy, as the station read it.
+    pub policy: &'a Policy,
+    /// The means of reading.
+    pub settings: Settings,
+    /// Whether the processes are sandboxed.
+    pub is_sandboxed: bool,
+}
+
+/// A model that was decided about.
+#[derive(Debug)]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// Its JSON, as it is passed on.
+    pub sealed: Sealed,
+    /// The files that are as signed, as they are passed on.
+    pub files: Sealed,
+    /// What goes into the entry when the model passes, by its name.
+    pub kept: Vec<(String, Sealed)>,
+    /// What the CRLs that were used rule out from now on.
+    pub floors: CrlFloors,
+    /// The other place that holds the model, when it is not at home.
+    pub elsewhere: Option<usize>,
+}
+
+impl Task<'_> {
+    pub(super) fn means(&self) -> Means {
+        let (settings, rules) = (self.settings, self.policy.media);
+        Means { settings, rules, budget: self.policy.budget.clone() }
+    }
+
+    fn start(&self, role: Role, args: &[(&str, &Path)]) -> Result<Child, Reason> {
+        let args = args.iter().flat_map(|(flag, path)| [OsString::from(flag), path.into()]);
+        let mut args: Vec<OsString> = args.collect();
+        if !self.is_sandboxed {
+            args.push("--insecure-no-sandbox".into());
+        }
+        Child::start(role, &args)
+    }
+
+    /// The copier, which writes beneath `into`.
+    pub(super) fn copier(&self, into: Option<&Path>) -> Result<Child, Reason> {
+        let mut args = vec![("--carrier", self.carrier)];
+        args.extend(into.map(|folder| ("--into", folder)));
+        self.start(Role::Copier, &args)
+    }
+
+    fn decider(&self) -> Result<Child, Reason> {
+        let TrustPaths { policy, roots, crls } = self.trust;
+        let mut args = vec![("--policy", policy.as_path()), ("--state", self.state)];
+        args.extend(roots.as_deref().map(|folder| ("--roots", folder)));
+        args.extend(crls.as_deref().map(|folder| ("--crls", folder)));
+        self.start(Role::Decider, &args)
+    }
+}
+
+/// Decides about the candidate of this number in a survey, with the copies in the folder `into`.
+/// When it returns, no process of the chain is alive.
+///
+/// # Errors
+/// When nothing could be decided: what the processes say, or that one of them failed.
+pub fn decide(
+    task: &Task<'_>,
+    (survey, number, candidate): (&Sealed, usize, &Candidate),
+    into: &Path,
+    time: UnixTime,
+    progress: &Progress,
+) -> Result<Decided, Reason> {
+    let copier = task.copier(Some(into))?;
+    let decider = task.decider()?;
+    let (asking, answering) = Wire::pair()?;
+    let order = Order::Serve { means: task.means(), candidate: number };
+    copier.wire().send_with(&order, &[survey.into(), answering.into()])?;
+    let order = Order::Decide {
+        name: candidate.name().to_owned(),
+        bundles: candidate.bundles.len(),
+        time,
+        policy: task.policy.digest,
+    };
+    decider.wire().send_with(&order, &[asking.into()])?;
+    Watched { task, into, progress, copier: Some(copier), decider, inspector: None, kept: Vec::new() }
+        .hear()
+}
+
+/// The processes of one model, while they work.
+struct Watched<'a> {
+    task: &'a Task<'a>,
+    into: &'a Path,
+    progress: &'a Progress,
+    copier: Option<Child>,
+    decider: Child,
+    inspector: Option<Child>,
+    kept: Vec<(String, Sealed)>,
+}
+
+impl Watched<'_> {
+    /// Hears the processes until there is a decision.
+    fn hear(mut self) -> Result<Decided, Reason> {
+        loop {
+            let (role, word, with) = self.next()?;
+            match (role, word) {
+                (_, Word::Progress(report)) => self.progress.absorb(report),
+                (Role::Decider, Word::Copied) => self.inspect()?,
+                (Role::Decider, Word::Keep { name }) => self.keep(name, with)?,
+                (Role::Decider, Word::Decided { elsewhere }) => return self.end(elsewhere, with),
+                (_, Word::Failed(reason)) => return Err(reason.read()?),
+                (role, _) => return Err(role.spoke_nonsense()),
+            }
+        }
+    }
+
+    /// The next word of any of them. One that has nothing more to say is no longer listened to,
+    /// unless it is the decider.
+    fn next(&mut self) -> Result<(Role, Word, Attached), Reason> {
+        let mut silent_since = Instant::now();
+        loop {
+            self.progress.check()?;
+            let all = [Some(&self.decider), self.copier.as_ref(), self.inspector.as_ref()];
+            let children: Vec<&Child> = all.into_iter().flatten().collect();
+            let wires: Vec<&Wire> = children.iter().map(|child| child.wire()).collect();
+            let Some(at) = wait_for_any(&wires, Duration::from_millis(200))? else {
+                if silent_since.elapsed() > SILENCE {
+                    return Err(Reason::new(Code::ProcessFailed, "no process of the model answers"));
+                }
+                continue;
+            };
+            let Some(child) = children.get(at) else { continue };
+            let role = child.role();
+            if let Some((word, with)) = child.wire().next::<Word>()? {
+                return Ok((role, word, with));
+            }
+            silent_since = Instant::now();
+            match role {
+                Role::Copier => self.let_go(|own| &mut own.copier)?,
+                Role::Inspector => self.let_go(|own| &mut own.inspector)?,
+                _ => return Err(self.decider.failure(ENDING)),
+            }
+        }
+    }
+
+    /// A process that hung up has to end well.
+    fn let_go(&mut self, which: impl Fn(&mut Self) -> &mut Option<Child>) -> Result<(), Reason> {
+        match which(self).take() {
+            Some(child) => child.end(ENDING),
+            None => Ok(()),
+        }
+    }
+
+    /// The copies are made: from here on nobody may write to them.
+    fn inspect(&mut self) -> Result<(), Reason> {
+        if self.inspector.is_some() {
+            return Err(Role::Decider.spoke_nonsense());
+        }
+        self.let_go(|own| &mut own.copier)?;
+        let inspector =
+            self.task.start(Role::Inspector, &[("--copies", &self.into.join(MODEL))])?;
+        let (asking, answering) = Wire::pair()?;
+        inspector.wire().send_with(&Order::Inspect(self.task.means()), &[answering.into()])?;
+        self.inspector = Some(inspector);
+        self.decider.wire().send_with(&Order::Inspector, &[asking.into()])
+    }
+
+    fn keep(&mut self, name: String, mut with: Attached) -> Result<(), Reason> {
+        let limit = self.task.policy.budget.attestations.saturating_add(1);
+        if self.kept.len() >= limit {
+            return Err(Role::Decider.spoke_nonsense());
+        }
+        let bytes = with.sealed(MOST_SEALED)?;
+        with.end()?;
+        self.kept.push((name, bytes));
+        Ok(())
+    }
+
+    /// All end before anything is made of the decision.
+    fn end(mut self, elsewhere: Option<usize>, mut with: Attached) -> Result<Decided, Reason> {
+        let sealed = with.sealed(MOST_DECISION)?;
+        let files = with.sealed(MOST_SEALED)?;
+        let floors = with.sealed(MOST_FLOORS)?;
+        with.end()?;
+        self.let_go(|own| &mut own.copier)?;
+        self.let_go(|own| &mut own.inspector)?;
+        let Watched { decider, task, kept, .. } = self;
+        decider.end(ENDING)?;
+        let decision = Decision::read(sealed.as_slice())?;
+        if decision.policy.sha256 != task.policy.digest.to_hex() {
+            return Err(Role::Decider.spoke_nonsense());
+        }
+        let floors = CrlFloors::parse(floors.as_slice())?;
+        Ok(Decided { decision, sealed, files, kept, floors, elsewhere })
+    }
+}
