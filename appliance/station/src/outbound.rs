@@ -21,17 +21,17 @@ mod release;
 mod tar;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use oms_sys::durable::{self, FileSystem, Lock};
+use oms_verify::budget::Budget;
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
-use oms_verify::statement::Manifest;
-use oms_verify::verdict::{self, ClockStatus, Resigned, StationFacts, Verdict};
+use oms_verify::statement::{Manifest, ManifestFile};
+use oms_verify::verdict::{self, ClockStatus, Decision, Resigned, StationFacts};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -39,7 +39,7 @@ use crate::clock::{Clock, system_time};
 use crate::config::{Config, Profile};
 use crate::crl_memory::CrlMemory;
 use crate::intake::{self, ATTESTATIONS, Quarantine, Reading};
-use crate::journal::{CarrierId, Decision, IntakeId, Journal, Origin, Payload, Unfinished};
+use crate::journal::{CarrierId, IntakeId, Journal, Numbered, Origin, Payload, Unfinished};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry};
 use crate::report;
@@ -115,7 +115,7 @@ pub struct Intake {
 /// A decision whose payload is written down.
 #[derive(Debug)]
 struct Begun {
-    decision: Decision,
+    decision: Numbered,
     payload: Payload,
 }
 
@@ -335,12 +335,12 @@ impl Outbound {
     /// When anything fails. Then nothing is in outbound, or the entry is complete.
     pub fn publish(
         &mut self,
-        verdict: &Verdict,
+        decision: &Decision,
+        files: &[(ManifestFile, u64)],
         intake: Intake,
-        crls: &[Sha256Digest],
     ) -> Result<Published, Reason> {
         let Intake { id, mut quarantine } = intake;
-        let manifest = match released_manifest(verdict)? {
+        let manifest = match released_manifest(decision, files)? {
             Some(manifest) => Some(manifest),
             None => {
                 quarantine.clear()?;
@@ -349,8 +349,8 @@ impl Outbound {
         };
         let mut resigned_digest = None;
         if let Some(manifest) = &manifest {
-            let annotations: &BTreeMap<String, String> = &verdict.policy().resign.annotations;
-            let bundle = self.resign.sign_model(verdict.subject_name(), annotations, manifest)?;
+            let bundle =
+                self.resign.sign_model(&decision.model, &decision.annotations, manifest)?;
             resigned_digest = Some(stage(&quarantine, RESIGNED, &bundle)?);
         }
         self.file_system
@@ -359,7 +359,8 @@ impl Outbound {
 
         let position = self.journal.position(self.journal.next()?)?;
         let payload = verdict::compose(
-            verdict,
+            decision,
+            files,
             &StationFacts {
                 verifier: &self.id,
                 version: VERSION,
@@ -375,35 +376,34 @@ impl Outbound {
                 }),
                 protection: self.verdict.protection(),
                 intermediates: self.verdict.intermediates(),
-                crls,
                 sandbox: "none",
                 clock: ClockStatus::Guarded { highest: self.clock.highest() },
             },
         );
         let payload = String::from_utf8(payload)
             .map_err(|_| Reason::new(Code::StateDamaged, "the payload is not UTF-8"))?;
-        let (subject, root) = verdict::subject(verdict, manifest.as_ref());
+        let (subject, root) = verdict::subject(decision, manifest.as_ref());
         drop(manifest);
         let payload = Payload::from(payload);
-        let decision = Decision {
+        let numbered = Numbered {
             sequence: position.sequence,
             origin: Origin::Intake(id),
             verifier: self.id.clone(),
             key: self.verdict.public_key().fingerprint(),
-            passed: verdict.passed(),
+            passed: decision.passed(),
             subject,
             root,
-            time: verdict.time(),
+            time: decision.time,
             folder: quarantine.folder().to_owned(),
-            entry: self.outbound.join(entry_name(position.sequence, verdict, self.profile)),
+            entry: self.outbound.join(entry_name(position.sequence, decision, self.profile)),
         };
-        let begun = self.journal.decided_and_composed(&decision, position.previous, &payload);
+        let begun = self.journal.decided_and_composed(&numbered, position.previous, &payload);
         if begun.is_ok() || self.journal.is_uncertain() {
             // From here on the folder belongs to the record.
             quarantine.keep();
         }
         begun?;
-        let begun = Begun { decision, payload };
+        let begun = Begun { decision: numbered, payload };
         self.sign(&begun)?;
         self.release(begun)
     }
@@ -437,7 +437,7 @@ impl Outbound {
 
     /// Keeps what goes out, and makes it visible by one rename.
     fn release(&mut self, begun: Begun) -> Result<Published, Reason> {
-        let Begun { decision: Decision { sequence, folder, entry, .. }, payload } = begun;
+        let Begun { decision: Numbered { sequence, folder, entry, .. }, payload } = begun;
         let (folder, entry) = (folder.as_path(), entry.as_path());
         let name = name_of(entry);
         for file in [VERDICT, RESIGNED, SOURCE] {
@@ -515,14 +515,14 @@ impl Write for Tee<'_> {
     }
 }
 
-/// The manifest of what is published: exactly the files of a verdict that passed, without the
-/// source's ignored paths, since nothing of them is there.
-fn released_manifest(verdict: &Verdict) -> Result<Option<Manifest>, Reason> {
-    let (true, Some(manifest)) = (verdict.passed(), verdict.manifest()) else { return Ok(None) };
-    let files = verdict.files().iter().map(|(file, _)| file.clone()).collect();
-    let budget = &verdict.policy().budget;
-    Manifest::new(manifest.hash(), manifest.method(), Vec::new(), files, budget)
-        .map(Some)
+/// The manifest of what is published. The policy's budget was kept to when it was decided.
+fn released_manifest(
+    decision: &Decision,
+    files: &[(ManifestFile, u64)],
+) -> Result<Option<Manifest>, Reason> {
+    let budget = Budget { resources: usize::MAX, ..Budget::default() };
+    decision
+        .released(files, &budget)
         .map_err(|error| Reason::new(Code::StateDamaged, error.to_string()))
 }
 
@@ -585,12 +585,13 @@ impl StatedPlace {
 
 /// `<sequence>-<id>-passed` or `-refused`; as a file, `<sequence>-<id>-passed.tar`, or for a refusal
 /// its verdict: ASCII, unique, and never used twice.
-fn entry_name(sequence: u64, verdict: &Verdict, profile: Profile) -> String {
-    let first = verdict.bundles().first().and_then(|(_, digest)| *digest);
-    let digest = verdict.admitted_bundle().or(first);
-    let id: String = digest.unwrap_or(Sha256Digest::ZERO).to_hex().chars().take(16).collect();
-    let result = if verdict.passed() { "passed" } else { "refused" };
-    match (profile, verdict.passed()) {
+fn entry_name(sequence: u64, decision: &Decision, profile: Profile) -> String {
+    let first = decision.bundles.first().and_then(|bundle| bundle.sha256.clone());
+    let digest = decision.admitted_bundle.map(Sha256Digest::to_hex).or(first);
+    let digest = digest.unwrap_or_else(|| Sha256Digest::ZERO.to_hex());
+    let id: String = digest.chars().take(16).collect();
+    let result = if decision.passed() { "passed" } else { "refused" };
+    match (profile, decision.passed()) {
         (Profile::Tree, _) => format!("{sequence:012}-{id}-{result}"),
         (Profile::Tar, true) => format!("{sequence:012}-{id}-{result}.tar"),
         (Profile::Tar, false) => format!("{sequence:012}-{id}{BESIDE}"),

@@ -20,7 +20,7 @@ use oms_verify::verdict::{BundleOutcome, Case, Mode, Verdict, decide};
 
 pub use self::access::Access;
 use self::at_hand::AtHand;
-pub use self::bundle_file::{BundleFile, Content, read_bundle};
+pub use self::bundle_file::{BundleFile, Content, bundle_on, read_bundle};
 use crate::attestations;
 use crate::inspection::Findings;
 use crate::intake::{Reading, Settings};
@@ -116,10 +116,7 @@ pub fn examine_with(
 }
 
 /// Appraises the bundles of a model one after another.
-fn appraise_all(
-    access: &mut impl Access,
-    terms: Terms<'_>,
-) -> Result<Vec<BundleOutcome>, Reason> {
+fn appraise_all(access: &mut impl Access, terms: Terms<'_>) -> Result<Vec<BundleOutcome>, Reason> {
     let mut outcomes: Vec<BundleOutcome> = Vec::new();
     let mut has_source = false;
     while let Some(file) = access.next_bundle() {

@@ -8,11 +8,13 @@
 mod rate;
 mod shown;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use oms_verify::reason::Reason;
+use serde::{Deserialize, Serialize};
 
 pub use self::shown::Display;
 use self::shown::Shown;
@@ -31,6 +33,19 @@ pub struct Progress {
     ended: OnceLock<Instant>,
 }
 
+/// What was read so far, on its way from the process that reads to the one that shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    bytes: u64,
+    files: u64,
+    total_bytes: u64,
+    total_files: u64,
+    retries: u32,
+    engine: Option<Engine>,
+    is_all: bool,
+}
+
 /// What was counted.
 #[derive(Debug, Default)]
 struct Counts {
@@ -42,10 +57,11 @@ struct Counts {
 }
 
 /// How the files of a model are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Engine {
     /// What reads: `io-uring` or `threads`.
-    pub reader: &'static str,
+    pub reader: Cow<'static, str>,
     /// Why it is that one.
     pub because: String,
     /// What hashes, for people: the kernels in the order in which they are preferred.
@@ -148,6 +164,39 @@ impl Progress {
         self.cancel.check()
     }
 
+    /// What was read so far, for another process.
+    pub fn report(&self) -> Report {
+        let Counts { bytes, files, total_bytes, total_files, retries } = &*self.counts;
+        Report {
+            bytes: bytes.load(Ordering::Relaxed),
+            files: files.load(Ordering::Relaxed),
+            total_bytes: total_bytes.load(Ordering::Relaxed),
+            total_files: total_files.load(Ordering::Relaxed),
+            retries: retries.load(Ordering::Relaxed),
+            engine: self.engine.get().cloned(),
+            is_all: self.ended.get().is_some(),
+        }
+    }
+
+    /// Takes over what another process has read.
+    pub fn absorb(&self, report: Report) {
+        let counts = &self.counts;
+        if report.total_files > 0 {
+            self.begun.get_or_init(Instant::now);
+        }
+        counts.bytes.store(report.bytes, Ordering::Relaxed);
+        counts.files.store(report.files, Ordering::Relaxed);
+        counts.total_bytes.store(report.total_bytes, Ordering::Relaxed);
+        counts.total_files.store(report.total_files, Ordering::Relaxed);
+        counts.retries.store(report.retries, Ordering::Relaxed);
+        if let Some(engine) = report.engine {
+            self.describe(engine);
+        }
+        if report.is_all {
+            self.all_read();
+        }
+    }
+
     /// What was read so far.
     pub fn summary(&self) -> Summary {
         let end = || self.ended.get().copied().unwrap_or_else(Instant::now);
@@ -187,8 +236,8 @@ mod tests {
         progress.advance(7);
         progress.file_done();
         progress.retried();
-        let engine = |reader| Engine {
-            reader,
+        let engine = |reader: &'static str| Engine {
+            reader: reader.into(),
             because: String::new(),
             kernels: Vec::new(),
             medium: "unknown",

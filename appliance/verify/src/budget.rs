@@ -1,10 +1,13 @@
 //! Every limit on what a carrier may make this appliance do, in one table.
 
+use serde::{Deserialize, Serialize};
+
 /// Limits for reading a bundle, its certificates and its statement. All are inclusive.
 ///
 /// The defaults are the design's; a policy raises or lowers only the ones that it names under
 /// `[manifest]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Bytes of a bundle file.
     pub bundle_bytes: u64,

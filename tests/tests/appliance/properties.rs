@@ -177,15 +177,8 @@ impl Model {
             ignored: &[],
             intake: Settings::default(),
         };
-        examine(
-            "model",
-            &location,
-            [Ok(bundle)],
-            &InPlace::default(),
-            terms,
-            &Progress::hidden(),
-        )
-        .unwrap()
+        examine("model", &location, [Ok(bundle)], &InPlace::default(), terms, &Progress::hidden())
+            .unwrap()
     }
 
     fn change(&mut self, change: &Change) {

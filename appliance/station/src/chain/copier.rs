@@ -1,26 +1,34 @@
 //! The copier: it has the carrier and one folder of the spool. It finds models, gives out bundles
 //! and attestations, and copies the files of a signed manifest with the digests of what it read.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use oms_sys::beneath::Root;
-use oms_sys::sealed::{Sealed, SealedWriter};
+use oms_sys::sealed::Sealed;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
 
-use super::messages::{Answer, Ask, MOST_SEALED, Means, Order, Place, Word};
+use super::heartbeat::Heartbeat;
+use super::messages::{Answer, Ask, Means, Order, Place, Word};
 use crate::attestations;
-use crate::handover::{ReasonNote, Sight, Survey, manifest_from_json};
+use crate::handover::{
+    MOST_SEALED, ReasonNote, Sight, Survey, manifest_from_json, sealed_copy, sealed_json,
+    sealed_with,
+};
 use crate::intake::{self, Quarantine, Reading, alone};
 use crate::media::{Candidate, Location, Lying, find_beneath, limits};
 use crate::pipeline::bundle_on;
-use crate::process::{Heartbeat, Wire};
+use crate::process::Wire;
 use crate::progress::Progress;
 
 /// Serves until the supervisor, or the decider, hangs up.
+///
+/// # Errors
+/// When it cannot, for reasons other than a model's.
 pub(crate) fn serve(
-    supervisor: Wire,
+    supervisor: &Arc<Wire>,
     carrier: Arc<Root>,
     shown: &Path,
     into: Option<&Path>,
@@ -28,11 +36,13 @@ pub(crate) fn serve(
     let (order, mut with) = supervisor.receive::<Order>()?;
     match order {
         Order::Survey(means) => {
-            let progress = Progress::hidden();
+            with.end()?;
+            let progress = Arc::new(Progress::hidden());
+            let heartbeat = Heartbeat::start(Arc::clone(supervisor), Arc::clone(&progress))?;
             let found = find_beneath(&carrier, shown, &means.budget, &means.reading(&progress))?;
-            let mut writer = SealedWriter::new(MOST_SEALED)?;
-            Survey::from(found).to_json(&mut writer)?;
-            supervisor.send(&Word::Surveyed, &[&writer.seal()?])
+            drop(heartbeat);
+            let sealed = sealed_with(|writer| Survey::from(found).to_json(writer))?;
+            Ok(supervisor.send(&Word::Surveyed, &[sealed.as_fd()])?)
         }
         Order::Serve { means, candidate } => {
             let survey = with.sealed(MOST_SEALED)?;
@@ -41,8 +51,8 @@ pub(crate) fn serve(
             let survey = Survey::from_json(survey.as_slice())?;
             let model = survey.candidates.into_iter().nth(candidate).ok_or_else(missing)?;
             let into = into.ok_or_else(missing)?;
-            let progress = Progress::hidden();
-            let _heartbeat = Heartbeat::start(supervisor, &progress);
+            let progress = Arc::new(Progress::hidden());
+            let _heartbeat = Heartbeat::start(Arc::clone(supervisor), Arc::clone(&progress))?;
             let copier = Copier {
                 quarantine: Quarantine::at(into),
                 reading: means.reading(&progress),
@@ -101,9 +111,12 @@ impl Copier<'_> {
             };
             with.end()?;
             match self.answer_to(ask, manifest) {
-                Ok((answer, bytes)) => decider.send(&answer, bytes.as_ref())?,
+                Ok((answer, bytes)) => {
+                    let bytes: Vec<_> = bytes.iter().map(Sealed::as_fd).collect();
+                    decider.send(&answer, &bytes)?;
+                }
                 Err(reason) => {
-                    decider.send(&Answer::Failed(ReasonNote::from(&reason)), None)?;
+                    decider.send(&Answer::Failed(ReasonNote::from(&reason)), &[])?;
                     return Ok(());
                 }
             }
@@ -141,7 +154,7 @@ impl Copier<'_> {
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();
         let in_model = self.model.inside(path).map(str::to_owned);
         let (bytes, without) = match content {
-            Ok(bytes) => (Some(Sealed::copy_of(&bytes)?), None),
+            Ok(bytes) => (Some(sealed_copy(&bytes)?), None),
             Err((digest, reason)) => (None, Some((digest, ReasonNote::from(&reason)))),
         };
         Ok((Answer::Bundle { name, in_model, without }, bytes))
@@ -169,8 +182,9 @@ impl Copier<'_> {
         let source = location.source(*elsewhere);
         lying.retain(|one| !one.is_listed(source, manifest));
         let places: Vec<Place> = lying.iter().map(|one| one.source().into()).collect();
-        self.lying = lying.into_iter().map(|Lying { path, in_model, .. }| (path, in_model)).collect();
-        Ok((Answer::Attestations(left), Some(Sealed::json(&places)?)))
+        self.lying =
+            lying.into_iter().map(|Lying { path, in_model, .. }| (path, in_model)).collect();
+        Ok((Answer::Attestations(left), Some(sealed_json(&places)?)))
     }
 
     fn attestation(
@@ -181,7 +195,7 @@ impl Copier<'_> {
         let (path, in_model) = self.lying.get(number).ok_or_else(missing)?.clone();
         let lying = Lying { root: &self.carrier, path, in_model };
         match attestations::read(&lying, limit, &self.reading)? {
-            Ok(bytes) => Ok((Answer::Attestation(None), Some(Sealed::copy_of(&bytes)?))),
+            Ok(bytes) => Ok((Answer::Attestation(None), Some(sealed_copy(&bytes)?))),
             Err(reason) => Ok((Answer::Attestation(Some(ReasonNote::from(&reason))), None)),
         }
     }
@@ -192,9 +206,8 @@ impl Copier<'_> {
         let (source, budget) = (location.source(*elsewhere), &self.means.budget);
         let copies = Some(&self.quarantine);
         let observed = intake::read(source, manifest, &[], budget, copies, &self.reading)?;
-        let mut writer = SealedWriter::new(MOST_SEALED)?;
         let how = (manifest.hash(), manifest.method());
-        Sight { observed, ..Sight::default() }.to_json(how, &mut writer)?;
-        Ok((Answer::Seen, Some(writer.seal()?)))
+        let sight = Sight { observed, ..Sight::default() };
+        Ok((Answer::Seen, Some(sealed_with(|writer| sight.to_json(how, writer))?)))
     }
 }

@@ -1,27 +1,36 @@
 //! The decider: it has the policy, the anchors and the CRLs, and no file of a carrier.
 
-use oms_sys::sealed::{Sealed, SealedWriter};
-use oms_verify::pki::Profile;
+use std::os::fd::AsFd as _;
+
+use oms_verify::pki::{CrlFloors, Profile};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::verdict::Mode;
 
-use super::messages::{MOST_SEALED, Order, Word};
+use super::messages::{MOST_FLOORS, Order, Word};
 use super::remote::Remote;
-use crate::handover::files_to_json;
+use crate::handover::{files_to_json, sealed_copy, sealed_with};
 use crate::intake::Settings;
 use crate::pipeline::{Terms, examine_with};
 use crate::process::Wire;
 use crate::trust::Trust;
 
 /// Decides about one model, and tells the supervisor.
-pub(crate) fn serve(supervisor: &Wire, trust: &Trust) -> Result<(), Reason> {
+///
+/// # Errors
+/// When nothing could be decided.
+pub(crate) fn serve(supervisor: &Wire, trust: Trust) -> Result<(), Reason> {
     let (order, mut with) = supervisor.receive::<Order>()?;
     let Order::Decide { name, bundles, time, policy } = order else {
         let detail = "the order is not one for a decider";
         return Err(Reason::new(Code::ProcessProtocol, detail));
     };
     let copier = with.wire()?;
+    let floors = with.sealed(MOST_FLOORS)?;
     with.end()?;
+    let floors = CrlFloors::parse(floors.as_slice()).map_err(|error| {
+        Reason::new(Code::ProcessProtocol, format!("what CRLs rule out: {error}"))
+    })?;
+    let trust = &trust.remembering(floors);
     if trust.policy.digest != policy {
         let detail = "the policy was changed while the station ran";
         return Err(Reason::new(Code::StateUnfinished, detail));
@@ -45,10 +54,9 @@ pub(crate) fn serve(supervisor: &Wire, trust: &Trust) -> Result<(), Reason> {
     let verdict = examine_with(&mut remote, &name, Mode::Ingest, terms)?;
     let elsewhere = remote.elsewhere;
     drop(remote);
-    let decision = Sealed::copy_of(&verdict.decision(&trust.crl_digests).to_vec())?;
-    let mut writer = SealedWriter::new(MOST_SEALED)?;
-    files_to_json(verdict.files(), &mut writer)?;
-    let files = writer.seal()?;
-    let floors = Sealed::copy_of(&trust.crls.raised().to_json())?;
-    supervisor.send(&Word::Decided { elsewhere }, [&decision, &files, &floors])
+    let decision = sealed_copy(&verdict.decision(&trust.crl_digests).to_vec())?;
+    let files = sealed_with(|writer| files_to_json(verdict.files(), writer))?;
+    let floors = sealed_copy(&trust.crls.raised().to_json())?;
+    let with = [decision.as_fd(), files.as_fd(), floors.as_fd()];
+    Ok(supervisor.send(&Word::Decided { elsewhere }, &with)?)
 }

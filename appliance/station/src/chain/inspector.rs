@@ -2,28 +2,32 @@
 //! copier which lied about what it wrote is found out, and looks inside. It can only add reasons
 //! against a model.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use oms_sys::sealed::SealedWriter;
 use oms_verify::reason::{Class, Code, Reason};
 use oms_verify::statement::Manifest;
 
-use super::messages::{Answer, Ask, MOST_SEALED, Means, Order, Word};
-use crate::handover::{ReasonNote, Sight, manifest_from_json};
+use super::heartbeat::Heartbeat;
+use super::messages::{Answer, Ask, Means, Order};
+use crate::handover::{MOST_SEALED, ReasonNote, Sight, manifest_from_json, sealed_with};
 use crate::inspection::{Place, look_inside};
-use crate::intake::{self, Pulse, Reading, Source, alone};
-use crate::process::{Heartbeat, Wire};
+use crate::intake::{self, Pulse, Source, alone};
+use crate::process::Wire;
 use crate::progress::Progress;
 
 /// Serves until the decider hangs up. The copies are in the folder `model`.
-pub(crate) fn serve(supervisor: Wire, model: &Path) -> Result<(), Reason> {
+///
+/// # Errors
+/// When it cannot, for reasons other than the copies.
+pub(crate) fn serve(supervisor: &Arc<Wire>, model: &Path) -> Result<(), Reason> {
     let (order, mut with) = supervisor.receive::<Order>()?;
     let Order::Inspect(means) = order else { return Err(unasked()) };
     let decider = with.wire()?;
     with.end()?;
-    let progress = Progress::hidden();
-    let _heartbeat = Heartbeat::start(supervisor, &progress);
+    let progress = Arc::new(Progress::hidden());
+    let _heartbeat = Heartbeat::start(Arc::clone(supervisor), Arc::clone(&progress))?;
     while let Some((ask, mut with)) = decider.next::<Ask>()? {
         let Ask::Look = ask else { return Err(unasked()) };
         let manifest = with.sealed(MOST_SEALED)?;
@@ -31,12 +35,12 @@ pub(crate) fn serve(supervisor: Wire, model: &Path) -> Result<(), Reason> {
         let manifest = Arc::new(manifest_from_json(manifest.as_slice(), &means.budget)?);
         match look(model, &manifest, &means, &progress) {
             Ok(sight) => {
-                let mut writer = SealedWriter::new(MOST_SEALED)?;
-                sight.to_json((manifest.hash(), manifest.method()), &mut writer)?;
-                decider.send(&Answer::Seen, Some(&writer.seal()?))?;
+                let how = (manifest.hash(), manifest.method());
+                let sealed = sealed_with(|writer| sight.to_json(how, writer))?;
+                decider.send(&Answer::Seen, &[sealed.as_fd()])?;
             }
             Err(reason) => {
-                decider.send(&Answer::Failed(ReasonNote::from(&own(reason))), None)?;
+                decider.send(&Answer::Failed(ReasonNote::from(&own(reason))), &[])?;
                 return Ok(());
             }
         }

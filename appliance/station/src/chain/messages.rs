@@ -9,11 +9,11 @@ use oms_verify::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use crate::handover::ReasonNote;
-use crate::intake::Settings;
-use crate::progress::Report;
+use crate::intake::{Reading, Settings};
+use crate::progress::{Progress, Report};
 
-/// Bytes of any sealed memory that is taken. A manifest of some millions of files fits.
-pub(super) const MOST_SEALED: usize = 2 << 30;
+/// Bytes of what CRLs rule out.
+pub(super) const MOST_FLOORS: usize = 16 << 20;
 
 /// How the files of a model are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +22,13 @@ pub(super) struct Means {
     pub(super) settings: Settings,
     pub(super) rules: MediaRules,
     pub(super) budget: Budget,
+}
+
+impl Means {
+    /// How the files are read, and counted.
+    pub(super) fn reading<'a>(&self, progress: &'a Progress) -> Reading<'a> {
+        Reading { settings: self.settings, rules: self.rules, progress }
+    }
 }
 
 /// From the supervisor: what a process is for. It is the first message, and but for the decider's
@@ -39,7 +46,8 @@ pub(super) enum Order {
         /// The number in the survey.
         candidate: usize,
     },
-    /// To the decider: decide about a model. With the copier's channel.
+    /// To the decider: decide about a model. With the copier's channel, and what the CRLs that were
+    /// used before rule out.
     Decide {
         /// The alleged name, for people.
         name: String,

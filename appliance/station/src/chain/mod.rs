@@ -15,13 +15,25 @@
 //! decide nothing. When the decision is there, all three have exited, so nobody alive can still
 //! write to the copies.
 
-mod copier;
-mod decider;
-mod inspector;
+pub(crate) mod copier;
+pub(crate) mod decider;
+mod heartbeat;
+pub(crate) mod inspector;
 mod messages;
 mod model;
 mod remote;
 mod survey;
 
+use oms_verify::reason::Reason;
+
+use self::messages::Word;
 pub use self::model::{Decided, Task, decide};
 pub use self::survey::survey;
+use crate::handover::ReasonNote;
+use crate::process::Wire;
+
+/// Tells the supervisor why a process could not do its work.
+pub(crate) fn give_up(supervisor: &Wire, reason: &Reason) {
+    // If nobody hears it, nobody waits for it.
+    let _ = supervisor.send(&Word::Failed(ReasonNote::from(reason)), &[]);
+}

@@ -2,7 +2,8 @@
 //! next, and hears what comes of it.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oms_sys::sealed::Sealed;
@@ -13,22 +14,20 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::Decision;
 
-use super::messages::{MOST_SEALED, Means, Order, Word};
-use crate::handover::{ReasonNote, Survey};
-use crate::intake::Settings;
+use super::messages::{MOST_FLOORS, Means, Order, Word};
+use crate::handover::{MOST_SEALED, sealed_copy};
+use crate::intake::{MODEL, Settings};
 use crate::media::Candidate;
 use crate::process::{Attached, Child, Role, Wire, wait_for_any};
 use crate::progress::Progress;
 use crate::trust::TrustPaths;
 
 /// How long a process may say nothing at all. Those that read tell of themselves every second.
-const SILENCE: Duration = Duration::from_secs(120);
+pub(super) const SILENCE: Duration = Duration::from_secs(120);
 /// How long a process may take to end when its work is done.
-const ENDING: Duration = Duration::from_secs(30);
+pub(super) const ENDING: Duration = Duration::from_secs(30);
 /// Bytes of a decision without its files.
 const MOST_DECISION: usize = 64 << 20;
-/// Bytes of what the CRLs rule out.
-const MOST_FLOORS: usize = 16 << 20;
 
 /// What is to be decided about, and with what.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +36,12 @@ pub struct Task<'a> {
     pub carrier: &'a Path,
     /// Policy, anchors and CRLs.
     pub trust: &'a TrustPaths,
-    /// The station's record, which holds what CRLs ruled out before.
-    pub state: &'a Path,
+    /// What the CRLs that were used before rule out.
+    pub floors: &'a CrlFloors,
     /// The policy, as the station read it.
     pub policy: &'a Policy,
     /// The means of reading.
     pub settings: Settings,
-    /// Whether the processes are sandboxed.
-    pub is_sandboxed: bool,
 }
 
 /// A model that was decided about.
@@ -72,11 +69,7 @@ impl Task<'_> {
 
     fn start(&self, role: Role, args: &[(&str, &Path)]) -> Result<Child, Reason> {
         let args = args.iter().flat_map(|(flag, path)| [OsString::from(flag), path.into()]);
-        let mut args: Vec<OsString> = args.collect();
-        if !self.is_sandboxed {
-            args.push("--insecure-no-sandbox".into());
-        }
-        Child::start(role, &args)
+        Child::start(role, &args.collect::<Vec<_>>())
     }
 
     /// The copier, which writes beneath `into`.
@@ -88,7 +81,7 @@ impl Task<'_> {
 
     fn decider(&self) -> Result<Child, Reason> {
         let TrustPaths { policy, roots, crls } = self.trust;
-        let mut args = vec![("--policy", policy.as_path()), ("--state", self.state)];
+        let mut args = vec![("--policy", policy.as_path())];
         args.extend(roots.as_deref().map(|folder| ("--roots", folder)));
         args.extend(crls.as_deref().map(|folder| ("--crls", folder)));
         self.start(Role::Decider, &args)
@@ -111,16 +104,27 @@ pub fn decide(
     let decider = task.decider()?;
     let (asking, answering) = Wire::pair()?;
     let order = Order::Serve { means: task.means(), candidate: number };
-    copier.wire().send_with(&order, &[survey.into(), answering.into()])?;
+    copier.wire().send(&order, &[survey.as_fd(), answering.as_fd()])?;
+    drop(answering);
     let order = Order::Decide {
         name: candidate.name().to_owned(),
         bundles: candidate.bundles.len(),
         time,
         policy: task.policy.digest,
     };
-    decider.wire().send_with(&order, &[asking.into()])?;
-    Watched { task, into, progress, copier: Some(copier), decider, inspector: None, kept: Vec::new() }
-        .hear()
+    let floors = sealed_copy(&task.floors.to_json())?;
+    decider.wire().send(&order, &[asking.as_fd(), floors.as_fd()])?;
+    drop(asking);
+    Watched {
+        task,
+        into,
+        progress,
+        copier: Some(copier),
+        decider,
+        inspector: None,
+        kept: Vec::new(),
+    }
+    .hear()
 }
 
 /// The processes of one model, while they work.
@@ -161,7 +165,7 @@ impl Watched<'_> {
             let wires: Vec<&Wire> = children.iter().map(|child| child.wire()).collect();
             let Some(at) = wait_for_any(&wires, Duration::from_millis(200))? else {
                 if silent_since.elapsed() > SILENCE {
-                    return Err(Reason::new(Code::ProcessFailed, "no process of the model answers"));
+                    return Err(Role::Decider.is_silent());
                 }
                 continue;
             };
@@ -196,9 +200,9 @@ impl Watched<'_> {
         let inspector =
             self.task.start(Role::Inspector, &[("--copies", &self.into.join(MODEL))])?;
         let (asking, answering) = Wire::pair()?;
-        inspector.wire().send_with(&Order::Inspect(self.task.means()), &[answering.into()])?;
+        inspector.wire().send(&Order::Inspect(self.task.means()), &[answering.as_fd()])?;
         self.inspector = Some(inspector);
-        self.decider.wire().send_with(&Order::Inspector, &[asking.into()])
+        Ok(self.decider.wire().send(&Order::Inspector, &[asking.as_fd()])?)
     }
 
     fn keep(&mut self, name: String, mut with: Attached) -> Result<(), Reason> {
@@ -222,11 +226,14 @@ impl Watched<'_> {
         self.let_go(|own| &mut own.inspector)?;
         let Watched { decider, task, kept, .. } = self;
         decider.end(ENDING)?;
-        let decision = Decision::read(sealed.as_slice())?;
+        let nonsense = |detail: String| Reason::new(Code::ProcessProtocol, detail);
+        let decision = Decision::read(sealed.as_slice())
+            .map_err(|error| nonsense(format!("the decision: {error}")))?;
         if decision.policy.sha256 != task.policy.digest.to_hex() {
             return Err(Role::Decider.spoke_nonsense());
         }
-        let floors = CrlFloors::parse(floors.as_slice())?;
+        let floors = CrlFloors::parse(floors.as_slice())
+            .map_err(|error| nonsense(format!("what CRLs rule out: {error}")))?;
         Ok(Decided { decision, sealed, files, kept, floors, elsewhere })
     }
 }

@@ -1,16 +1,17 @@
 //! A model that others read: what the decider asks is what the copier and the inspector answer.
 
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use oms_sys::sealed::{Sealed, SealedWriter};
+use oms_sys::sealed::Sealed;
 use oms_verify::attestation::AttestationSource;
 use oms_verify::budget::Budget;
 use oms_verify::observe::Observed;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
 
-use super::messages::{Answer, Ask, MOST_SEALED, Order, Place, Word};
-use crate::handover::{Sight, manifest_to_json};
+use super::messages::{Answer, Ask, Order, Place, Word};
+use crate::handover::{MOST_SEALED, Sight, manifest_to_json, sealed_with};
 use crate::inspection::Findings;
 use crate::pipeline::{Access, BundleFile};
 use crate::process::{Attached, Wire};
@@ -41,7 +42,7 @@ impl Remote<'_> {
     fn inspect(&mut self, manifest: &Sealed) -> Result<Sight, Reason> {
         // The copier ends when nobody can ask it any more.
         self.copier = None;
-        self.supervisor.send(&Word::Copied, None)?;
+        self.supervisor.send(&Word::Copied, &[])?;
         let (order, mut with) = self.supervisor.receive::<Order>()?;
         let Order::Inspector = order else { return Err(nonsense("supervisor")) };
         let inspector = with.wire()?;
@@ -51,12 +52,9 @@ impl Remote<'_> {
     }
 }
 
-fn question(
-    other: &Wire,
-    ask: &Ask,
-    with: Option<&Sealed>,
-) -> Result<(Answer, Attached), Reason> {
-    other.send(ask, with)?;
+fn question(other: &Wire, ask: &Ask, with: Option<&Sealed>) -> Result<(Answer, Attached), Reason> {
+    let with: Vec<_> = with.into_iter().map(Sealed::as_fd).collect();
+    other.send(ask, &with)?;
     match other.receive()? {
         (Answer::Failed(reason), _) => Err(reason.read()?),
         answer => Ok(answer),
@@ -94,7 +92,7 @@ impl Access for Remote<'_> {
                 Some((digest, reason)) => Err((digest, reason.read()?)),
                 None => {
                     let bytes = with.sealed(MOST_SEALED)?;
-                    self.last = Some(bytes.try_clone()?);
+                    self.last = Some(copy_of(&bytes)?);
                     Ok(bytes)
                 }
             };
@@ -106,7 +104,7 @@ impl Access for Remote<'_> {
     fn keep_source(&mut self) -> Result<(), Reason> {
         let source = self.last.take().ok_or_else(|| nonsense("copier"))?;
         let name = crate::outbound::SOURCE.to_owned();
-        self.supervisor.send(&Word::Keep { name }, Some(&source))
+        Ok(self.supervisor.send(&Word::Keep { name }, &[source.as_fd()])?)
     }
 
     fn locate(&mut self, manifest: &Arc<Manifest>) -> Result<bool, Reason> {
@@ -134,11 +132,7 @@ impl Access for Remote<'_> {
         Ok((places.into_iter().map(AttestationSource::from).collect(), left))
     }
 
-    fn attestation(
-        &mut self,
-        number: usize,
-        limit: u64,
-    ) -> Result<Result<Sealed, Reason>, Reason> {
+    fn attestation(&mut self, number: usize, limit: u64) -> Result<Result<Sealed, Reason>, Reason> {
         let (answer, mut with) = self.ask(&Ask::Attestation { number, limit }, None)?;
         let Answer::Attestation(without) = answer else { return Err(nonsense("copier")) };
         let bytes = match without {
@@ -150,7 +144,7 @@ impl Access for Remote<'_> {
     }
 
     fn keep_attestation(&mut self, name: &str, bytes: Sealed) -> Result<(), Reason> {
-        self.supervisor.send(&Word::Keep { name: name.to_owned() }, Some(&bytes))
+        Ok(self.supervisor.send(&Word::Keep { name: name.to_owned() }, &[bytes.as_fd()])?)
     }
 
     /// What the copier saw counts for the decision. What the inspector saw in the copies must be
@@ -178,7 +172,9 @@ fn check_same(copied: &Observed, found: &Observed) -> Result<(), Reason> {
     for (path, seen) in &copied.files {
         match found.files.get(path) {
             Some(copy) if copy == seen => {}
-            Some(_) => return differs("the copy has other bytes than were reported", path.as_str()),
+            Some(_) => {
+                return differs("the copy has other bytes than were reported", path.as_str());
+            }
             None => return differs("there is no copy of what was reported", path.as_str()),
         }
     }
@@ -189,7 +185,5 @@ fn check_same(copied: &Observed, found: &Observed) -> Result<(), Reason> {
 }
 
 fn sealed(manifest: &Manifest) -> Result<Sealed, Reason> {
-    let mut writer = SealedWriter::new(MOST_SEALED)?;
-    manifest_to_json(manifest, &mut writer)?;
-    Ok(writer.seal()?)
+    sealed_with(|writer| manifest_to_json(manifest, writer))
 }

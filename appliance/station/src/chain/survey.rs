@@ -1,25 +1,35 @@
 //! Asking a copier what is on a carrier.
 
+use std::time::{Duration, Instant};
+
 use oms_sys::sealed::Sealed;
 use oms_verify::reason::Reason;
 
-use super::messages::{MOST_SEALED, Order, Word};
-use super::model::{ENDING, Task};
+use super::messages::{Order, Word};
+use super::model::{ENDING, SILENCE, Task};
 use crate::cancel::Cancel;
-use crate::handover::Survey;
-use crate::process::Role;
+use crate::handover::{MOST_SEALED, Survey};
+use crate::process::{Role, wait_for_any};
 
 /// The models of a carrier, and the same as its copiers are told.
 ///
 /// # Errors
 /// When the carrier cannot be searched, or the process that does so fails.
 pub fn survey(task: &Task<'_>, cancel: &Cancel) -> Result<(Survey, Sealed), Reason> {
-    let copier = task.copier(None)?;
-    copier.wire().send(&Order::Survey(task.means()), None)?;
+    let mut copier = task.copier(None)?;
+    copier.wire().send(&Order::Survey(task.means()), &[])?;
+    let mut last = Instant::now();
     loop {
         cancel.check()?;
-        match copier.hear()? {
-            None => {}
+        if wait_for_any(&[copier.wire()], Duration::from_millis(200))?.is_none() {
+            if last.elapsed() > SILENCE {
+                return Err(Role::Copier.is_silent());
+            }
+            continue;
+        }
+        last = Instant::now();
+        match copier.wire().next()? {
+            None => return Err(copier.failure(ENDING)),
             Some((Word::Progress(_), _)) => {}
             Some((Word::Surveyed, mut with)) => {
                 let sealed = with.sealed(MOST_SEALED)?;

@@ -2,19 +2,23 @@
 
 use std::path::PathBuf;
 
-use oms_verify::pki::Profile;
+use oms_sys::sealed::Sealed;
 use oms_verify::reason::{Code, Printable, Reason};
+use oms_verify::verdict::Decision;
 
 use super::reading::ReadingArgs;
 use super::{Done, print, print_json, warn};
+use crate::chain::{self, Decided, Task};
 use crate::clock::system_time;
 use crate::config::Config;
+use crate::handover::{Survey, files_from_json};
 use crate::intake::{Pulse, Reading, alone};
-use crate::journal::CarrierKind;
-use crate::media::{Found, find};
+use crate::journal::{CarrierId, CarrierKind};
+use crate::media::Candidate;
 use crate::opening;
-use crate::pipeline::{self, Ingested, Terms};
-use crate::present::{IngestDocument, IngestedModel, Outcome, reasons_text, verdict_text};
+use crate::outbound::{Intake, Outbound, Published};
+use crate::present::{IngestDocument, IngestedModel, Outcome, decision_text, reasons_text};
+use crate::progress::Progress;
 use crate::trust::{Guard, Trust};
 
 /// Most names that are shown to people at once.
@@ -119,10 +123,15 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         watch.cancel.check()?;
         let source = carrier.display().to_string();
         let visit = outbound.journal.arrive(CarrierKind::Folder, &source, system_time())?;
+        let task = Task {
+            carrier,
+            trust: &config.trust,
+            floors: &outbound.crl_memory.floors(),
+            policy: &trust.policy,
+            settings: args.reading.settings(config.intake),
+        };
         // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
-        let settings = args.reading.settings(config.intake);
-        let reading = Reading { settings, rules: trust.policy.media, progress: &unseen };
-        let found = match find(carrier, &trust.policy.budget, &reading) {
+        let (found, sealed) = match chain::survey(&task, &watch.cancel) {
             Ok(found) => found,
             Err(reason) => {
                 let reasons = vec![reason];
@@ -131,7 +140,7 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
                 continue;
             }
         };
-        let Found { root, candidates, attestations, mut reasons, mut unclaimed } = found;
+        let Survey { candidates, attestations, mut reasons, mut unclaimed } = found;
         if candidates.is_empty() && reasons.is_empty() {
             let detail = "there is no OMS bundle (*.sig) on the carrier";
             let reason = Reason::new(Code::BundleMissing, detail);
@@ -144,42 +153,27 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
             && candidates.iter().any(|candidate| !candidate.model.contains('/'));
         unclaimed.retain(|path| !(beside && attestations.at_top(path)));
         tally.leave(unclaimed);
-        for candidate in candidates {
+        for (number, candidate) in candidates.iter().enumerate() {
             watch.cancel.check()?;
             let progress = watch.progress(candidate.name());
-            let time = outbound.clock.now()?;
-            let terms = Terms {
-                trust: &trust,
-                time,
-                profile: Profile::CODE_SIGNING,
-                ignored: &[],
-                intake: settings,
-            };
-            let done = pipeline::ingest(
-                &mut outbound,
-                visit,
-                &root,
-                &candidate,
-                &attestations,
-                terms,
-                &progress,
-            );
+            let one = (&sealed, number, candidate);
+            let done = ingest_one(&mut outbound, visit, &task, one, &progress);
             let summary = progress.summary();
             drop(progress);
             match done {
-                Ok(Ingested { path, verdict, published }) => {
-                    let path = shown(path);
+                Ok((path, decision, published)) => {
+                    let path = shown(&path);
                     if !args.json {
-                        print(&verdict_text(&verdict));
-                        if path != verdict.subject_name() {
+                        print(&decision_text(&decision));
+                        if path != decision.model {
                             print(&format!("  carrier  {}\n", Printable(path)));
                         }
                         print(&format!("  entry    {}\n", published.entry.display()));
                     }
                     tally
                         .models
-                        .push(IngestedModel::published(path, &verdict, &published, &summary));
-                    tally.gravest = tally.gravest.max(Outcome::of(verdict.reasons()));
+                        .push(IngestedModel::published(path, &decision, &published, &summary));
+                    tally.gravest = tally.gravest.max(Outcome::of_decision(&decision));
                 }
                 Err(reason) => {
                     warn(&reasons_text("could not decide", std::slice::from_ref(&reason)));
@@ -195,6 +189,47 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         outbound.journal.released(visit, own.as_slice(), system_time())?;
     }
     Ok(())
+}
+
+/// Brings one model from the carrier to an entry in outbound. Gives where it lay on the carrier,
+/// what was decided, and its entry.
+fn ingest_one(
+    outbound: &mut Outbound,
+    visit: CarrierId,
+    task: &Task<'_>,
+    (survey, number, candidate): (&Sealed, usize, &Candidate),
+    progress: &Progress,
+) -> Result<(String, Decision, Published), Reason> {
+    let intake = outbound.begin(visit, &candidate.model)?;
+    let id = intake.id;
+    let ingested = into(outbound, intake, task, (survey, number, candidate), progress);
+    ingested.or_else(|reason| outbound.fail(id, reason))
+}
+
+/// The way of a model whose reading has been recorded.
+fn into(
+    outbound: &mut Outbound,
+    intake: Intake,
+    task: &Task<'_>,
+    (survey, number, candidate): (&Sealed, usize, &Candidate),
+    progress: &Progress,
+) -> Result<(String, Decision, Published), Reason> {
+    let quarantine = &intake.quarantine;
+    let time = outbound.clock.now()?;
+    let one = (survey, number, candidate);
+    let decided = chain::decide(task, one, quarantine.folder(), time, progress)?;
+    let Decided { decision, files, kept, floors, elsewhere, .. } = decided;
+    if decision.passed() {
+        kept.iter().try_for_each(|(name, bytes)| quarantine.keep_beside(name, bytes.as_slice()))?;
+    }
+    let budget = &task.policy.budget;
+    let listed = files_from_json(files.as_slice(), &decision, budget)?;
+    drop(files);
+    // The last moment: what was begun to be published is ended.
+    progress.check()?;
+    outbound.crl_memory.keep(floors)?;
+    let published = outbound.publish(&decision, &listed, intake)?;
+    Ok((candidate.path(elsewhere).to_owned(), decision, published))
 }
 
 fn shown(model: &str) -> &str {

@@ -73,8 +73,8 @@ enum Command {
     /// Check whether this machine and this station are fit for their work
     Doctor(doctor::Args),
     /// Work as one of the station's processes
-    #[command(hide = true)]
-    Role(role::Args),
+    #[command(subcommand, hide = true)]
+    Role(role::Command),
 }
 
 impl Command {
@@ -95,6 +95,7 @@ impl Command {
             Command::Ledger(_) => false,
             Command::Cert(cert::Command::Verify(args)) => args.json,
             Command::Verdict(verdict::Command::Verify(args)) => args.json,
+            Command::Role(_) => false,
         }
     }
 }
@@ -153,7 +154,7 @@ fn perform(command: Command) -> Done {
         Command::Roots(command) => roots::run(&command),
         Command::Hsm(command) => hsm::run(&command),
         Command::Doctor(args) => doctor::run(&args),
-        Command::Role(args) => role::run(&args),
+        Command::Role(command) => role::run(command),
     }
 }
 

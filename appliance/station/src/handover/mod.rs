@@ -12,6 +12,7 @@
 
 mod files;
 mod manifest;
+mod memory;
 mod reasons;
 mod sight;
 mod survey;
@@ -21,6 +22,7 @@ use oms_verify::verdict::VerdictError;
 
 pub use files::{files_from_json, files_to_json};
 pub use manifest::{manifest_from_json, manifest_to_json};
+pub use memory::{MOST_SEALED, sealed_copy, sealed_json, sealed_with};
 pub use reasons::ReasonNote;
 pub use sight::Sight;
 pub use survey::Survey;

@@ -75,9 +75,8 @@ struct Seen<'a>(&'a Observed);
 impl Serialize for Seen<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let files = self.0.files.iter();
-        serializer.collect_seq(
-            files.map(|(path, seen)| FileEntry::of(path, &seen.pieces, seen.size)),
-        )
+        serializer
+            .collect_seq(files.map(|(path, seen)| FileEntry::of(path, &seen.pieces, seen.size)))
     }
 }
 

@@ -6,7 +6,7 @@ use oms_verify::reason::Reason;
 use serde::{Deserialize, Serialize};
 
 use super::{HandoverError, ReasonNote};
-use crate::media::{Attestations, Candidate};
+use crate::media::{Attestations, Candidate, Found};
 
 /// What is on a carrier.
 #[derive(Debug, Default)]
@@ -19,6 +19,12 @@ pub struct Survey {
     pub reasons: Vec<Reason>,
     /// What no bundle names.
     pub unclaimed: Vec<String>,
+}
+
+impl From<Found> for Survey {
+    fn from(Found { candidates, attestations, reasons, unclaimed }: Found) -> Self {
+        Survey { candidates, attestations, reasons, unclaimed }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

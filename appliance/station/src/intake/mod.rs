@@ -27,7 +27,7 @@ pub use attend::Pulse;
 pub(crate) use attend::alone;
 pub use hash::PieceHasher;
 pub use quarantine::Quarantine;
-pub(crate) use quarantine::{ATTESTATIONS, SOURCE};
+pub(crate) use quarantine::{ATTESTATIONS, MODEL, SOURCE};
 pub use settings::{Memory, Reader, Reading, Settings, WrongMemory, WrongReader};
 pub use source::{Source, absent_or_unreadable};
 pub use tree::{Tree, entries_of_a_folder, survey};

@@ -25,7 +25,7 @@ pub struct Quarantine {
 }
 
 /// The folder of the model's files, in quarantine and in an entry of outbound.
-pub(super) const MODEL: &str = "model";
+pub(crate) const MODEL: &str = "model";
 
 /// The folder of the accepted attestations, in quarantine and in an entry of outbound.
 pub(crate) const ATTESTATIONS: &str = "attestations";
@@ -58,6 +58,11 @@ impl Quarantine {
     pub fn with_room(mut self, room: Option<u64>) -> Self {
         self.room = room;
         self
+    }
+
+    /// The folder that somebody else made, and removes.
+    pub fn at(folder: &Path) -> Self {
+        Quarantine { folder: folder.to_owned(), keep: true }
     }
 
     /// The folder.
@@ -117,11 +122,19 @@ impl Quarantine {
         Ok(Copies { folder: Arc::new(opened), model: model.into() })
     }
 
+    /// Keeps what goes into the entry beside the model: [`SOURCE`], or else an attestation.
+    ///
+    /// # Errors
+    /// When it is there already or cannot be written.
+    pub fn keep_beside(&self, name: &str, bytes: &[u8]) -> Result<(), Reason> {
+        if name == SOURCE { self.keep_source(bytes) } else { self.keep_attestation(name, bytes) }
+    }
+
     /// Keeps the bytes of an accepted attestation under a name that is the station's to give.
     ///
     /// # Errors
     /// When it is there already or cannot be written.
-    pub fn keep_attestation(&self, name: &str, bytes: &[u8]) -> Result<(), Reason> {
+    fn keep_attestation(&self, name: &str, bytes: &[u8]) -> Result<(), Reason> {
         let folder = self.folder.join(ATTESTATIONS);
         match make_folder(&folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -139,7 +152,7 @@ impl Quarantine {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn keep_source(&self, bytes: &[u8]) -> Result<(), Reason> {
+    fn keep_source(&self, bytes: &[u8]) -> Result<(), Reason> {
         let full = self.folder.join(SOURCE);
         make_file(&full)
             .and_then(|mut file| file.write_all(bytes))

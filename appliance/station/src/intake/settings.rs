@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use oms_verify::policy::{MediaRules, parse_size};
+use serde::{Deserialize, Serialize};
 
 use crate::progress::Progress;
 
@@ -14,7 +15,8 @@ const LEAST_MEMORY: u64 = 4 << 20;
 const MOST_MEMORY: u64 = 16 << 30;
 
 /// The means of reading: `[intake]` of station.toml, `--reader` and `--memory`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Bytes of buffers of all workers together.
     pub memory: Memory,
@@ -30,7 +32,8 @@ impl Default for Settings {
 }
 
 /// A number of bytes for buffers, within what makes sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Memory {
     bytes: u64,
 }
@@ -58,7 +61,8 @@ impl FromStr for Memory {
 pub struct WrongMemory;
 
 /// How files are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reader {
     /// With io_uring where the kernel lets this process use it, else on threads.
     #[default]

@@ -26,7 +26,7 @@ use crate::record::damaged;
 
 /// A decision that has its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
+pub struct Numbered {
     /// Its number: the one that [`Journal::next`] gives.
     pub sequence: u64,
     /// What it is about.
@@ -73,7 +73,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfinished {
     /// The decision.
-    pub decision: Decision,
+    pub decision: Numbered,
     /// How far it has come.
     pub step: Step,
     /// SHA-256 of the payload before it, once it is composed.
@@ -125,8 +125,8 @@ impl Journal {
     /// # Errors
     /// When it cannot be made durable. Whether it was begun is not known when
     /// [`Journal::is_uncertain`] says so; else it was not.
-    pub fn decided(&mut self, decision: &Decision, made: &[u8]) -> Result<(), Reason> {
-        self.papers.write(decision.sequence, Paper::Decision, made)?;
+    pub fn decided(&mut self, decision: &Numbered, made: &[u8]) -> Result<(), Reason> {
+        self.papers.write(decision.sequence, Paper::Numbered, made)?;
         let made = Sha256Digest::of(made);
         self.write("recording a decision", |transaction| {
             insert(transaction, decision, Some(made), None)
@@ -160,7 +160,7 @@ impl Journal {
     /// As [`Journal::decided`].
     pub fn decided_and_composed(
         &mut self,
-        decision: &Decision,
+        decision: &Numbered,
         previous: Sha256Digest,
         payload: &Payload,
     ) -> Result<(), Reason> {
@@ -200,7 +200,7 @@ impl Journal {
             )?;
             one_row(changed)
         })?;
-        for paper in [Paper::Decision, Paper::Payload] {
+        for paper in [Paper::Numbered, Paper::Payload] {
             // What cannot be removed now is swept when the station starts again.
             let _ = std::fs::remove_file(self.papers.path(sequence, paper));
         }
@@ -246,13 +246,13 @@ impl Journal {
         let digest = unfinished
             .made
             .ok_or_else(|| damaged(&format!("decision {sequence} was not kept"), &self.path()))?;
-        self.papers.read(sequence, Paper::Decision, digest)
+        self.papers.read(sequence, Paper::Numbered, digest)
     }
 }
 
 fn insert(
     transaction: &Transaction<'_>,
-    decision: &Decision,
+    decision: &Numbered,
     made: Option<Sha256Digest>,
     payload: Option<(Sha256Digest, Sha256Digest)>,
 ) -> rusqlite::Result<()> {
@@ -302,7 +302,7 @@ fn unfinished(row: &Row<'_>) -> rusqlite::Result<Unfinished> {
         "signed" => Step::Signed,
         _ => return Err(wrong(11, "the step")),
     };
-    let decision = Decision {
+    let decision = Numbered {
         sequence: row.get(0)?,
         origin,
         verifier: row.get(3)?,

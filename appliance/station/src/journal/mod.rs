@@ -19,7 +19,7 @@ mod payload;
 mod schema;
 
 pub use self::carrier::{CarrierId, CarrierKind};
-pub use self::decision::{Decision, Origin, Step, Unfinished};
+pub use self::decision::{Numbered, Origin, Step, Unfinished};
 pub use self::export::{Carrier, Record, records};
 pub use self::intake::IntakeId;
 pub use self::payload::Payload;

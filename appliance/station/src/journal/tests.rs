@@ -20,9 +20,9 @@ fn reading(journal: &mut Journal) -> IntakeId {
 }
 
 /// The decision that comes next, as a station would begin it.
-fn next(journal: &mut Journal) -> (Decision, Payload) {
+fn next(journal: &mut Journal) -> (Numbered, Payload) {
     let sequence = journal.next().unwrap();
-    let decision = Decision {
+    let decision = Numbered {
         sequence,
         origin: Origin::Intake(reading(journal)),
         verifier: "urn:test".to_owned(),
@@ -38,7 +38,7 @@ fn next(journal: &mut Journal) -> (Decision, Payload) {
 }
 
 /// Begins the decision that comes next.
-fn begin(journal: &mut Journal) -> (Decision, Payload) {
+fn begin(journal: &mut Journal) -> (Numbered, Payload) {
     let (decision, payload) = next(journal);
     let previous = journal.position(decision.sequence).unwrap().previous;
     journal.decided_and_composed(&decision, previous, &payload).unwrap();
@@ -205,7 +205,7 @@ fn a_record_that_was_not_written_is_not_begun() {
     let pages = "SELECT * FROM pragma_page_count";
     let pages: u32 = journal.connection.query_row(pages, [], |row| row.get(0)).unwrap();
     journal.connection.pragma_update(None, "max_page_count", pages).unwrap();
-    let long = Decision { subject: "x".repeat(1 << 20), ..decision.clone() };
+    let long = Numbered { subject: "x".repeat(1 << 20), ..decision.clone() };
     let failed = journal.decided_and_composed(&long, Sha256Digest::ZERO, &payload);
     assert_eq!(failed.unwrap_err().code, Code::OutboundWrite);
     assert_eq!((journal.unfinished().unwrap(), journal.is_uncertain()), (Vec::new(), false));

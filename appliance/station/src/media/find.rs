@@ -31,8 +31,6 @@ type GoOn<'a> = dyn Fn() -> Result<(), Reason> + 'a;
 /// What is on a carrier.
 #[derive(Debug)]
 pub struct Found {
-    /// The carrier's folder.
-    pub root: Arc<Root>,
     /// The models, in the order of their paths.
     pub candidates: Vec<Candidate>,
     /// What may be an attestation, for whichever model.
@@ -52,7 +50,9 @@ pub struct Found {
 pub fn find(carrier: &Path, budget: &Budget, reading: &Reading<'_>) -> Result<Found, Reason> {
     let open = {
         let carrier = carrier.to_owned();
-        move |_: &Pulse| Root::open(&carrier).map_err(|error| absent_or_unreadable(&error, &carrier))
+        move |_: &Pulse| {
+            Root::open(&carrier).map_err(|error| absent_or_unreadable(&error, &carrier))
+        }
     };
     find_beneath(&Arc::new(alone(reading, open)?), carrier, budget, reading)
 }
@@ -69,7 +69,7 @@ pub fn find_beneath(
 ) -> Result<Found, Reason> {
     let found = {
         let (root, carrier, budget) = (Arc::clone(root), carrier.to_owned(), budget.clone());
-        alone(reading, move |pulse| search(root, &carrier, &budget, &|| pulse.go_on()))
+        alone(reading, move |pulse| search(&root, &carrier, &budget, &|| pulse.go_on()))
     };
     found.map_err(|mut reason| {
         reason.file.get_or_insert_with(|| carrier.display().to_string());
@@ -78,19 +78,14 @@ pub fn find_beneath(
 }
 
 /// The same in this thread. `go_on` hears of each answer of the carrier.
-fn search(
-    root: Arc<Root>,
-    carrier: &Path,
-    budget: &Budget,
-    go_on: &GoOn<'_>,
-) -> Result<Found, Reason> {
+fn search(root: &Root, carrier: &Path, budget: &Budget, go_on: &GoOn<'_>) -> Result<Found, Reason> {
     let mut spots = Spots { carrier, reasons: Reasons::default() };
-    let Seen { bundles, nearly, attestations } = Walk::through(&root, budget, &mut spots, go_on)?;
+    let Seen { bundles, nearly, attestations } = Walk::through(root, budget, &mut spots, go_on)?;
     let mut claimed: BTreeSet<String> = bundles.iter().map(|path| top(path).to_owned()).collect();
     let mut models: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
     for bundle in bundles {
         go_on()?;
-        match model_of(&root, &bundle) {
+        match model_of(root, &bundle) {
             Ok(model) => models.entry(model).or_default().push(bundle),
             Err(reason) => spots.report(reason),
         }
@@ -102,7 +97,7 @@ fn search(
             || path.match_indices('/').any(|(end, _)| path.get(..end).is_some_and(is_model))
     };
     go_on()?;
-    let unclaimed = unclaimed(&root, budget, &claimed, nearly, is_covered);
+    let unclaimed = unclaimed(root, budget, &claimed, nearly, is_covered);
     let mut candidates = Vec::new();
     for ((model, is_folder), mut bundles) in models {
         go_on()?;
@@ -117,12 +112,12 @@ fn search(
             spots.report(Reason::new(Code::MediaTooManyEntries, detail).about(model));
             continue;
         }
-        match others(&root, &model, is_folder, &bundles) {
+        match others(root, &model, is_folder, &bundles) {
             Ok(others) => candidates.push(Candidate { model, is_folder, bundles, others }),
             Err(reason) => spots.report(reason),
         }
     }
-    Ok(Found { root, candidates, attestations, reasons: spots.reasons.into_vec(), unclaimed })
+    Ok(Found { candidates, attestations, reasons: spots.reasons.into_vec(), unclaimed })
 }
 
 /// What no model covers of the entries at the top that are not `claimed`, and of the paths that

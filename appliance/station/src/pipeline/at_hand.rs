@@ -101,8 +101,7 @@ impl<I: Iterator<Item = Result<BundleFile, Reason>>> Access for AtHand<'_, I> {
     ) -> Result<(Observed, Findings), Reason> {
         let source = self.location.source(self.elsewhere);
         let (reading, budget) = (&self.reading, &self.policy.budget);
-        let (seen, inspected) =
-            intake::read_in_place(source, manifest, ignored, budget, reading)?;
+        let (seen, inspected) = intake::read_in_place(source, manifest, ignored, budget, reading)?;
         let (source, manifest) = (source.clone(), Arc::clone(manifest));
         let aside = reading.progress.aside();
         let look = move |pulse: &Pulse| {

@@ -1,6 +1,7 @@
 //! A bundle file as it is read, within the budget.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use oms_sys::beneath::{RegularFile, Root};
 use oms_verify::budget::Budget;
@@ -92,6 +93,35 @@ impl BundleFile {
         let in_model = in_model.map(str::to_owned);
         Ok(BundleFile { name: name.to_owned(), in_model, content })
     }
+}
+
+/// The size and the content of the bundle at `path` on a carrier.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn bundle_on(
+    carrier: &Arc<Root>,
+    path: &str,
+    budget: &Budget,
+    reading: &Reading<'_>,
+) -> Result<(u64, Content), Reason> {
+    let read = {
+        let (carrier, path, budget) = (Arc::clone(carrier), path.to_owned(), budget.clone());
+        move |pulse: &Pulse| match carrier.file(&path) {
+            Ok(file) => {
+                let content = read_bundle(&file, &path, &budget, &|| pulse.go_on())?;
+                Ok((file.size(), content))
+            }
+            Err(error) => match refusal_or_failure(error, &path) {
+                refusal if refusal.code.class() == Class::Refusal => Ok((0, Err((None, refusal)))),
+                failure => Err(failure),
+            },
+        }
+    };
+    alone(reading, read).map_err(|mut reason| {
+        reason.file.get_or_insert_with(|| path.to_owned());
+        reason
+    })
 }
 
 /// Reads a bundle file within the budget. One that is too large is only hashed, so that a verdict

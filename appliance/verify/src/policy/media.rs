@@ -1,5 +1,7 @@
 //! `[media]`: how patiently a carrier is read.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Span;
 
 /// The most that `media.retries` may allow.
@@ -7,7 +9,8 @@ pub const MOST_RETRIES: u32 = 1000;
 
 /// Rules for the reading of carriers. They decide nothing about a model: a carrier that fails for
 /// longer than they allow leaves it undecided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MediaRules {
     /// How many reads that failed may be repeated for one model, at most [`MOST_RETRIES`]. Each one
     /// is counted in the verdict.

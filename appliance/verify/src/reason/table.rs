@@ -168,6 +168,9 @@ codes! {
     OutboundStalled = "outbound.stalled", Undecided, "The disk of the spool gave no answer for longer than media.stall.", "Check the station's disk, not the carrier, and try again.";
     OutboundQuota = "outbound.quota", Undecided, "Outbound holds as much as its quota allows, or would with this model.", "Let the diode's sender take entries and delete them, then try again; or raise [outbound] quota.";
     OutboundConflict = "outbound.conflict", Undecided, "An entry of this name is in outbound already.", "Check whether state was restored from a backup; sequence numbers are never used twice.";
+    ProcessFailed = "process.failed", Undecided, "A process of the station failed.", "Try again; if it happens again with this carrier, keep the carrier and report it.";
+    ProcessProtocol = "process.protocol", Undecided, "A process of the station said what it never says.", "Treat the carrier as an attack: keep it, restart the station, and report it.";
+    ProcessCopies = "process.copies-differ", Undecided, "The copies are not what was reported of them.", "Treat the carrier as an attack, or check the station's disk and memory.";
     StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end.";
     StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy, or go on as SECURITY.md tells, before ingesting anything.";
 

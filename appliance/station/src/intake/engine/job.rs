@@ -375,8 +375,8 @@ impl Job {
         let used = self.lanes.report().into_iter().filter(|k| k.status == Status::Used);
         Ok(Engine {
             reader: match reader {
-                ring::Reader::Threads => "threads",
-                ring::Reader::IoUring | ring::Reader::Auto => "io-uring",
+                ring::Reader::Threads => "threads".into(),
+                ring::Reader::IoUring | ring::Reader::Auto => "io-uring".into(),
             },
             because,
             kernels: used.map(|kernel| kernel.kernel.name().to_owned()).collect(),
