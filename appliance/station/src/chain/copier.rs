@@ -18,7 +18,7 @@ use crate::handover::{
     sealed_with,
 };
 use crate::intake::{self, Quarantine, Reading, alone};
-use crate::media::{Candidate, Location, Lying, find_beneath, limits};
+use crate::media::{Candidate, Location, Lying, find, limits};
 use crate::pipeline::bundle_on;
 use crate::process::Wire;
 use crate::progress::Progress;
@@ -39,7 +39,7 @@ pub(crate) fn serve(
             with.end()?;
             let progress = Arc::new(Progress::hidden());
             let heartbeat = Heartbeat::start(Arc::clone(supervisor), Arc::clone(&progress))?;
-            let found = find_beneath(&carrier, shown, &means.budget, &means.reading(&progress))?;
+            let found = find(&carrier, shown, &means.budget, &means.reading(&progress))?;
             drop(heartbeat);
             let sealed = sealed_with(|writer| Survey::from(found).to_json(writer))?;
             Ok(supervisor.send(&Word::Surveyed, &[sealed.as_fd()])?)

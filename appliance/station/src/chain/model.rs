@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use oms_sys::sealed::Sealed;
-use oms_verify::hash::Sha256Digest;
 use oms_verify::pki::CrlFloors;
 use oms_verify::policy::Policy;
 use oms_verify::reason::{Code, Reason};
@@ -144,7 +143,9 @@ impl Watched<'_> {
         loop {
             let (role, word, with) = self.next()?;
             match (role, word) {
-                (_, Word::Progress(report)) => self.progress.absorb(report),
+                (Role::Copier, Word::Progress(report)) => self.progress.absorb(report),
+                // What is read again is not read of the carrier: a sign of life.
+                (_, Word::Progress(_)) => {}
                 (Role::Decider, Word::Copied) => self.inspect()?,
                 (Role::Decider, Word::Keep { name }) => self.keep(name, with)?,
                 (Role::Decider, Word::Decided { elsewhere }) => return self.end(elsewhere, with),
@@ -183,12 +184,25 @@ impl Watched<'_> {
         }
     }
 
-    /// A process that hung up has to end well.
+    /// A process whose work is done has its last word, and has to end well.
     fn let_go(&mut self, which: impl Fn(&mut Self) -> &mut Option<Child>) -> Result<(), Reason> {
-        match which(self).take() {
-            Some(child) => child.end(ENDING),
-            None => Ok(()),
+        let Some(child) = which(self).take() else { return Ok(()) };
+        let since = Instant::now();
+        while since.elapsed() < ENDING {
+            if wait_for_any(&[child.wire()], ENDING)?.is_none() {
+                break;
+            }
+            match child.wire().next::<Word>()? {
+                None => break,
+                Some((Word::Progress(report), _)) if child.role() == Role::Copier => {
+                    self.progress.absorb(report);
+                }
+                Some((Word::Progress(_), _)) => {}
+                Some((Word::Failed(reason), _)) => return Err(reason.read()?),
+                Some(_) => return Err(child.role().spoke_nonsense()),
+            }
         }
+        child.end(ENDING)
     }
 
     /// The copies are made: from here on nobody may write to them.

@@ -27,7 +27,7 @@ pub(super) struct Remote<'a> {
     /// Bundles that were asked for.
     pub(super) asked: usize,
     /// The bundle that was given last.
-    pub(super) last: Option<Sealed>,
+    pub(super) last: Option<Arc<Sealed>>,
     /// The other place that holds the model, when it is not at home.
     pub(super) elsewhere: Option<usize>,
 }
@@ -77,10 +77,19 @@ fn nonsense(who: &'static str) -> Reason {
     Reason::new(Code::ProcessProtocol, format!("the {who} answered what was not asked"))
 }
 
-impl Access for Remote<'_> {
-    type Bytes = Sealed;
+/// Bytes that another process read.
+pub(super) struct Bytes(Arc<Sealed>);
 
-    fn next_bundle(&mut self) -> Option<Result<BundleFile<Sealed>, Reason>> {
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
+
+impl Access for Remote<'_> {
+    type Bytes = Bytes;
+
+    fn next_bundle(&mut self) -> Option<Result<BundleFile<Bytes>, Reason>> {
         let number = self.asked;
         (number < self.bundles).then(|| {
             self.asked = number.saturating_add(1);
@@ -92,8 +101,9 @@ impl Access for Remote<'_> {
                 Some((digest, reason)) => Err((digest, reason.read()?)),
                 None => {
                     let bytes = with.sealed(MOST_SEALED)?;
-                    self.last = Some(copy_of(&bytes)?);
-                    Ok(bytes)
+                    let bytes = Arc::new(bytes);
+                    self.last = Some(Arc::clone(&bytes));
+                    Ok(Bytes(bytes))
                 }
             };
             with.end()?;
@@ -132,18 +142,21 @@ impl Access for Remote<'_> {
         Ok((places.into_iter().map(AttestationSource::from).collect(), left))
     }
 
-    fn attestation(&mut self, number: usize, limit: u64) -> Result<Result<Sealed, Reason>, Reason> {
+    fn attestation(&mut self, number: usize, limit: u64) -> Result<Result<Bytes, Reason>, Reason> {
         let (answer, mut with) = self.ask(&Ask::Attestation { number, limit }, None)?;
         let Answer::Attestation(without) = answer else { return Err(nonsense("copier")) };
         let bytes = match without {
             Some(reason) => Err(reason.read()?),
-            None => Ok(with.sealed(usize::try_from(limit).unwrap_or(MOST_SEALED))?),
+            None => {
+                let most = usize::try_from(limit).unwrap_or(MOST_SEALED);
+                Ok(Bytes(Arc::new(with.sealed(most)?)))
+            }
         };
         with.end()?;
         Ok(bytes)
     }
 
-    fn keep_attestation(&mut self, name: &str, bytes: Sealed) -> Result<(), Reason> {
+    fn keep_attestation(&mut self, name: &str, Bytes(bytes): Bytes) -> Result<(), Reason> {
         Ok(self.supervisor.send(&Word::Keep { name: name.to_owned() }, &[bytes.as_fd()])?)
     }
 

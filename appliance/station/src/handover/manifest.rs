@@ -23,8 +23,8 @@ struct Listed<'a>(&'a [ManifestFile]);
 impl Serialize for Listed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // A manifest tells the size of what is in shards, which is what their number is checked by.
-        let entry = |file: &'_ ManifestFile| (file.pieces.size().unwrap_or_default());
-        serializer.collect_seq(self.0.iter().map(|file| FileEntry::new(file, entry(file))))
+        let size = |file: &ManifestFile| file.pieces.size().unwrap_or_default();
+        serializer.collect_seq(self.0.iter().map(|file| FileEntry::new(file, size(file))))
     }
 }
 

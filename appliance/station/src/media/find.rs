@@ -18,9 +18,7 @@ use oms_verify::reason::{Class, Code, Reason, Reasons};
 
 use super::attestations::is_named_like_one;
 use super::{Attestations, Beside, Candidate, NAMESAKE, SUFFIX, USUAL, join, limits};
-use crate::intake::{
-    Pulse, Reading, absent_or_unreadable, alone, entries_of_a_folder, refusal_or_failure,
-};
+use crate::intake::{Reading, alone, entries_of_a_folder, refusal_or_failure};
 
 /// What file systems put at their top by themselves.
 const FURNITURE: [&str; 2] = ["lost+found", "System Volume Information"];
@@ -42,26 +40,11 @@ pub struct Found {
     pub unclaimed: Vec<String>,
 }
 
-/// Finds every candidate on the carrier.
+/// Finds every candidate beneath `root`, a carrier that is shown to people as `carrier`.
 ///
 /// # Errors
-/// When there is no carrier, its folder cannot be opened, or it gives no answer for as long as
-/// `reading` waits; when the operator cancels.
-pub fn find(carrier: &Path, budget: &Budget, reading: &Reading<'_>) -> Result<Found, Reason> {
-    let open = {
-        let carrier = carrier.to_owned();
-        move |_: &Pulse| {
-            Root::open(&carrier).map_err(|error| absent_or_unreadable(&error, &carrier))
-        }
-    };
-    find_beneath(&Arc::new(alone(reading, open)?), carrier, budget, reading)
-}
-
-/// The same on a carrier whose folder is open, and which is shown as `carrier`.
-///
-/// # Errors
-/// As [`find`].
-pub fn find_beneath(
+/// When the carrier gives no answer for as long as `reading` waits; when the operator cancels.
+pub fn find(
     root: &Arc<Root>,
     carrier: &Path,
     budget: &Budget,

@@ -17,7 +17,7 @@ mod in_place;
 mod location;
 
 pub use attestations::{Attestations, InPlace, Lying, SUFFIXES as ATTESTATION_SUFFIXES};
-pub use find::{Found, find, find_beneath};
+pub use find::{Found, find};
 pub use in_place::bundle_of;
 pub use location::Location;
 

@@ -17,8 +17,12 @@ pub(in crate::media) fn tree(files: &[&str]) -> tempfile::TempDir {
     dir
 }
 
+fn searched(dir: &Path, budget: &Budget, go_on: &GoOn<'_>) -> Result<Found, Reason> {
+    search(&Root::open(dir).unwrap(), dir, budget, go_on)
+}
+
 pub(in crate::media) fn candidates(dir: &Path) -> Vec<Candidate> {
-    search(dir, &Budget::default(), &|| Ok(())).unwrap().candidates
+    searched(dir, &Budget::default(), &|| Ok(())).unwrap().candidates
 }
 
 fn pairs(candidates: &[Candidate]) -> Vec<(&str, Vec<&str>)> {
@@ -30,7 +34,7 @@ fn pairs(candidates: &[Candidate]) -> Vec<(&str, Vec<&str>)> {
 
 /// The models that were found, and the code and the path of every reason.
 fn outcome(dir: &Path) -> (Vec<String>, Vec<(Code, String)>) {
-    let found = search(dir, &Budget::default(), &|| Ok(())).unwrap();
+    let found = searched(dir, &Budget::default(), &|| Ok(())).unwrap();
     let models = found.candidates.into_iter().map(|candidate| candidate.model).collect();
     let relative = |reason: &Reason| {
         let path = reason.file.as_deref().unwrap();
@@ -95,7 +99,7 @@ fn a_file_whose_name_is_only_the_suffix_belongs_to_its_folder() {
 #[test]
 fn what_no_bundle_names_at_the_top_is_told() {
     let unclaimed = |dir: &tempfile::TempDir| {
-        search(dir.path(), &Budget::default(), &|| Ok(())).unwrap().unclaimed
+        searched(dir.path(), &Budget::default(), &|| Ok(())).unwrap().unclaimed
     };
     let dir = tree(&[
         "llama/weights",
@@ -116,7 +120,7 @@ fn what_no_bundle_names_at_the_top_is_told() {
 #[test]
 fn a_bundle_with_a_suffix_in_large_letters_is_told_and_not_used() {
     let dir = tree(&["MODEL.SIG", "a/Model.Sig", "b/MODEL.SIG", "b/model.sig", "c/b/x.SIG"]);
-    let found = search(dir.path(), &Budget::default(), &|| Ok(())).unwrap();
+    let found = searched(dir.path(), &Budget::default(), &|| Ok(())).unwrap();
     assert_eq!(pairs(&found.candidates), [("b", vec!["b/model.sig"])]);
     assert_eq!(found.unclaimed, ["MODEL.SIG", "a", "a/Model.Sig", "c", "c/b/x.SIG"]);
 }
@@ -127,7 +131,7 @@ fn the_names_without_a_bundle_are_bounded() {
     for number in 0..=limits::UNCLAIMED {
         fs::write(dir.path().join(format!("{number}")), "").unwrap();
     }
-    let found = search(dir.path(), &Budget::default(), &|| Ok(())).unwrap();
+    let found = searched(dir.path(), &Budget::default(), &|| Ok(())).unwrap();
     assert_eq!(found.unclaimed.len(), limits::UNCLAIMED);
 }
 
@@ -165,7 +169,7 @@ fn a_folder_with_too_many_entries_does_not_hide_the_others() {
     for number in 0..=entries_of_a_folder(&budget) {
         fs::write(dir.path().join(format!("crowd/{number}")), "").unwrap();
     }
-    let found = search(dir.path(), &budget, &|| Ok(())).unwrap();
+    let found = searched(dir.path(), &budget, &|| Ok(())).unwrap();
     assert_eq!(pairs(&found.candidates), [("good", vec!["good/model.sig"])]);
     let codes: Vec<_> = found.reasons.iter().map(|reason| reason.code).collect();
     assert_eq!(codes, [Code::MediaTooManyEntries]);
@@ -229,7 +233,7 @@ fn many_bad_spots_do_not_end_the_walk() {
     for number in 0..5_000 {
         symlink("x", dir.path().join(format!("{number}.sig"))).unwrap();
     }
-    let found = search(dir.path(), &Budget::default(), &|| Ok(())).unwrap();
+    let found = searched(dir.path(), &Budget::default(), &|| Ok(())).unwrap();
     assert_eq!(found.candidates.len(), 1);
     assert!(found.reasons.len() < 2_000);
     assert!(found.reasons.last().unwrap().detail.contains("more"));
