@@ -67,7 +67,7 @@ pub struct Engine {
     /// What hashes, for people: the kernels in the order in which they are preferred.
     pub kernels: Vec<String>,
     /// What the files lie on: `rotating`, `optical`, `solid` or `unknown`.
-    pub medium: &'static str,
+    pub medium: Cow<'static, str>,
     /// Whether files are read past the page cache.
     pub direct: bool,
     /// How many workers share the files.
@@ -240,7 +240,7 @@ mod tests {
             reader: reader.into(),
             because: String::new(),
             kernels: Vec::new(),
-            medium: "unknown",
+            medium: "unknown".into(),
             direct: false,
             workers: 2,
         };

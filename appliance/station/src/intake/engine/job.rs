@@ -380,7 +380,7 @@ impl Job {
             },
             because,
             kernels: used.map(|kernel| kernel.kernel.name().to_owned()).collect(),
-            medium: self.means.medium.name(),
+            medium: self.means.medium.name().into(),
             direct: self.means.direct,
             workers: self.workers(),
         })
