@@ -337,6 +337,7 @@ impl Outbound {
         &mut self,
         decision: &Decision,
         files: &[(ManifestFile, u64)],
+        sandbox: &str,
         intake: Intake,
     ) -> Result<Published, Reason> {
         let Intake { id, mut quarantine } = intake;
@@ -376,7 +377,7 @@ impl Outbound {
                 }),
                 protection: self.verdict.protection(),
                 intermediates: self.verdict.intermediates(),
-                sandbox: "none",
+                sandbox,
                 clock: ClockStatus::Guarded { highest: self.clock.highest() },
             },
         );

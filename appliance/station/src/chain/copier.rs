@@ -12,15 +12,15 @@ use oms_verify::statement::Manifest;
 
 use super::heartbeat::Heartbeat;
 use super::messages::{Answer, Ask, Means, Order, Place, Word};
+use super::worker::Link;
 use crate::attestations;
 use crate::handover::{
-    MOST_SEALED, ReasonNote, Sight, Survey, manifest_from_json, sealed_copy, sealed_json,
-    sealed_with,
+    MOST_SEALED, Sight, Survey, manifest_from_json, sealed_copy, sealed_json, sealed_with,
 };
 use crate::intake::{self, Quarantine, Reading, alone};
 use crate::media::{Candidate, Location, Lying, find, limits};
 use crate::pipeline::bundle_on;
-use crate::process::Wire;
+use crate::process::wire::WireReason;
 use crate::progress::Progress;
 
 /// Serves until the supervisor, or the decider, hangs up.
@@ -28,7 +28,7 @@ use crate::progress::Progress;
 /// # Errors
 /// When it cannot, for reasons other than a model's.
 pub(crate) fn serve(
-    supervisor: &Arc<Wire>,
+    supervisor: &Arc<Link>,
     carrier: Arc<Root>,
     shown: &Path,
     into: Option<&Path>,
@@ -46,7 +46,7 @@ pub(crate) fn serve(
         }
         Order::Serve { means, candidate } => {
             let survey = with.sealed(MOST_SEALED)?;
-            let decider = with.wire()?;
+            let decider = with.link()?;
             with.end()?;
             let survey = Survey::from_json(survey.as_slice())?;
             let model = survey.candidates.into_iter().nth(candidate).ok_or_else(missing)?;
@@ -100,7 +100,7 @@ struct Located {
 
 impl Copier<'_> {
     /// Answers until the other end hangs up. A failure is told and ends it.
-    fn answer(mut self, decider: &Wire) -> Result<(), Reason> {
+    fn answer(mut self, decider: &Link) -> Result<(), Reason> {
         while let Some((ask, mut with)) = decider.next::<Ask>()? {
             let manifest = match ask {
                 Ask::Locate => {
@@ -116,7 +116,7 @@ impl Copier<'_> {
                     decider.send(&answer, &bytes)?;
                 }
                 Err(reason) => {
-                    decider.send(&Answer::Failed(ReasonNote::from(&reason)), &[])?;
+                    decider.send(&Answer::Failed(WireReason(reason)), &[])?;
                     return Ok(());
                 }
             }
@@ -155,7 +155,7 @@ impl Copier<'_> {
         let in_model = self.model.inside(path).map(str::to_owned);
         let (bytes, without) = match content {
             Ok(bytes) => (Some(sealed_copy(&bytes)?), None),
-            Err((digest, reason)) => (None, Some((digest, ReasonNote::from(&reason)))),
+            Err((digest, reason)) => (None, Some((digest, WireReason(reason)))),
         };
         Ok((Answer::Bundle { name, in_model, without }, bytes))
     }
@@ -196,7 +196,7 @@ impl Copier<'_> {
         let lying = Lying { root: &self.carrier, path, in_model };
         match attestations::read(&lying, limit, &self.reading)? {
             Ok(bytes) => Ok((Answer::Attestation(None), Some(sealed_copy(&bytes)?))),
-            Err(reason) => Ok((Answer::Attestation(Some(ReasonNote::from(&reason))), None)),
+            Err(reason) => Ok((Answer::Attestation(Some(WireReason(reason))), None)),
         }
     }
 

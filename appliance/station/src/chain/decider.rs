@@ -8,23 +8,23 @@ use oms_verify::verdict::Mode;
 
 use super::messages::{MOST_FLOORS, Order, Word};
 use super::remote::Remote;
+use super::worker::Link;
 use crate::handover::{files_to_json, sealed_copy, sealed_with};
 use crate::intake::Settings;
 use crate::pipeline::{Terms, examine_with};
-use crate::process::Wire;
 use crate::trust::Trust;
 
 /// Decides about one model, and tells the supervisor.
 ///
 /// # Errors
 /// When nothing could be decided.
-pub(crate) fn serve(supervisor: &Wire, trust: Trust) -> Result<(), Reason> {
+pub(crate) fn serve(supervisor: &Link, trust: Trust) -> Result<(), Reason> {
     let (order, mut with) = supervisor.receive::<Order>()?;
     let Order::Decide { name, bundles, time, policy } = order else {
         let detail = "the order is not one for a decider";
         return Err(Reason::new(Code::ProcessProtocol, detail));
     };
-    let copier = with.wire()?;
+    let copier = with.link()?;
     let floors = with.sealed(MOST_FLOORS)?;
     with.end()?;
     let floors = CrlFloors::parse(floors.as_slice()).map_err(|error| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use oms_verify::reason::{Code, Reason};
 
 use super::messages::Word;
-use crate::process::Wire;
+use super::worker::Link;
 use crate::progress::Progress;
 
 /// How often it is told.
@@ -26,7 +26,7 @@ impl Heartbeat {
     ///
     /// # Errors
     /// When there can be no thread.
-    pub(super) fn start(supervisor: Arc<Wire>, progress: Arc<Progress>) -> Result<Self, Reason> {
+    pub(super) fn start(supervisor: Arc<Link>, progress: Arc<Progress>) -> Result<Self, Reason> {
         let (end, ended) = mpsc::channel();
         let tell = move || loop {
             let last = ended.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout);

@@ -11,20 +11,21 @@ use oms_verify::statement::Manifest;
 
 use super::heartbeat::Heartbeat;
 use super::messages::{Answer, Ask, Means, Order};
-use crate::handover::{MOST_SEALED, ReasonNote, Sight, manifest_from_json, sealed_with};
+use super::worker::Link;
+use crate::handover::{MOST_SEALED, Sight, manifest_from_json, sealed_with};
 use crate::inspection::{Place, look_inside};
 use crate::intake::{self, Pulse, Source, alone};
-use crate::process::Wire;
+use crate::process::wire::WireReason;
 use crate::progress::Progress;
 
 /// Serves until the decider hangs up. The copies are in the folder `model`.
 ///
 /// # Errors
 /// When it cannot, for reasons other than the copies.
-pub(crate) fn serve(supervisor: &Arc<Wire>, model: &Path) -> Result<(), Reason> {
+pub(crate) fn serve(supervisor: &Arc<Link>, model: &Path) -> Result<(), Reason> {
     let (order, mut with) = supervisor.receive::<Order>()?;
     let Order::Inspect(means) = order else { return Err(unasked()) };
-    let decider = with.wire()?;
+    let decider = with.link()?;
     with.end()?;
     let progress = Arc::new(Progress::hidden());
     let _heartbeat = Heartbeat::start(Arc::clone(supervisor), Arc::clone(&progress))?;
@@ -40,7 +41,7 @@ pub(crate) fn serve(supervisor: &Arc<Wire>, model: &Path) -> Result<(), Reason> 
                 decider.send(&Answer::Seen, &[sealed.as_fd()])?;
             }
             Err(reason) => {
-                decider.send(&Answer::Failed(ReasonNote::from(&own(reason))), &[])?;
+                decider.send(&Answer::Failed(WireReason(own(reason))), &[])?;
                 return Ok(());
             }
         }

@@ -8,8 +8,8 @@ use oms_verify::policy::MediaRules;
 use oms_verify::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use crate::handover::ReasonNote;
 use crate::intake::{Reading, Settings};
+use crate::process::wire::WireReason;
 use crate::progress::{Progress, Report};
 
 /// Bytes of what CRLs rule out.
@@ -85,7 +85,7 @@ pub(super) enum Word {
         elsewhere: Option<usize>,
     },
     /// Nothing could be decided, for this reason.
-    Failed(ReasonNote),
+    Failed(WireReason),
 }
 
 /// From the decider, to whoever reads.
@@ -127,18 +127,18 @@ pub(super) enum Answer {
         /// Its path inside the model.
         in_model: Option<String>,
         /// Why its bytes are not at hand, with their digest when it is known.
-        without: Option<(Option<Sha256Digest>, ReasonNote)>,
+        without: Option<(Option<Sha256Digest>, WireReason)>,
     },
     /// The other place that holds the model, when it is not at home.
     Located(Option<usize>),
     /// How many more attestations there are. The list comes with it.
     Attestations(usize),
     /// An attestation. Its bytes come with it, unless there is a reason against it.
-    Attestation(Option<ReasonNote>),
+    Attestation(Option<WireReason>),
     /// What was seen, which comes with it.
     Seen,
     /// It could not be done.
-    Failed(ReasonNote),
+    Failed(WireReason),
 }
 
 /// An attestation that may be looked at.

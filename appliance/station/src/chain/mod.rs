@@ -23,17 +23,18 @@ mod messages;
 mod model;
 mod remote;
 mod survey;
+mod worker;
 
 use oms_verify::reason::Reason;
 
 use self::messages::Word;
 pub use self::model::{Decided, Task, decide};
 pub use self::survey::survey;
-use crate::handover::ReasonNote;
-use crate::process::Wire;
+pub(crate) use self::worker::Link;
+use crate::process::wire::WireReason;
 
 /// Tells the supervisor why a process could not do its work.
-pub(crate) fn give_up(supervisor: &Wire, reason: &Reason) {
+pub(crate) fn give_up(supervisor: &Link, reason: Reason) {
     // If nobody hears it, nobody waits for it.
-    let _ = supervisor.send(&Word::Failed(ReasonNote::from(reason)), &[]);
+    let _ = supervisor.send(&Word::Failed(WireReason(reason)), &[]);
 }

@@ -14,10 +14,11 @@ use oms_verify::time::UnixTime;
 use oms_verify::verdict::Decision;
 
 use super::messages::{MOST_FLOORS, Means, Order, Word};
+use super::worker::{Attached, Link, Worker, wait_for_any};
 use crate::handover::{MOST_SEALED, sealed_copy};
 use crate::intake::{MODEL, Settings};
 use crate::media::Candidate;
-use crate::process::{Attached, Child, Role, Wire, wait_for_any};
+use crate::process::Role;
 use crate::progress::Progress;
 use crate::trust::TrustPaths;
 
@@ -41,6 +42,8 @@ pub struct Task<'a> {
     pub policy: &'a Policy,
     /// The means of reading.
     pub settings: Settings,
+    /// Whether the processes are sandboxed: only for development not.
+    pub is_sandboxed: bool,
 }
 
 /// A model that was decided about.
@@ -58,6 +61,8 @@ pub struct Decided {
     pub floors: CrlFloors,
     /// The other place that holds the model, when it is not at home.
     pub elsewhere: Option<usize>,
+    /// What held the processes: `none` when one of them was not held.
+    pub sandbox: String,
 }
 
 impl Task<'_> {
@@ -66,19 +71,23 @@ impl Task<'_> {
         Means { settings, rules, budget: self.policy.budget.clone() }
     }
 
-    fn start(&self, role: Role, args: &[(&str, &Path)]) -> Result<Child, Reason> {
+    fn start(&self, role: Role, args: &[(&str, &Path)]) -> Result<Worker, Reason> {
         let args = args.iter().flat_map(|(flag, path)| [OsString::from(flag), path.into()]);
-        Child::start(role, &args.collect::<Vec<_>>())
+        let mut args: Vec<OsString> = args.collect();
+        if !self.is_sandboxed {
+            args.push("--insecure-no-sandbox".into());
+        }
+        Worker::start(role, &args)
     }
 
     /// The copier, which writes beneath `into`.
-    pub(super) fn copier(&self, into: Option<&Path>) -> Result<Child, Reason> {
+    pub(super) fn copier(&self, into: Option<&Path>) -> Result<Worker, Reason> {
         let mut args = vec![("--carrier", self.carrier)];
         args.extend(into.map(|folder| ("--into", folder)));
         self.start(Role::Copier, &args)
     }
 
-    fn decider(&self) -> Result<Child, Reason> {
+    fn decider(&self) -> Result<Worker, Reason> {
         let TrustPaths { policy, roots, crls } = self.trust;
         let mut args = vec![("--policy", policy.as_path())];
         args.extend(roots.as_deref().map(|folder| ("--roots", folder)));
@@ -101,9 +110,9 @@ pub fn decide(
 ) -> Result<Decided, Reason> {
     let copier = task.copier(Some(into))?;
     let decider = task.decider()?;
-    let (asking, answering) = Wire::pair()?;
+    let (asking, answering) = Link::pair()?;
     let order = Order::Serve { means: task.means(), candidate: number };
-    copier.wire().send(&order, &[survey.as_fd(), answering.as_fd()])?;
+    copier.link().send(&order, &[survey.as_fd(), answering.as_fd()])?;
     drop(answering);
     let order = Order::Decide {
         name: candidate.name().to_owned(),
@@ -112,8 +121,9 @@ pub fn decide(
         policy: task.policy.digest,
     };
     let floors = sealed_copy(&task.floors.to_json())?;
-    decider.wire().send(&order, &[asking.as_fd(), floors.as_fd()])?;
+    decider.link().send(&order, &[asking.as_fd(), floors.as_fd()])?;
     drop(asking);
+    let sandbox = held(copier.sandbox.clone(), &decider);
     Watched {
         task,
         into,
@@ -122,8 +132,14 @@ pub fn decide(
         decider,
         inspector: None,
         kept: Vec::new(),
+        sandbox,
     }
     .hear()
+}
+
+/// What holds all of them: nothing when it is not the same.
+fn held(others: Option<String>, worker: &Worker) -> Option<String> {
+    others.filter(|others| Some(others) == worker.sandbox.as_ref())
 }
 
 /// The processes of one model, while they work.
@@ -131,10 +147,11 @@ struct Watched<'a> {
     task: &'a Task<'a>,
     into: &'a Path,
     progress: &'a Progress,
-    copier: Option<Child>,
-    decider: Child,
-    inspector: Option<Child>,
+    copier: Option<Worker>,
+    decider: Worker,
+    inspector: Option<Worker>,
     kept: Vec<(String, Sealed)>,
+    sandbox: Option<String>,
 }
 
 impl Watched<'_> {
@@ -149,7 +166,7 @@ impl Watched<'_> {
                 (Role::Decider, Word::Copied) => self.inspect()?,
                 (Role::Decider, Word::Keep { name }) => self.keep(name, with)?,
                 (Role::Decider, Word::Decided { elsewhere }) => return self.end(elsewhere, with),
-                (_, Word::Failed(reason)) => return Err(reason.read()?),
+                (_, Word::Failed(reason)) => return Err(reason.0),
                 (role, _) => return Err(role.spoke_nonsense()),
             }
         }
@@ -162,8 +179,8 @@ impl Watched<'_> {
         loop {
             self.progress.check()?;
             let all = [Some(&self.decider), self.copier.as_ref(), self.inspector.as_ref()];
-            let children: Vec<&Child> = all.into_iter().flatten().collect();
-            let wires: Vec<&Wire> = children.iter().map(|child| child.wire()).collect();
+            let children: Vec<&Worker> = all.into_iter().flatten().collect();
+            let wires: Vec<&Link> = children.iter().map(|child| child.link()).collect();
             let Some(at) = wait_for_any(&wires, Duration::from_millis(200))? else {
                 if silent_since.elapsed() > SILENCE {
                     return Err(Role::Decider.is_silent());
@@ -172,7 +189,7 @@ impl Watched<'_> {
             };
             let Some(child) = children.get(at) else { continue };
             let role = child.role();
-            if let Some((word, with)) = child.wire().next::<Word>()? {
+            if let Some((word, with)) = child.link().next::<Word>()? {
                 return Ok((role, word, with));
             }
             silent_since = Instant::now();
@@ -185,20 +202,20 @@ impl Watched<'_> {
     }
 
     /// A process whose work is done has its last word, and has to end well.
-    fn let_go(&mut self, which: impl Fn(&mut Self) -> &mut Option<Child>) -> Result<(), Reason> {
+    fn let_go(&mut self, which: impl Fn(&mut Self) -> &mut Option<Worker>) -> Result<(), Reason> {
         let Some(child) = which(self).take() else { return Ok(()) };
         let since = Instant::now();
         while since.elapsed() < ENDING {
-            if wait_for_any(&[child.wire()], ENDING)?.is_none() {
+            if wait_for_any(&[child.link()], ENDING)?.is_none() {
                 break;
             }
-            match child.wire().next::<Word>()? {
+            match child.link().next::<Word>()? {
                 None => break,
                 Some((Word::Progress(report), _)) if child.role() == Role::Copier => {
                     self.progress.absorb(report);
                 }
                 Some((Word::Progress(_), _)) => {}
-                Some((Word::Failed(reason), _)) => return Err(reason.read()?),
+                Some((Word::Failed(reason), _)) => return Err(reason.0),
                 Some(_) => return Err(child.role().spoke_nonsense()),
             }
         }
@@ -213,10 +230,11 @@ impl Watched<'_> {
         self.let_go(|own| &mut own.copier)?;
         let inspector =
             self.task.start(Role::Inspector, &[("--copies", &self.into.join(MODEL))])?;
-        let (asking, answering) = Wire::pair()?;
-        inspector.wire().send(&Order::Inspect(self.task.means()), &[answering.as_fd()])?;
+        let (asking, answering) = Link::pair()?;
+        self.sandbox = held(self.sandbox.take(), &inspector);
+        inspector.link().send(&Order::Inspect(self.task.means()), &[answering.as_fd()])?;
         self.inspector = Some(inspector);
-        Ok(self.decider.wire().send(&Order::Inspector, &[asking.as_fd()])?)
+        Ok(self.decider.link().send(&Order::Inspector, &[asking.as_fd()])?)
     }
 
     fn keep(&mut self, name: String, mut with: Attached) -> Result<(), Reason> {
@@ -238,7 +256,7 @@ impl Watched<'_> {
         with.end()?;
         self.let_go(|own| &mut own.copier)?;
         self.let_go(|own| &mut own.inspector)?;
-        let Watched { decider, task, kept, .. } = self;
+        let Watched { decider, task, kept, sandbox, .. } = self;
         decider.end(ENDING)?;
         let nonsense = |detail: String| Reason::new(Code::ProcessProtocol, detail);
         let decision = Decision::read(sealed.as_slice())
@@ -248,6 +266,7 @@ impl Watched<'_> {
         }
         let floors = CrlFloors::parse(floors.as_slice())
             .map_err(|error| nonsense(format!("what CRLs rule out: {error}")))?;
-        Ok(Decided { decision, sealed, files, kept, floors, elsewhere })
+        let sandbox = sandbox.unwrap_or_else(|| "none".to_owned());
+        Ok(Decided { decision, sealed, files, kept, floors, elsewhere, sandbox })
     }
 }

@@ -11,16 +11,16 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::Manifest;
 
 use super::messages::{Answer, Ask, Order, Place, Word};
+use super::worker::{Attached, Link};
 use crate::handover::{MOST_SEALED, Sight, manifest_to_json, sealed_with};
 use crate::inspection::Findings;
 use crate::pipeline::{Access, BundleFile};
-use crate::process::{Attached, Wire};
 
 /// The decider's access to one model.
 pub(super) struct Remote<'a> {
-    pub(super) supervisor: &'a Wire,
+    pub(super) supervisor: &'a Link,
     /// Given up when the copies are made: then the copier ends.
-    pub(super) copier: Option<Wire>,
+    pub(super) copier: Option<Link>,
     pub(super) budget: &'a Budget,
     /// Bundles that the model has.
     pub(super) bundles: usize,
@@ -45,18 +45,18 @@ impl Remote<'_> {
         self.supervisor.send(&Word::Copied, &[])?;
         let (order, mut with) = self.supervisor.receive::<Order>()?;
         let Order::Inspector = order else { return Err(nonsense("supervisor")) };
-        let inspector = with.wire()?;
+        let inspector = with.link()?;
         with.end()?;
         let (answer, with) = question(&inspector, &Ask::Look, Some(manifest))?;
         seen(answer, with, self.budget, "inspector")
     }
 }
 
-fn question(other: &Wire, ask: &Ask, with: Option<&Sealed>) -> Result<(Answer, Attached), Reason> {
+fn question(other: &Link, ask: &Ask, with: Option<&Sealed>) -> Result<(Answer, Attached), Reason> {
     let with: Vec<_> = with.into_iter().map(Sealed::as_fd).collect();
     other.send(ask, &with)?;
     match other.receive()? {
-        (Answer::Failed(reason), _) => Err(reason.read()?),
+        (Answer::Failed(reason), _) => Err(reason.0),
         answer => Ok(answer),
     }
 }
@@ -98,7 +98,7 @@ impl Access for Remote<'_> {
                 return Err(nonsense("copier"));
             };
             let content = match without {
-                Some((digest, reason)) => Err((digest, reason.read()?)),
+                Some((digest, reason)) => Err((digest, reason.0)),
                 None => {
                     let bytes = with.sealed(MOST_SEALED)?;
                     let bytes = Arc::new(bytes);
@@ -146,7 +146,7 @@ impl Access for Remote<'_> {
         let (answer, mut with) = self.ask(&Ask::Attestation { number, limit }, None)?;
         let Answer::Attestation(without) = answer else { return Err(nonsense("copier")) };
         let bytes = match without {
-            Some(reason) => Err(reason.read()?),
+            Some(reason) => Err(reason.0),
             None => {
                 let most = usize::try_from(limit).unwrap_or(MOST_SEALED);
                 Ok(Bytes(Arc::new(with.sealed(most)?)))

@@ -7,9 +7,10 @@ use oms_verify::reason::Reason;
 
 use super::messages::{Order, Word};
 use super::model::{ENDING, SILENCE, Task};
+use super::worker::wait_for_any;
 use crate::cancel::Cancel;
 use crate::handover::{MOST_SEALED, Survey};
-use crate::process::{Role, wait_for_any};
+use crate::process::Role;
 
 /// The models of a carrier, and the same as its copiers are told.
 ///
@@ -17,18 +18,18 @@ use crate::process::{Role, wait_for_any};
 /// When the carrier cannot be searched, or the process that does so fails.
 pub fn survey(task: &Task<'_>, cancel: &Cancel) -> Result<(Survey, Sealed), Reason> {
     let mut copier = task.copier(None)?;
-    copier.wire().send(&Order::Survey(task.means()), &[])?;
+    copier.link().send(&Order::Survey(task.means()), &[])?;
     let mut last = Instant::now();
     loop {
         cancel.check()?;
-        if wait_for_any(&[copier.wire()], Duration::from_millis(200))?.is_none() {
+        if wait_for_any(&[copier.link()], Duration::from_millis(200))?.is_none() {
             if last.elapsed() > SILENCE {
                 return Err(Role::Copier.is_silent());
             }
             continue;
         }
         last = Instant::now();
-        match copier.wire().next()? {
+        match copier.link().next()? {
             None => return Err(copier.failure(ENDING)),
             Some((Word::Progress(_), _)) => {}
             Some((Word::Surveyed, mut with)) => {
@@ -37,7 +38,7 @@ pub fn survey(task: &Task<'_>, cancel: &Cancel) -> Result<(Survey, Sealed), Reas
                 copier.end(ENDING)?;
                 return Ok((Survey::from_json(sealed.as_slice())?, sealed));
             }
-            Some((Word::Failed(reason), _)) => return Err(reason.read()?),
+            Some((Word::Failed(reason), _)) => return Err(reason.0),
             Some(_) => return Err(Role::Copier.spoke_nonsense()),
         }
     }

@@ -38,6 +38,10 @@ pub(super) struct Args {
     /// Another outbound folder than the configured one
     #[arg(long, value_name = "DIR")]
     outbound: Option<PathBuf>,
+    /// Let the station's processes work without a sandbox: for development only, and told in every
+    /// verdict
+    #[arg(long)]
+    insecure_no_sandbox: bool,
     #[command(flatten)]
     reading: ReadingArgs,
     /// Print one JSON document
@@ -129,6 +133,7 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
             floors: &outbound.crl_memory.floors(),
             policy: &trust.policy,
             settings: args.reading.settings(config.intake),
+            is_sandboxed: !args.insecure_no_sandbox,
         };
         // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
         let (found, sealed) = match chain::survey(&task, &watch.cancel) {
@@ -218,7 +223,7 @@ fn into(
     let time = outbound.clock.now()?;
     let one = (survey, number, candidate);
     let decided = chain::decide(task, one, quarantine.folder(), time, progress)?;
-    let Decided { decision, files, kept, floors, elsewhere, .. } = decided;
+    let Decided { decision, files, kept, floors, elsewhere, sandbox, .. } = decided;
     if decision.passed() {
         kept.iter().try_for_each(|(name, bytes)| quarantine.keep_beside(name, bytes.as_slice()))?;
     }
@@ -228,7 +233,7 @@ fn into(
     // The last moment: what was begun to be published is ended.
     progress.check()?;
     outbound.crl_memory.keep(floors)?;
-    let published = outbound.publish(&decision, &listed, intake)?;
+    let published = outbound.publish(&decision, &listed, &sandbox, intake)?;
     Ok((candidate.path(elsewhere).to_owned(), decision, published))
 }
 

@@ -95,7 +95,6 @@ impl Command {
             Command::Ledger(_) => false,
             Command::Cert(cert::Command::Verify(args)) => args.json,
             Command::Verdict(verdict::Command::Verify(args)) => args.json,
-            Command::Role(_) => false,
         }
     }
 }
@@ -154,7 +153,7 @@ fn perform(command: Command) -> Done {
         Command::Roots(command) => roots::run(&command),
         Command::Hsm(command) => hsm::run(&command),
         Command::Doctor(args) => doctor::run(&args),
-        Command::Role(command) => role::run(command),
+        Command::Role(command) => role::run(&command),
     }
 }
 

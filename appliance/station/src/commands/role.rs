@@ -1,73 +1,131 @@
 //! `role`: one of the station's processes. Only the station itself starts it: standard input is the
 //! socket to the supervisor.
 
-use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use oms_sys::beneath::Root;
 use oms_sys::confine::Pid;
 use oms_verify::reason::{Code, Reason};
 
 use super::Done;
+use crate::chain::{Link, copier, decider, give_up, inspector};
+use crate::intake::absent_or_unreadable;
 use crate::present::Outcome;
-use crate::process::{BeginError, Beginning, Begun, Role};
+use crate::process::{Beginning, Begun, Role};
 use crate::sandbox::{Files, Place};
+use crate::trust::{Guard, Trust, TrustPaths};
 
 /// How long the supervisor may take to answer a hello.
 const GREETING: Duration = Duration::from_secs(30);
 
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Read a carrier
+    Copier {
+        #[command(flatten)]
+        common: Common,
+        /// The carrier
+        #[arg(long)]
+        carrier: PathBuf,
+        /// The folder of the spool for the copies
+        #[arg(long)]
+        into: Option<PathBuf>,
+    },
+    /// Decide about one model
+    Decider {
+        #[command(flatten)]
+        common: Common,
+        /// The policy
+        #[arg(long)]
+        policy: PathBuf,
+        /// The folder of anchors
+        #[arg(long)]
+        roots: Option<PathBuf>,
+        /// The folder of CRLs
+        #[arg(long)]
+        crls: Option<PathBuf>,
+    },
+    /// Read the copies
+    Inspector {
+        #[command(flatten)]
+        common: Common,
+        /// The folder of the model's files
+        #[arg(long)]
+        copies: PathBuf,
+    },
+}
+
 #[derive(clap::Args)]
-pub(super) struct Args {
-    /// Which one
-    role: Role,
+pub(super) struct Common {
     /// The process that started it
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
     parent: i32,
-    /// What it may read
-    #[arg(long, value_name = "PATH")]
-    read: Vec<PathBuf>,
-    /// What it may read and write
-    #[arg(long, value_name = "PATH")]
-    write: Vec<PathBuf>,
     /// Work without a sandbox: for development only
     #[arg(long)]
     insecure_no_sandbox: bool,
 }
 
-pub(super) fn run(args: &Args) -> Done {
-    let begun = begin(args).map_err(|error| vec![refused(args.role, &error.to_string())])?;
-    work(args.role, &begun).map_err(|reason| vec![reason])?;
-    Ok(Outcome::Passed)
+pub(super) fn run(command: &Command) -> Done {
+    work(command).map(|()| Outcome::Passed).map_err(|reason| vec![reason])
 }
 
-/// Confines this process to what the command line leaves it.
-fn begin(args: &Args) -> Result<Begun, BeginError> {
-    let mut beginning = Beginning::here()?;
-    let folder = beginning.take_folder();
-    let path = |path| Place::Path(PathBuf::as_path(path));
-    let files = Files {
-        read: args
-            .read
-            .iter()
-            .map(path)
-            .chain(folder.iter().map(|fd| Place::Open(fd.as_fd())))
-            .collect(),
-        write: args.write.iter().map(path).collect(),
-    };
-    let files = (!args.insecure_no_sandbox).then_some(&files);
-    let parent = Pid::from_raw(args.parent).unwrap_or(Pid::INIT);
-    let now = Instant::now();
-    beginning.enter(args.role, parent, files, now.checked_add(GREETING).unwrap_or(now))
-}
-
-/// Serves the supervisor until it closes the wire.
-fn work(role: Role, begun: &Begun) -> Result<(), Reason> {
-    match begun.wire.ended(None) {
-        Ok(()) => Ok(()),
-        Err(error) => Err(refused(role, &error.to_string())),
+fn work(command: &Command) -> Result<(), Reason> {
+    match command {
+        Command::Copier { common, carrier, into } => {
+            let beginning = here()?;
+            let root = Root::open(carrier).map_err(|error| absent_or_unreadable(&error, carrier));
+            let write = into.iter().map(|folder| Place::Path(folder)).collect();
+            let files = Files { read: vec![Place::Path(carrier)], write };
+            let link = common.enter(beginning, Role::Copier, &files)?;
+            serve(link, |link| copier::serve(link, Arc::new(root?), carrier, into.as_deref()))
+        }
+        Command::Decider { common, policy, roots, crls } => {
+            let beginning = here()?;
+            // The station's own files, read while they can be.
+            let (policy, roots, crls) = (policy.clone(), roots.clone(), crls.clone());
+            let trust = Trust::load(&TrustPaths { policy, roots, crls }, &Guard::default());
+            let link = common.enter(beginning, Role::Decider, &Files::default())?;
+            serve(link, |link| decider::serve(link, trust?))
+        }
+        Command::Inspector { common, copies } => {
+            let beginning = here()?;
+            let files = Files { read: vec![Place::Path(copies)], write: Vec::new() };
+            let link = common.enter(beginning, Role::Inspector, &files)?;
+            serve(link, |link| inspector::serve(link, copies))
+        }
     }
 }
 
-fn refused(role: Role, why: &str) -> Reason {
-    Reason::new(Code::StationProcess, format!("the {role}: {why}"))
+/// That this process is alone.
+fn here() -> Result<Beginning, Reason> {
+    Beginning::here().map_err(|error| refused(&error.to_string()))
+}
+
+/// Does the work of a role. What it fails for is told to the supervisor, who decides what of it.
+fn serve(link: Link, work: impl FnOnce(&Arc<Link>) -> Result<(), Reason>) -> Result<(), Reason> {
+    let link = Arc::new(link);
+    work(&link).or_else(|reason| {
+        give_up(&link, reason);
+        Ok(())
+    })
+}
+
+impl Common {
+    /// Confines this process to `files`.
+    fn enter(&self, beginning: Beginning, role: Role, files: &Files<'_>) -> Result<Link, Reason> {
+        let files = (!self.insecure_no_sandbox).then_some(files);
+        let parent = Pid::from_raw(self.parent).unwrap_or(Pid::INIT);
+        let now = Instant::now();
+        let deadline = now.checked_add(GREETING).unwrap_or(now);
+        let Begun { wire, .. } = beginning
+            .enter(role, parent, files, deadline)
+            .map_err(|error| refused(&format!("the {role}: {error}")))?;
+        Ok(Link(wire))
+    }
+}
+
+fn refused(why: &str) -> Reason {
+    Reason::new(Code::StationProcess, why)
 }

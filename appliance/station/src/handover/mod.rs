@@ -13,7 +13,6 @@
 mod files;
 mod manifest;
 mod memory;
-mod reasons;
 mod sight;
 mod survey;
 
@@ -23,7 +22,6 @@ use oms_verify::verdict::VerdictError;
 pub use files::{files_from_json, files_to_json};
 pub use manifest::{manifest_from_json, manifest_to_json};
 pub use memory::{MOST_SEALED, sealed_copy, sealed_json, sealed_with};
-pub use reasons::ReasonNote;
 pub use sight::Sight;
 pub use survey::Survey;
 
@@ -33,9 +31,6 @@ pub enum HandoverError {
     /// not JSON of the structure
     #[error("it is not of the agreed structure: {0}")]
     Json(#[from] serde_json::Error),
-    /// a code that is in no table
-    #[error("{0:?} is no reason's code")]
-    Code(String),
     /// a format that is in no table
     #[error("{0:?} is no format's name")]
     Format(String),

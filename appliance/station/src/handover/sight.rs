@@ -13,8 +13,9 @@ use oms_verify::statement::Method;
 use oms_verify::verdict::{FileEntry, Serialization, VerdictError};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{HandoverError, ReasonNote};
+use super::HandoverError;
 use crate::inspection::Findings;
+use crate::process::wire::WireReason;
 
 /// What was observed, and found inside.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ pub struct Sight {
 #[serde(rename_all = "camelCase")]
 struct Written<'a> {
     serialization: Serialization,
-    problems: Vec<ReasonNote>,
+    problems: Vec<WireReason>,
     unlisted: Vec<UnlistedNote<'a>>,
     retries: u32,
     files: Seen<'a>,
@@ -41,7 +42,7 @@ struct Written<'a> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Read<'a> {
     serialization: Serialization,
-    problems: Vec<ReasonNote>,
+    problems: Vec<WireReason>,
     #[serde(borrow)]
     unlisted: Vec<UnlistedNote<'a>>,
     retries: u32,
@@ -108,7 +109,7 @@ impl Sight {
         let unlisted = observed.unlisted.iter();
         let written = Written {
             serialization: Serialization::new(method, hash),
-            problems: problems.iter().map(ReasonNote::from).collect(),
+            problems: problems.into_iter().map(WireReason).collect(),
             unlisted: unlisted
                 .map(|one| UnlistedNote { path: one.path.as_str().into(), ignored: one.ignored })
                 .collect(),
@@ -132,11 +133,10 @@ impl Sight {
             Ok((file.path, ObservedFile { size, pieces: file.pieces }))
         };
         let files = read.files.iter().map(file).collect::<Result<_, VerdictError>>()?;
-        let problems = read.problems.into_iter().map(ReasonNote::read);
         let unlisted = read.unlisted.into_iter();
         let observed = Observed {
             files,
-            problems: problems.collect::<Result<Reasons, _>>()?,
+            problems: read.problems.into_iter().map(|reason| reason.0).collect::<Reasons>(),
             unlisted: unlisted
                 .map(|one| Unlisted { path: one.path.into_owned(), ignored: one.ignored })
                 .collect(),

@@ -5,8 +5,9 @@ use std::io::Write;
 use oms_verify::reason::Reason;
 use serde::{Deserialize, Serialize};
 
-use super::{HandoverError, ReasonNote};
+use super::HandoverError;
 use crate::media::{Attestations, Candidate, Found};
+use crate::process::wire::WireReason;
 
 /// What is on a carrier.
 #[derive(Debug, Default)]
@@ -32,7 +33,7 @@ impl From<Found> for Survey {
 struct Note {
     candidates: Vec<Candidate>,
     attestations: Attestations,
-    reasons: Vec<ReasonNote>,
+    reasons: Vec<WireReason>,
     unclaimed: Vec<String>,
 }
 
@@ -43,7 +44,7 @@ impl Survey {
     /// Those of `writer`.
     pub fn to_json(self, writer: impl Write) -> Result<(), HandoverError> {
         let Survey { candidates, attestations, reasons, unclaimed } = self;
-        let reasons = reasons.iter().map(ReasonNote::from).collect();
+        let reasons = reasons.into_iter().map(WireReason).collect();
         let note = Note { candidates, attestations, reasons, unclaimed };
         Ok(serde_json::to_writer(writer, &note)?)
     }
@@ -54,7 +55,7 @@ impl Survey {
     /// When it is not of the structure.
     pub fn from_json(bytes: &[u8]) -> Result<Self, HandoverError> {
         let Note { candidates, attestations, reasons, unclaimed } = serde_json::from_slice(bytes)?;
-        let reasons = reasons.into_iter().map(ReasonNote::read).collect::<Result<_, _>>()?;
+        let reasons = reasons.into_iter().map(|reason| reason.0).collect();
         Ok(Survey { candidates, attestations, reasons, unclaimed })
     }
 }

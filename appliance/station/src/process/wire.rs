@@ -7,7 +7,7 @@
 mod reason;
 
 use std::io::{self, BufWriter, Write as _};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use oms_sys::channel::{Channel, ChannelError, MOST_BYTES};
@@ -177,6 +177,12 @@ impl Wire {
             Ok((_, _)) => Err(WireError::Unexpected),
             Err(other) => Err(other),
         }
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
