@@ -16,10 +16,11 @@ fn outcome(arguments: &[&str]) -> Outcome {
 #[test]
 fn nobody_but_the_station_starts_one_of_its_processes() {
     assert!(!outcome(&["--help"]).expect_status(0).stdout.contains("  role"));
-    let refused = outcome(&["role", "copier", "--parent", "1"]).expect_status(3);
-    assert!(refused.stderr.contains("station.process: the copier:"), "{}", refused.stderr);
-    for wrong in [["role", "kiosk", "--parent", "1"], ["role", "copier", "--parent", "0"]] {
-        let _ = outcome(&wrong).expect_status(2);
+    let refused = outcome(&["role", "copier", "--parent", "1", "--carrier", "/"]).expect_status(3);
+    assert!(refused.stderr.contains("station.process: "), "{}", refused.stderr);
+    let as_parent = |parent| ["role", "copier", "--carrier", "/", "--parent", parent];
+    for wrong in [&["role", "kiosk", "--parent", "1"] as &[_], &as_parent("0"), &as_parent("x")] {
+        let _ = outcome(wrong).expect_status(2);
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn serve(
             let sealed = sealed_with(|writer| Survey::from(found).to_json(writer))?;
             Ok(supervisor.send(&Word::Surveyed, &[sealed.as_fd()])?)
         }
-        Order::Serve { means, candidate } => {
+        Order::Serve { means, candidate, room } => {
             let survey = with.sealed(MOST_SEALED)?;
             let decider = with.link()?;
             with.end()?;
@@ -54,7 +54,7 @@ pub(crate) fn serve(
             let progress = Arc::new(Progress::hidden());
             let _heartbeat = Heartbeat::start(Arc::clone(supervisor), Arc::clone(&progress))?;
             let copier = Copier {
-                quarantine: Quarantine::at(into),
+                quarantine: Quarantine::at(into).with_room(room),
                 reading: means.reading(&progress),
                 means: &means,
                 taken: 0,

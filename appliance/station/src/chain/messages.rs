@@ -45,6 +45,8 @@ pub(super) enum Order {
         means: Means,
         /// The number in the survey.
         candidate: usize,
+        /// Bytes that the copies may take, where there is a limit.
+        room: Option<u64>,
     },
     /// To the decider: decide about a model. With the copier's channel, and what the CRLs that were
     /// used before rule out.

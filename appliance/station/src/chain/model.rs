@@ -14,18 +14,16 @@ use oms_verify::time::UnixTime;
 use oms_verify::verdict::Decision;
 
 use super::messages::{MOST_FLOORS, Means, Order, Word};
-use super::worker::{Attached, Link, Worker, wait_for_any};
+use super::worker::{Attached, ENDING, Link, Worker, wait_for_any};
 use crate::handover::{MOST_SEALED, sealed_copy};
-use crate::intake::{MODEL, Settings};
+use crate::intake::{MODEL, Quarantine, Settings};
 use crate::media::Candidate;
 use crate::process::Role;
 use crate::progress::Progress;
-use crate::trust::TrustPaths;
+use crate::trust::{TrustPaths, policy_path};
 
 /// How long a process may say nothing at all. Those that read tell of themselves every second.
 pub(super) const SILENCE: Duration = Duration::from_secs(120);
-/// How long a process may take to end when its work is done.
-pub(super) const ENDING: Duration = Duration::from_secs(30);
 /// Bytes of a decision without its files.
 const MOST_DECISION: usize = 64 << 20;
 
@@ -72,12 +70,18 @@ impl Task<'_> {
     }
 
     fn start(&self, role: Role, args: &[(&str, &Path)]) -> Result<Worker, Reason> {
-        let args = args.iter().flat_map(|(flag, path)| [OsString::from(flag), path.into()]);
-        let mut args: Vec<OsString> = args.collect();
-        if !self.is_sandboxed {
-            args.push("--insecure-no-sandbox".into());
+        let mut given: Vec<OsString> = Vec::new();
+        for (flag, path) in args {
+            // Processes start in the topmost folder.
+            let full = std::path::absolute(path).map_err(|error| {
+                Reason::new(Code::ConfigPath, error.to_string()).about(path.display().to_string())
+            })?;
+            given.extend([OsString::from(flag), full.into()]);
         }
-        Worker::start(role, &args)
+        if !self.is_sandboxed {
+            given.push("--insecure-no-sandbox".into());
+        }
+        Worker::start(role, &given)
     }
 
     /// The copier, which writes beneath `into`.
@@ -89,6 +93,7 @@ impl Task<'_> {
 
     fn decider(&self) -> Result<Worker, Reason> {
         let TrustPaths { policy, roots, crls } = self.trust;
+        let policy = &policy_path(policy);
         let mut args = vec![("--policy", policy.as_path())];
         args.extend(roots.as_deref().map(|folder| ("--roots", folder)));
         args.extend(crls.as_deref().map(|folder| ("--crls", folder)));
@@ -96,7 +101,7 @@ impl Task<'_> {
     }
 }
 
-/// Decides about the candidate of this number in a survey, with the copies in the folder `into`.
+/// Decides about the candidate of this number in a survey, with the copies in `copies`.
 /// When it returns, no process of the chain is alive.
 ///
 /// # Errors
@@ -104,15 +109,16 @@ impl Task<'_> {
 pub fn decide(
     task: &Task<'_>,
     (survey, number, candidate): (&Sealed, usize, &Candidate),
-    into: &Path,
+    copies: &Quarantine,
     time: UnixTime,
     progress: &Progress,
 ) -> Result<Decided, Reason> {
-    let copier = task.copier(Some(into))?;
-    let decider = task.decider()?;
+    let into = copies.folder();
+    let mut copier = task.copier(Some(into))?;
+    let mut decider = task.decider()?;
     let (asking, answering) = Link::pair()?;
-    let order = Order::Serve { means: task.means(), candidate: number };
-    copier.link().send(&order, &[survey.as_fd(), answering.as_fd()])?;
+    let order = Order::Serve { means: task.means(), candidate: number, room: copies.room() };
+    copier.tell(&order, &[survey.as_fd(), answering.as_fd()])?;
     drop(answering);
     let order = Order::Decide {
         name: candidate.name().to_owned(),
@@ -121,7 +127,7 @@ pub fn decide(
         policy: task.policy.digest,
     };
     let floors = sealed_copy(&task.floors.to_json())?;
-    decider.link().send(&order, &[asking.as_fd(), floors.as_fd()])?;
+    decider.tell(&order, &[asking.as_fd(), floors.as_fd()])?;
     drop(asking);
     let sandbox = held(copier.sandbox.clone(), &decider);
     Watched {
@@ -228,13 +234,13 @@ impl Watched<'_> {
             return Err(Role::Decider.spoke_nonsense());
         }
         self.let_go(|own| &mut own.copier)?;
-        let inspector =
+        let mut inspector =
             self.task.start(Role::Inspector, &[("--copies", &self.into.join(MODEL))])?;
         let (asking, answering) = Link::pair()?;
         self.sandbox = held(self.sandbox.take(), &inspector);
-        inspector.link().send(&Order::Inspect(self.task.means()), &[answering.as_fd()])?;
+        inspector.tell(&Order::Inspect(self.task.means()), &[answering.as_fd()])?;
         self.inspector = Some(inspector);
-        Ok(self.decider.link().send(&Order::Inspector, &[asking.as_fd()])?)
+        Ok(self.decider.tell(&Order::Inspector, &[asking.as_fd()])?)
     }
 
     fn keep(&mut self, name: String, mut with: Attached) -> Result<(), Reason> {

@@ -6,8 +6,8 @@ use oms_sys::sealed::Sealed;
 use oms_verify::reason::Reason;
 
 use super::messages::{Order, Word};
-use super::model::{ENDING, SILENCE, Task};
-use super::worker::wait_for_any;
+use super::model::{SILENCE, Task};
+use super::worker::{ENDING, wait_for_any};
 use crate::cancel::Cancel;
 use crate::handover::{MOST_SEALED, Survey};
 use crate::process::Role;
@@ -18,7 +18,7 @@ use crate::process::Role;
 /// When the carrier cannot be searched, or the process that does so fails.
 pub fn survey(task: &Task<'_>, cancel: &Cancel) -> Result<(Survey, Sealed), Reason> {
     let mut copier = task.copier(None)?;
-    copier.link().send(&Order::Survey(task.means()), &[])?;
+    copier.tell(&Order::Survey(task.means()), &[])?;
     let mut last = Instant::now();
     loop {
         cancel.check()?;

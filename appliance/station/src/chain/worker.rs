@@ -13,11 +13,14 @@ use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::messages::Word;
 use crate::process::wire::{Wire, WireError};
 use crate::process::{Child, Ended, Role, SpawnError, Started, spawn};
 
 /// How long a process may take to begin: it may have to read large CRLs.
 const BEGINNING: Duration = Duration::from_secs(120);
+/// How long a process may take to end when its work is done.
+pub(super) const ENDING: Duration = Duration::from_secs(30);
 /// How long a message may wait until the other end takes it.
 const TAKING: Duration = Duration::from_secs(60);
 
@@ -42,6 +45,27 @@ impl Worker {
 
     pub(crate) fn role(&self) -> Role {
         self.child.role()
+    }
+
+    /// Tells it something.
+    ///
+    /// # Errors
+    /// When it does not hear it any more: the reason that it gave up for, or how it ended.
+    pub(super) fn tell(
+        &mut self,
+        message: &impl Serialize,
+        with: &[BorrowedFd<'_>],
+    ) -> Result<(), Reason> {
+        self.link.send(message, with).map_err(|unheard| {
+            loop {
+                match self.link.next::<Word>() {
+                    Ok(Some((Word::Failed(reason), _))) => break reason.0,
+                    Ok(Some((Word::Progress(_), _))) => {}
+                    Ok(None) => break self.failure(ENDING),
+                    Ok(Some(_)) | Err(_) => break unheard,
+                }
+            }
+        })
     }
 
     /// What it says and is told.

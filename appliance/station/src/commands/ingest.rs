@@ -222,7 +222,7 @@ fn into(
     let quarantine = &intake.quarantine;
     let time = outbound.clock.now()?;
     let one = (survey, number, candidate);
-    let decided = chain::decide(task, one, quarantine.folder(), time, progress)?;
+    let decided = chain::decide(task, one, quarantine, time, progress)?;
     let Decided { decision, files, kept, floors, elsewhere, sandbox, .. } = decided;
     if decision.passed() {
         kept.iter().try_for_each(|(name, bytes)| quarantine.keep_beside(name, bytes.as_slice()))?;

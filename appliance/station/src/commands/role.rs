@@ -77,8 +77,8 @@ fn work(command: &Command) -> Result<(), Reason> {
             let beginning = here()?;
             let root = Root::open(carrier).map_err(|error| absent_or_unreadable(&error, carrier));
             let write = into.iter().map(|folder| Place::Path(folder)).collect();
-            let files = Files { read: vec![Place::Path(carrier)], write };
-            let link = common.enter(beginning, Role::Copier, &files)?;
+            let read = root.iter().map(|_| Place::Path(carrier)).collect();
+            let link = common.enter(beginning, Role::Copier, &Files { read, write })?;
             serve(link, |link| copier::serve(link, Arc::new(root?), carrier, into.as_deref()))
         }
         Command::Decider { common, policy, roots, crls } => {

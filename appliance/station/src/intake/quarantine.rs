@@ -60,9 +60,14 @@ impl Quarantine {
         self
     }
 
+    /// Bytes that a model may take, where there is a limit.
+    pub fn room(&self) -> Option<u64> {
+        self.room
+    }
+
     /// The folder that somebody else made, and removes.
     pub fn at(folder: &Path) -> Self {
-        Quarantine { folder: folder.to_owned(), keep: true }
+        Quarantine { folder: folder.to_owned(), room: None, keep: true }
     }
 
     /// The folder.
