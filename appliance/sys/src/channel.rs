@@ -177,7 +177,9 @@ impl Channel {
             let mut parts = [IoSliceMut::new(&mut bytes)];
             match recvmsg(&self.0, &mut parts, &mut control, flags) {
                 Ok(got) => break got,
-                Err(Errno::INTR) => {}
+                // Told once when the other end left a message unread; what it said before it went
+                // comes after, and then the end.
+                Err(Errno::INTR | Errno::CONNRESET) => {}
                 Err(Errno::AGAIN) => self.until(PollFlags::IN, deadline)?,
                 Err(other) => return Err(other.into()),
             }
@@ -235,6 +237,16 @@ mod tests {
 
     fn soon() -> Option<Instant> {
         Some(Instant::now() + Duration::from_millis(20))
+    }
+
+    #[test]
+    fn the_last_word_of_who_left_without_listening_is_heard() {
+        let (one, other) = Channel::pair().unwrap();
+        one.send(b"unheard", &[], None).unwrap();
+        other.send(b"last", &[], None).unwrap();
+        drop(other);
+        assert_eq!(one.receive(100, None).unwrap().bytes, b"last");
+        assert!(matches!(one.receive(100, None), Err(ChannelError::Ended)));
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn every_command_has_a_help_text() {
         ("inspect", "<FILE>"),
         ("policy check", "<POLICIES>... --roots"),
         ("policy explain", "<POLICY> --roots"),
-        ("verdict verify", "<PATH> --roots --key --verifier --json"),
+        ("verdict verify", "[PATH] --ledger --roots --key --verifier --json"),
         ("roots list", "--roots --json"),
         ("roots check", "--roots --policy --at --warn-before --json"),
         ("hsm list", "--module --json"),

@@ -26,9 +26,9 @@ pub(super) enum Command {
     Copier {
         #[command(flatten)]
         common: Common,
-        /// The carrier
+        /// The carrier; without one, nothing is done
         #[arg(long)]
-        carrier: PathBuf,
+        carrier: Option<PathBuf>,
         /// The folder of the spool for the copies
         #[arg(long)]
         into: Option<PathBuf>,
@@ -37,9 +37,9 @@ pub(super) enum Command {
     Decider {
         #[command(flatten)]
         common: Common,
-        /// The policy
+        /// The policy; without one, nothing is done
         #[arg(long)]
-        policy: PathBuf,
+        policy: Option<PathBuf>,
         /// The folder of anchors
         #[arg(long)]
         roots: Option<PathBuf>,
@@ -51,9 +51,19 @@ pub(super) enum Command {
     Inspector {
         #[command(flatten)]
         common: Common,
-        /// The folder of the model's files
+        /// The folder of the model's files; without one, nothing is done
         #[arg(long)]
-        copies: PathBuf,
+        copies: Option<PathBuf>,
+    },
+    /// Mount a device
+    Mounter {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Sign
+    Signer {
+        #[command(flatten)]
+        common: Common,
     },
 }
 
@@ -72,30 +82,40 @@ pub(super) fn run(command: &Command) -> Done {
 }
 
 fn work(command: &Command) -> Result<(), Reason> {
+    let beginning = here()?;
     match command {
-        Command::Copier { common, carrier, into } => {
-            let beginning = here()?;
+        Command::Copier { common, carrier: Some(carrier), into } => {
             let root = Root::open(carrier).map_err(|error| absent_or_unreadable(&error, carrier));
             let write = into.iter().map(|folder| Place::Path(folder)).collect();
             let read = root.iter().map(|_| Place::Path(carrier)).collect();
             let link = common.enter(beginning, Role::Copier, &Files { read, write })?;
             serve(link, |link| copier::serve(link, Arc::new(root?), carrier, into.as_deref()))
         }
-        Command::Decider { common, policy, roots, crls } => {
-            let beginning = here()?;
+        Command::Decider { common, policy: Some(policy), roots, crls } => {
             // The station's own files, read while they can be.
             let (policy, roots, crls) = (policy.clone(), roots.clone(), crls.clone());
             let trust = Trust::load(&TrustPaths { policy, roots, crls }, &Guard::default());
             let link = common.enter(beginning, Role::Decider, &Files::default())?;
             serve(link, |link| decider::serve(link, trust?))
         }
-        Command::Inspector { common, copies } => {
-            let beginning = here()?;
+        Command::Inspector { common, copies: Some(copies) } => {
             let files = Files { read: vec![Place::Path(copies)], write: Vec::new() };
             let link = common.enter(beginning, Role::Inspector, &files)?;
             serve(link, |link| inspector::serve(link, copies))
         }
+        Command::Copier { common, carrier: None, .. } => idle(common, beginning, Role::Copier),
+        Command::Decider { common, policy: None, .. } => idle(common, beginning, Role::Decider),
+        Command::Inspector { common, copies: None } => idle(common, beginning, Role::Inspector),
+        Command::Mounter { common } => idle(common, beginning, Role::Mounter),
+        Command::Signer { common } => idle(common, beginning, Role::Signer),
     }
+}
+
+/// Enters the sandbox and waits until the supervisor hangs up: that it can be entered is all that is
+/// asked for.
+fn idle(common: &Common, beginning: Beginning, role: Role) -> Result<(), Reason> {
+    let Link(wire) = common.enter(beginning, role, &Files::default())?;
+    wire.ended(None).map_err(|error| refused(&format!("the {role}: {error}")))
 }
 
 /// That this process is alone.
