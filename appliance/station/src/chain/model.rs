@@ -240,7 +240,7 @@ impl Watched<'_> {
         self.sandbox = held(self.sandbox.take(), &inspector);
         inspector.tell(&Order::Inspect(self.task.means()), &[answering.as_fd()])?;
         self.inspector = Some(inspector);
-        Ok(self.decider.tell(&Order::Inspector, &[asking.as_fd()])?)
+        self.decider.tell(&Order::Inspector, &[asking.as_fd()])
     }
 
     fn keep(&mut self, name: String, mut with: Attached) -> Result<(), Reason> {

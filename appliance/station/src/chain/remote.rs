@@ -114,7 +114,7 @@ impl Access for Remote<'_> {
     fn keep_source(&mut self) -> Result<(), Reason> {
         let source = self.last.take().ok_or_else(|| nonsense("copier"))?;
         let name = crate::outbound::SOURCE.to_owned();
-        Ok(self.supervisor.send(&Word::Keep { name }, &[source.as_fd()])?)
+        self.supervisor.send(&Word::Keep { name }, &[source.as_fd()])
     }
 
     fn locate(&mut self, manifest: &Arc<Manifest>) -> Result<bool, Reason> {
@@ -157,7 +157,7 @@ impl Access for Remote<'_> {
     }
 
     fn keep_attestation(&mut self, name: &str, Bytes(bytes): Bytes) -> Result<(), Reason> {
-        Ok(self.supervisor.send(&Word::Keep { name: name.to_owned() }, &[bytes.as_fd()])?)
+        self.supervisor.send(&Word::Keep { name: name.to_owned() }, &[bytes.as_fd()])
     }
 
     /// What the copier saw counts for the decision. What the inspector saw in the copies must be
