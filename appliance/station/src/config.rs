@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::carriers::{self, RawCarriers};
 use crate::intake::{Memory, Reader, Settings};
 use crate::keys::KeyRef;
 use crate::trust::{Guard, TrustPaths, guarded_read};
@@ -40,6 +41,8 @@ pub struct Config {
     pub resign: KeyConfig,
     /// The means of reading.
     pub intake: Settings,
+    /// Where carriers come from.
+    pub carriers: carriers::Settings,
 }
 
 /// A key with its chain.
@@ -60,6 +63,8 @@ struct RawConfig {
     outbound: RawOutbound,
     #[serde(default)]
     intake: RawIntake,
+    #[serde(default)]
+    carriers: RawCarriers,
     /// For the sandbox of the daemon's signer. Read strictly already, so that one configuration
     /// serves all versions.
     #[serde(default, rename = "hsm")]
@@ -182,11 +187,13 @@ impl Config {
     ) -> Result<Self, Reason> {
         let raw = parse(path, guard)?;
         let base = folder_of(path);
+        let emptied = outbound;
         let key = |raw: RawKey| -> Result<KeyConfig, Reason> {
             let key = KeyRef::parse(&raw.key, base).map_err(|error| Reason::from(&error))?;
             Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
         };
-        let RawConfig { station, keys, intake, outbound: RawOutbound { profile, quota }, .. } = raw;
+        let RawConfig { station, keys, intake, carriers, outbound, .. } = raw;
+        let RawOutbound { profile, quota } = outbound;
         let config = Config {
             id: station.id,
             state: base.join(station.state),
@@ -196,12 +203,13 @@ impl Config {
                 crls: station.crls.map(|folder| base.join(folder)),
             },
             spool: base.join(station.spool),
-            outbound: outbound.map_or_else(|| base.join(&station.outbound), Path::to_owned),
+            outbound: emptied.map_or_else(|| base.join(&station.outbound), Path::to_owned),
             profile,
             quota: quota.map(|Quota(bytes)| bytes),
             verdict: key(keys.verdict)?,
             resign: key(keys.resign)?,
             intake: intake.settings(),
+            carriers: carriers.settings(base),
         };
         config.check(guard)?;
         Ok(config)
@@ -223,7 +231,18 @@ impl Config {
         check_apart(&self.state, &self.outbound)?;
         check_apart(&self.state, &self.spool)?;
         check_apart(&self.spool, &self.outbound)?;
-        check_one_file_system(&self.spool, &self.outbound)
+        check_one_file_system(&self.spool, &self.outbound)?;
+        // Others write there, so that nothing of the station's own may lie in it.
+        for hot in &self.carriers.hot_folders {
+            if !hot.is_dir() {
+                let reason = Reason::new(Code::ConfigPath, "the hot folder is not a folder");
+                return Err(reason.about(hot.display().to_string()));
+            }
+            for own in [&self.state, &self.spool, &self.outbound] {
+                check_apart(hot, own)?;
+            }
+        }
+        Ok(())
     }
 }
 

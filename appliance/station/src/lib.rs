@@ -13,6 +13,7 @@ pub mod archive;
 pub mod attestations;
 pub mod bounded;
 pub mod cancel;
+pub mod carriers;
 pub mod chain;
 pub mod clock;
 pub mod commands;

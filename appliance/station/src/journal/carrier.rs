@@ -43,11 +43,56 @@ impl Journal {
         source: &str,
         time: UnixTime,
     ) -> Result<CarrierId, Reason> {
+        self.arrived(kind, source, None, time)
+    }
+
+    /// Records that a carrier has come by itself, which `identity` tells from every other.
+    ///
+    /// # Errors
+    /// As [`Journal::arrive`].
+    pub fn arrive_as(
+        &mut self,
+        kind: CarrierKind,
+        source: &str,
+        identity: &str,
+        time: UnixTime,
+    ) -> Result<CarrierId, Reason> {
+        self.arrived(kind, source, Some(identity), time)
+    }
+
+    /// Whether a carrier of this identity was served to its end before. One that the station was
+    /// interrupted at was not.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn was_served(&self, identity: &str) -> Result<bool, Reason> {
+        self.read("looking for a carrier", |connection| {
+            connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM carrier
+                 WHERE identity = :identity AND state = 'released')",
+                named_params! { ":identity": identity },
+                |row| row.get(0),
+            )
+        })
+    }
+
+    fn arrived(
+        &mut self,
+        kind: CarrierKind,
+        source: &str,
+        identity: Option<&str>,
+        time: UnixTime,
+    ) -> Result<CarrierId, Reason> {
         self.write("recording a carrier", |transaction| {
             transaction.execute(
-                "INSERT INTO carrier (kind, source, arrived, state)
-                 VALUES (:kind, :source, :time, 'present')",
-                named_params! { ":kind": kind.name(), ":source": source, ":time": time.0 },
+                "INSERT INTO carrier (kind, source, identity, arrived, state)
+                 VALUES (:kind, :source, :identity, :time, 'present')",
+                named_params! {
+                    ":kind": kind.name(),
+                    ":source": source,
+                    ":identity": identity,
+                    ":time": time.0,
+                },
             )?;
             Ok(CarrierId(transaction.last_insert_rowid()))
         })

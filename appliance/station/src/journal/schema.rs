@@ -46,6 +46,8 @@ CREATE TABLE carrier (
     kind TEXT NOT NULL CHECK (kind IN ('folder', 'device', 'stream')),
     -- As people know it.
     source TEXT NOT NULL,
+    -- What tells it from every other, where it came by itself.
+    identity TEXT,
     arrived INTEGER NOT NULL,
     -- present: being worked at; released: it may be pulled; interrupted: the station stopped.
     state TEXT NOT NULL CHECK (state IN ('present', 'released', 'interrupted')),
@@ -55,6 +57,7 @@ CREATE TABLE carrier (
     detail TEXT,
     CHECK ((state = 'present') = (ended IS NULL))
 ) STRICT;
+CREATE INDEX seen ON carrier (identity) WHERE identity IS NOT NULL;
 
 -- A model of a carrier; its folder in the spool is `ingest-<id>`.
 CREATE TABLE intake (

@@ -65,6 +65,23 @@ fn tamper(state: &Path, sql: &str) {
 }
 
 #[test]
+fn a_carrier_that_was_served_is_known_and_one_that_was_interrupted_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let served = journal.arrive_as(CarrierKind::Folder, "/in/a", "entry:1", T).unwrap();
+    journal.released(served, &[], T).unwrap();
+    let _ = journal.arrive_as(CarrierKind::Folder, "/in/b", "entry:2", T).unwrap();
+    let other = journal.arrive(CarrierKind::Folder, "/in/c", T).unwrap();
+    journal.released(other, &[], T).unwrap();
+    let known = |journal: &Journal| {
+        ["entry:1", "entry:2", "", "/in/c"].map(|identity| journal.was_served(identity).unwrap())
+    };
+    assert_eq!(known(&journal), [true, false, false, false]);
+    drop(journal);
+    assert_eq!(known(&open(dir.path())), [true, false, false, false]);
+}
+
+#[test]
 fn numbers_have_no_holes_and_each_payload_names_the_one_before() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());

@@ -121,6 +121,11 @@ codes! {
     MediaTooManyEntries = "media.too-many-entries", Refusal, "The carrier holds more entries than the budget allows.", "Put fewer files on the carrier, or raise manifest.max-files.";
     MediaUnreadable = "media.unreadable", Undecided, "The carrier could not be read.", "Check the carrier and try again.";
     MediaNotFound = "media.not-found", Configuration, "There is no model or carrier at this path.", "Check the path.";
+    CarrierEntry = "carrier.entry", Undecided, "An entry of a hot folder cannot be taken as a carrier.", "Put models into the hot folder as folders or tar files, written elsewhere or under a name with a dot, and renamed when complete.";
+    CarrierFolder = "carrier.folder", Undecided, "A hot folder cannot be read.", "Put the folder back where the configuration names it, and start the station again.";
+    CarrierDevice = "carrier.device", Undecided, "A device cannot be used as a carrier.", "Pull it; treat it as hostile if it claims what cannot be, else try another one.";
+    CarrierFileSystem = "carrier.file-system", Undecided, "The file system of a device is not one that the station mounts.", "Copy the models to a file system of carriers.file-systems, or have the officer add this one.";
+    CarrierMount = "carrier.mount", Undecided, "The file system of a device could not be mounted.", "Check the device on another machine: its file system is damaged, hostile or in use.";
 
     IntakeCancelled = "intake.cancelled", Undecided, "Reading was cancelled before a decision.", "Start again when you want a decision.";
     IntakeResources = "intake.resources", Undecided, "The machine did not give what reading needs: memory, threads, open files or signals.", "Raise the limits of the process (ulimit -a) or end other work; --memory and --reader threads need less.";
