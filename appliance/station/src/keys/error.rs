@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use oms_verify::reason::{Code, Printable};
 
-use super::hsm::KeyName;
+use super::object::KeyName;
 use super::pem::PemFault;
 use super::pin::{PinFault, PinSource};
 use super::pkcs11::TokenName;
@@ -131,8 +131,8 @@ pub enum KeyError {
     /// The HSM answered a call with an error.
     #[error("the HSM answered with an error: {0}")]
     Operation(#[from] cryptoki::error::Error),
-    /// The HSM gave a signature that is malformed or does not verify under its public key.
-    #[error("the HSM gave a signature that does not verify under the key's public key")]
+    /// A signature was made that is malformed or does not verify under the key's public key.
+    #[error("the key gave a signature that does not verify under its public key")]
     BadSignature,
     /// The cryptographic library failed at an operation that does not depend on its input.
     #[error("the cryptographic library failed")]
@@ -163,9 +163,18 @@ pub enum Unfit {
     /// It asks for the PIN at each signature.
     #[error("it asks for the PIN at each signature (CKA_ALWAYS_AUTHENTICATE)")]
     AlwaysAuthenticate,
+    /// It is not the key that was opened before under this name.
+    #[error("it is another key than the one that had its name before")]
+    Another,
 }
 
 impl KeyError {
+    /// Whether the module may do better once it is restarted: it failed at a call, or the token is
+    /// not to be seen. A wrong PIN, a wrong key and a wrong signature are wrong for good.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, KeyError::Operation(_) | KeyError::Token { matches: 0, .. })
+    }
+
     /// The reason code of the error.
     pub fn code(&self) -> Code {
         match self {

@@ -10,9 +10,13 @@
 mod ecdsa;
 mod error;
 mod hsm;
+mod login;
+mod module;
+mod object;
 mod pem;
 mod pin;
 mod pkcs11;
+mod pool;
 mod private_file;
 mod uri;
 
@@ -22,7 +26,7 @@ use std::time::{Duration, Instant};
 use oms_verify::key::{KeyType, PublicKey};
 
 pub use error::{KeyError, Unfit};
-pub use hsm::KeyName;
+pub use object::KeyName;
 pub use pem::PemFault;
 pub use pin::{PinFault, PinSource};
 pub use pkcs11::{EcdsaSupport, HsmSlot, HsmToken, PinState, TokenName, list};
@@ -56,8 +60,8 @@ impl KeyRef {
     }
 }
 
-/// An opened signing key that knows its public key. It may be shared between threads; signatures
-/// of one key are made one after the other.
+/// An opened signing key that knows its public key. It may be shared between threads, which sign
+/// side by side.
 #[derive(Debug)]
 pub struct SigningKey {
     store: Store,
@@ -66,7 +70,7 @@ pub struct SigningKey {
 #[derive(Debug)]
 enum Store {
     Pem(PemKey),
-    Hsm(HsmKey),
+    Hsm(Box<HsmKey>),
 }
 
 impl SigningKey {
@@ -80,7 +84,7 @@ impl SigningKey {
     pub fn open(reference: &KeyRef) -> Result<SigningKey, KeyError> {
         let store = match reference {
             KeyRef::Pem(path) => Store::Pem(PemKey::open(path)?),
-            KeyRef::Pkcs11(uri) => Store::Hsm(HsmKey::open(uri)?),
+            KeyRef::Pkcs11(uri) => Store::Hsm(Box::new(HsmKey::open(uri)?)),
         };
         Ok(SigningKey { store })
     }
@@ -115,15 +119,37 @@ impl SigningKey {
     /// Signs `message` with ECDSA and the hash that belongs to the curve: SHA-256 for P-256,
     /// SHA-384 for P-384, SHA-512 for P-521. Gives DER (RFC 3279, section 2.2.3).
     ///
-    /// A signature of an HSM is verified before it is given: a faulty one never leaves here.
+    /// The signature is verified before it is given: a faulty one never leaves here. After a failed
+    /// call the HSM's module is restarted once and the call repeated once, with one login at most.
     ///
     /// # Errors
-    /// [`KeyError::Operation`], [`KeyError::BadSignature`] or [`KeyError::Software`].
+    /// [`KeyError::Operation`], [`KeyError::BadSignature`] or [`KeyError::Software`], and, where an
+    /// HSM did not come back, what [`SigningKey::open`] would say. The key stays usable: the next
+    /// call tries again, but for a PIN that was refused.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        match &self.store {
+        let signature = match &self.store {
             Store::Pem(key) => key.sign(message),
             Store::Hsm(key) => key.sign(message),
-        }
+        }?;
+        // A fault in the token, or a public key object of another key, shows here and not at the
+        // receiving side.
+        self.public_key().verify(message, &signature).map_err(|_| KeyError::BadSignature)?;
+        Ok(signature)
+    }
+
+    /// Signs a random probe, verifies the signature and tells how long that took. Token
+    /// information alone does not show health: a token can describe itself and yet fail to sign.
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign`].
+    pub fn probe(&self) -> Result<Duration, KeyError> {
+        // The prefix keeps the probe from being a message of any protocol.
+        let mut probe = *b"oms-appliance probe, no document\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let (_, random) = probe.split_at_mut(32);
+        aws_lc_rs::rand::fill(random).map_err(|_| KeyError::Software)?;
+        let start = Instant::now();
+        self.sign(&probe)?;
+        Ok(start.elapsed())
     }
 
     /// What keeps the private key from being copied. Verdicts state it.
@@ -165,30 +191,20 @@ pub struct HsmCheck {
     pub mechanism: Option<&'static str>,
     /// How long it took to open the key, login included.
     pub open_time: Duration,
-    /// How long it took to sign the probe.
+    /// How long it took to sign the probe and verify it.
     pub sign_time: Duration,
 }
 
-/// Opens a key, signs a random probe and verifies it with the public key. Token information alone
-/// does not show health: a token can describe itself and yet fail to sign.
+/// Opens a key and lets it sign a probe ([`SigningKey::probe`]).
 ///
 /// # Errors
-/// As [`SigningKey::open`] and [`SigningKey::sign`].
+/// As [`SigningKey::open`] and [`SigningKey::probe`].
 pub fn check(reference: &KeyRef) -> Result<HsmCheck, KeyError> {
     let start = Instant::now();
     let key = SigningKey::open(reference)?;
     let open_time = start.elapsed();
 
-    // The prefix keeps the probe from being a message of any protocol.
-    let mut probe = *b"oms-appliance probe, no document\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-    let (_, random) = probe.split_at_mut(32);
-    aws_lc_rs::rand::fill(random).map_err(|_| KeyError::Software)?;
-
-    let start = Instant::now();
-    let signature = key.sign(&probe)?;
-    let sign_time = start.elapsed();
-    key.public_key().verify(&probe, &signature).map_err(|_| KeyError::BadSignature)?;
-
+    let sign_time = key.probe()?;
     let (name, mechanism) = match &key.store {
         Store::Pem(_) => (None, None),
         Store::Hsm(key) => (Some(key.name().clone()), Some(hsm::MECHANISM)),

@@ -14,8 +14,8 @@ const FOLDER: &str = "OMS_TEST_HSM_FOLDER";
 /// The user PIN of every token.
 pub(crate) const PIN: &str = "4711";
 
-/// Runs one case: makes its tokens, then starts this executable again for `inside` alone. In that
-/// child, runs `inside`.
+/// Runs one case, `name` with the path of its module: makes its tokens, then starts this executable
+/// again for `inside` alone. In that child, runs `inside`.
 pub(crate) fn run_case(name: &str, prepare: fn(&Hsm), inside: fn(&Hsm)) {
     if let Some(folder) = std::env::var_os(FOLDER) {
         return inside(&Hsm { folder: folder.into() });
@@ -36,11 +36,14 @@ pub(crate) fn run_case(name: &str, prepare: fn(&Hsm), inside: fn(&Hsm)) {
 
     let output = hsm
         .command(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
+        .args(["--exact", name.split_once("::").unwrap().1, "--nocapture"])
         .env(FOLDER, folder.path())
         .env("CREDENTIALS_DIRECTORY", folder.path())
         .env("PKCS11SPY", MODULE)
         .env("PKCS11SPY_OUTPUT", hsm.path("spy.log"))
+        .env("OMS_TEST_MODULE", MODULE)
+        .env("OMS_TEST_FAULT", hsm.path("fault"))
+        .env("OMS_TEST_CALLS", hsm.path("calls"))
         .output()
         .unwrap();
     let shown = format!(
@@ -122,6 +125,25 @@ impl Hsm {
         let log = fs::read_to_string(self.path("spy.log")).unwrap_or_default();
         assert!(log.contains("C_Initialize"), "the spy saw nothing: {log}");
         log.lines().filter(|line| line.ends_with(": C_Login")).count()
+    }
+
+    /// Builds the module that fails as it is told to, as `faulty.so`.
+    pub(crate) fn faulty_module(&self) {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hsm/faulty.cpp");
+        let module = self.path("faulty.so");
+        let (source, module) = (source.to_str().unwrap(), module.to_str().unwrap());
+        self.run("g++", &["-shared", "-fPIC", "-o", module, source]);
+    }
+
+    /// Says how the module fails from now on: a word of `faulty.cpp`, or none.
+    pub(crate) fn fault(&self, word: &str) {
+        fs::write(self.path("fault"), word).unwrap();
+    }
+
+    /// How often the module that may fail was called so.
+    pub(crate) fn calls(&self, name: &str) -> usize {
+        let calls = fs::read_to_string(self.path("calls")).unwrap();
+        calls.lines().filter(|call| *call == name).count()
     }
 
     /// A key by the path part of its URI; the PIN comes from the file `pin`.

@@ -12,6 +12,7 @@
 )]
 
 mod fixture;
+mod recovery;
 
 use std::fs;
 use std::io::Write;
@@ -34,10 +35,11 @@ macro_rules! case {
     ($name:ident, $prepare:expr, $inside:expr) => {
         #[test]
         fn $name() {
-            run_case(stringify!($name), $prepare, $inside);
+            run_case(concat!(module_path!(), "::", stringify!($name)), $prepare, $inside);
         }
     };
 }
+pub(crate) use case;
 
 fn one_key(hsm: &Hsm) {
     hsm.token("corp");
