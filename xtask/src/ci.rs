@@ -5,14 +5,14 @@ use std::time::Instant;
 use crate::failure::Failure;
 use crate::process::{cargo, run as run_command};
 use crate::{
-    conformance, deny, doc, firmware_roots, fmt, fuzz, limbo, purity, reasons, test, tidy,
+    conformance, crash, deny, doc, firmware_roots, fmt, fuzz, limbo, purity, reasons, test, tidy,
 };
 
 /// A check: its name and what it does.
 type Check = (&'static str, fn() -> Result<(), Failure>);
 
 /// All checks, the quick ones first.
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 13] = [
     ("fmt", || fmt::run(true)),
     ("tidy", tidy::run),
     ("purity", purity::run),
@@ -25,6 +25,7 @@ const CHECKS: [Check; 12] = [
     ("limbo", || limbo::run(None, limbo::Options::default())),
     // Long enough to see that every target still takes its seeds.
     ("fuzz", || fuzz::run(&[], 5, 2)),
+    ("crash", || crash::run(&crash::Options::of_ci())),
     ("test", test::run),
 ];
 

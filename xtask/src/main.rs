@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod crash;
 mod demo;
 mod deny;
 mod doc;
@@ -107,6 +108,8 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 1)]
         jobs: usize,
     },
+    /// Kill the processes of a station at random moments, and check that nothing is lost
+    Crash(crash::Options),
     /// Measure the appliance beside openssl, cp, b3sum and the Python model_signing
     Bench(bench::Options),
     /// Run the tests of oms-sys under AddressSanitizer and Miri
@@ -156,6 +159,7 @@ fn run(command: Command) -> Result<(), Failure> {
             limbo::run(cases.as_deref(), limbo::Options { release, json })
         }
         Command::Fuzz { targets, seconds, jobs } => fuzz::run(&targets, seconds, jobs),
+        Command::Crash(options) => crash::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Sanitize { watchers, filter } => sanitize::run(&watchers, filter.as_deref()),
         Command::Demo { model } => demo::run(model.as_deref()),
