@@ -43,6 +43,10 @@ pub struct Config {
     pub intake: Settings,
     /// Where carriers come from.
     pub carriers: carriers::Settings,
+    /// What the PKCS #11 module reads, besides itself and the system's libraries.
+    pub hsm_read: Vec<PathBuf>,
+    /// What it writes.
+    pub hsm_write: Vec<PathBuf>,
 }
 
 /// A key with its chain.
@@ -65,10 +69,8 @@ struct RawConfig {
     intake: RawIntake,
     #[serde(default)]
     carriers: RawCarriers,
-    /// For the sandbox of the daemon's signer. Read strictly already, so that one configuration
-    /// serves all versions.
-    #[serde(default, rename = "hsm")]
-    _hsm: RawHsm,
+    #[serde(default)]
+    hsm: RawHsm,
 }
 
 #[derive(Deserialize)]
@@ -161,17 +163,17 @@ where
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawHsm {
-    #[serde(default, rename = "sandbox")]
-    _sandbox: RawSandbox,
+    #[serde(default)]
+    sandbox: RawSandbox,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSandbox {
-    #[serde(default, rename = "read")]
-    _read: Vec<PathBuf>,
-    #[serde(default, rename = "write")]
-    _write: Vec<PathBuf>,
+    #[serde(default)]
+    read: Vec<PathBuf>,
+    #[serde(default)]
+    write: Vec<PathBuf>,
 }
 
 impl Config {
@@ -192,8 +194,9 @@ impl Config {
             let key = KeyRef::parse(&raw.key, base).map_err(|error| Reason::from(&error))?;
             Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
         };
-        let RawConfig { station, keys, intake, carriers, outbound, .. } = raw;
+        let RawConfig { station, keys, intake, carriers, outbound, hsm } = raw;
         let RawOutbound { profile, quota } = outbound;
+        let from_base = |paths: Vec<PathBuf>| paths.iter().map(|path| base.join(path)).collect();
         let config = Config {
             id: station.id,
             state: base.join(station.state),
@@ -210,6 +213,8 @@ impl Config {
             resign: key(keys.resign)?,
             intake: intake.settings(),
             carriers: carriers.settings(base),
+            hsm_read: from_base(hsm.sandbox.read),
+            hsm_write: from_base(hsm.sandbox.write),
         };
         config.check(guard)?;
         Ok(config)

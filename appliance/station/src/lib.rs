@@ -39,5 +39,6 @@ pub mod report;
 pub mod sandbox;
 pub mod sign;
 pub mod signer;
+pub mod signing;
 mod storage;
 pub mod trust;

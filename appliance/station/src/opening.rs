@@ -18,19 +18,37 @@ use crate::crl_memory::CrlMemory;
 use crate::journal::Journal;
 use crate::outbound::Outbound;
 use crate::signer::{Signer, read_chain};
+use crate::signing::RemoteSigner;
 
-/// Opens the record, the keys and the spool.
+/// Opens the record and the spool of the station that the file at `path` configures, with another
+/// `policy` if given, and starts its signer.
 ///
 /// # Errors
-/// When one cannot be opened, when the clock was set back, or when nobody would accept what the
-/// keys sign: another key's certificate, an expired one, one that is not for code signing, a
-/// verdict certificate without the station's id, or one key for both.
-pub fn open(config: &Config) -> Result<Outbound, Reason> {
+/// When one cannot be opened, when the clock was set back, or when the signer's keys cannot be used.
+pub fn open(
+    config: &Config,
+    path: &Path,
+    policy: Option<&Path>,
+    is_sandboxed: bool,
+) -> Result<Outbound, Reason> {
     let journal = Journal::open(&config.state)?;
     let past = journal.past()?;
     let crl_memory = CrlMemory::open(&config.state, past)?;
     let mut clock = Clock::open(&config.state, past)?;
     let time = clock.look()?;
+    let signer = RemoteSigner::start(path, policy, is_sandboxed, time)?;
+    // Remembered only now: a clock that is ahead by years is found out by the certificates.
+    clock.now()?;
+    Outbound::open(config, journal, clock, crl_memory, signer)
+}
+
+/// Opens the keys, for verdicts and for re-signed bundles.
+///
+/// # Errors
+/// When one cannot be opened, or nobody would accept what they sign: another key's certificate, an
+/// expired one, one that is not for code signing, a verdict certificate without the station's id,
+/// or one key for both.
+pub(crate) fn signers(config: &Config, time: UnixTime) -> Result<(Signer, Signer), Reason> {
     let verdict = signer(&config.verdict, "keys.verdict", time)?;
     let resign = signer(&config.resign, "keys.resign", time)?;
     if verdict.public_key() == resign.public_key() {
@@ -48,9 +66,7 @@ pub fn open(config: &Config) -> Result<Outbound, Reason> {
         );
         return Err(Reason::new(Code::ConfigCertificate, detail));
     }
-    // Remembered only now: a clock that is ahead by years is found out by the certificates.
-    clock.now()?;
-    Outbound::open(config, journal, clock, crl_memory, verdict, resign)
+    Ok((verdict, resign))
 }
 
 fn signer(config: &KeyConfig, table: &str, time: UnixTime) -> Result<Signer, Reason> {

@@ -20,30 +20,29 @@
 mod release;
 mod tar;
 
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use oms_sys::durable::{self, FileSystem, Lock};
-use oms_verify::budget::Budget;
+use oms_sys::sealed::Sealed;
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
-use oms_verify::statement::{Manifest, ManifestFile};
-use oms_verify::verdict::{self, ClockStatus, Decision, Resigned, StationFacts};
+use oms_verify::verdict::{self, Decision};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
+use crate::chain::Decided;
 use crate::clock::{Clock, system_time};
 use crate::config::{Config, Profile};
 use crate::crl_memory::CrlMemory;
+use crate::handover;
 use crate::intake::{self, ATTESTATIONS, Quarantine, Reading};
-use crate::journal::{CarrierId, IntakeId, Journal, Numbered, Origin, Payload, Unfinished};
+use crate::journal::{CarrierId, IntakeId, Journal, Numbered, Origin, Payload, Step, Unfinished};
 use crate::progress::Progress;
 use crate::receive::{ReceiverTrust, check_entry};
 use crate::report;
-use crate::signer::{Sealed, Shape, Signer};
+use crate::signing::{RemoteSigner, Signed};
 use crate::storage::failed;
 use release::{held, move_out, out_folder, release_files};
 
@@ -76,10 +75,8 @@ pub struct Outbound {
     pub profile: Profile,
     /// Bytes that outbound may hold.
     pub quota: Option<u64>,
-    /// The key of verdicts.
-    pub verdict: Signer,
-    /// The key of re-signed bundles.
-    pub resign: Signer,
+    /// Who has the keys.
+    pub signer: RemoteSigner,
     /// The record.
     pub journal: Journal,
     /// The guarded clock.
@@ -129,8 +126,7 @@ impl Outbound {
         journal: Journal,
         clock: Clock,
         crl_memory: CrlMemory,
-        verdict: Signer,
-        resign: Signer,
+        signer: RemoteSigner,
     ) -> Result<Self, Reason> {
         let resolve = |path: &Path| {
             path.canonicalize().map_err(|error| failed("resolving a folder", &error, path))
@@ -151,8 +147,7 @@ impl Outbound {
             outbound,
             profile: config.profile,
             quota: config.quota,
-            verdict,
-            resign,
+            signer,
             journal,
             clock,
             crl_memory,
@@ -168,40 +163,60 @@ impl Outbound {
     /// When that fails, or is cancelled. Nothing new may be begun before.
     pub fn recover(
         &mut self,
-        mut progress: impl FnMut() -> Progress,
+        progress: impl FnMut() -> Progress,
     ) -> Result<Vec<Published>, Reason> {
-        let mut ended = Vec::new();
-        for unfinished in self.journal.unfinished()? {
-            let payload = self.journal.payload(&unfinished)?;
-            self.check_begun(&unfinished, &payload)?;
-            let begun = Begun { decision: unfinished.decision, payload };
-            if begun.decision.folder.is_dir() {
-                // What may have gone out in part goes on with the verdict that it began with.
-                if !out_folder(&begun.decision.folder).is_dir() {
-                    self.sign(&begun)?;
-                }
-                self.check_staged(&begun, &progress())?;
-                ended.push(self.release(begun)?);
-            } else if let Some(verdict) = self.archived_verdict(&begun)? {
-                // The archive is complete before the rename, and nothing but the rename takes
-                // the folder out of the spool: it was published, and perhaps sent already.
-                let sequence = begun.decision.sequence;
-                self.journal.signed(sequence, verdict)?;
-                self.journal.published(sequence, system_time())?;
-            } else {
-                let detail = "the staged entry is gone";
-                let reason = Reason::new(Code::StateDamaged, detail);
-                return Err(reason.about(begun.decision.folder.display().to_string()));
-            }
-        }
+        let ended = self.catch_up(progress)?;
         self.sweep()?;
         self.journal.interrupt(system_time())?;
         Ok(ended)
     }
 
+    /// Publishes the decisions that were begun and are not out, in order.
+    ///
+    /// # Errors
+    /// When that fails, or is cancelled.
+    pub fn catch_up(
+        &mut self,
+        mut progress: impl FnMut() -> Progress,
+    ) -> Result<Vec<Published>, Reason> {
+        let mut ended = Vec::new();
+        for unfinished in self.journal.unfinished()? {
+            let written = match unfinished.step {
+                Step::Begun => None,
+                Step::Composed | Step::Signed => Some(self.journal.payload(&unfinished)?),
+            };
+            self.check_begun(&unfinished, written.as_ref())?;
+            let decision = &unfinished.decision;
+            let sequence = decision.sequence;
+            if decision.folder.is_dir() {
+                let payload = match written {
+                    // What may have gone out in part goes on with the verdict that it began with.
+                    Some(payload) if out_folder(&decision.folder).is_dir() => payload,
+                    written => {
+                        let made = handover::sealed_copy(&self.journal.made(&unfinished)?)?;
+                        self.sign(decision, &made, written.as_ref())?
+                    }
+                };
+                let begun = Begun { decision: unfinished.decision, payload };
+                self.check_staged(&begun, &progress())?;
+                ended.push(self.release(begun)?);
+            } else if let Some(verdict) = self.archived_verdict(decision)? {
+                // The archive is complete before the rename, and nothing but the rename takes
+                // the folder out of the spool: it was published, and perhaps sent already.
+                self.journal.signed(sequence, verdict)?;
+                self.journal.published(sequence, system_time())?;
+            } else {
+                let detail = "the staged entry is gone";
+                let reason = Reason::new(Code::StateDamaged, detail);
+                return Err(reason.about(decision.folder.display().to_string()));
+            }
+        }
+        Ok(ended)
+    }
+
     /// The SHA-256 of the verdict that the archive keeps of a decision.
-    fn archived_verdict(&self, begun: &Begun) -> Result<Option<Sha256Digest>, Reason> {
-        let name = name_of(&begun.decision.entry);
+    fn archived_verdict(&self, decision: &Numbered) -> Result<Option<Sha256Digest>, Reason> {
+        let name = name_of(&decision.entry);
         let path = self.journal.archive().folder(name).join(VERDICT);
         match std::fs::read(&path) {
             Ok(verdict) => Ok(Some(Sha256Digest::of(&verdict))),
@@ -212,23 +227,27 @@ impl Outbound {
 
     /// A decision that was begun is ended where and as it was begun, or not at all: the record
     /// alone does not make a payload worth signing.
-    fn check_begun(&self, unfinished: &Unfinished, payload: &Payload) -> Result<(), Reason> {
+    fn check_begun(
+        &self,
+        unfinished: &Unfinished,
+        payload: Option<&Payload>,
+    ) -> Result<(), Reason> {
         let Unfinished { decision, previous, .. } = unfinished;
         let expected = previous.map(|previous| StatedPlace {
             sequence: decision.sequence,
             previous: previous.to_hex(),
             verifier: decision.verifier.clone(),
         });
-        let stated = StatedPlace::of(payload.as_str());
+        let stated = payload.and_then(|payload| StatedPlace::of(payload.as_str()));
         let number = format!("{:012}-", decision.sequence);
         let named = name_of(&decision.entry).to_str().is_some_and(|name| name.starts_with(&number));
-        if expected.is_none() || stated != expected || !named {
+        if expected.is_some() != payload.is_some() || stated != expected || !named {
             let detail = "a payload that was begun is not the one of its place in the record";
             return Err(Reason::new(Code::StateDamaged, detail));
         }
         let other = [
             ("station.id", decision.verifier == self.id),
-            ("the verdict key", decision.key == self.verdict.public_key().fingerprint()),
+            ("the verdict key", decision.key == self.signer.key().fingerprint()),
             ("station.spool", decision.folder.parent() == Some(&self.spool)),
             ("station.outbound", decision.entry.parent() == Some(&self.outbound)),
         ]
@@ -327,105 +346,86 @@ impl Outbound {
         Ok(self.journal.is_uncertain() || !self.journal.unfinished()?.is_empty())
     }
 
-    /// Signs a verdict and publishes it; with it, when it passed, the copies, the re-signed bundle
-    /// and the source's, all of which the quarantine holds. `crls` are the SHA-256 of every CRL that
-    /// was at hand.
+    /// Writes a decision down, has it signed, and publishes it; with it, when the model passed, the
+    /// copies in the quarantine and what goes out beside them.
     ///
     /// # Errors
-    /// When anything fails. Then nothing is in outbound, or the entry is complete.
-    pub fn publish(
-        &mut self,
-        decision: &Decision,
-        files: &[(ManifestFile, u64)],
-        sandbox: &str,
-        intake: Intake,
-    ) -> Result<Published, Reason> {
+    /// When anything fails. Then nothing is in outbound, or the entry is complete. What was written
+    /// down is ended by [`Outbound::catch_up`], now or after a restart.
+    pub fn publish(&mut self, decided: &Decided, intake: Intake) -> Result<Published, Reason> {
         let Intake { id, mut quarantine } = intake;
-        let manifest = match released_manifest(decision, files)? {
-            Some(manifest) => Some(manifest),
-            None => {
-                quarantine.clear()?;
-                None
-            }
-        };
-        let mut resigned_digest = None;
-        if let Some(manifest) = &manifest {
-            let bundle =
-                self.resign.sign_model(&decision.model, &decision.annotations, manifest)?;
-            resigned_digest = Some(stage(&quarantine, RESIGNED, &bundle)?);
+        let Decided { decision, sealed, files, kept, sandbox, .. } = decided;
+        if decision.passed() {
+            let keep =
+                |(name, bytes): &(String, Sealed)| quarantine.keep_beside(name, bytes.as_slice());
+            kept.iter().try_for_each(keep)?;
+        } else {
+            quarantine.clear()?;
         }
         self.file_system
             .sync()
             .map_err(|error| failed("syncing the spool", &error, quarantine.folder()))?;
-
-        let position = self.journal.position(self.journal.next()?)?;
-        let payload = verdict::compose(
-            decision,
-            files,
-            &StationFacts {
-                verifier: &self.id,
-                version: VERSION,
-                ledger: Some(position),
-                resigned: manifest.as_ref().zip(resigned_digest).map(|(manifest, digest)| {
-                    Resigned {
-                        digest,
-                        key: self.resign.public_key(),
-                        certificate: self.resign.leaf(),
-                        protection: self.resign.protection(),
-                        manifest,
-                    }
-                }),
-                protection: self.verdict.protection(),
-                intermediates: self.verdict.intermediates(),
-                sandbox,
-                clock: ClockStatus::Guarded { highest: self.clock.highest() },
-            },
-        );
-        let payload = String::from_utf8(payload)
-            .map_err(|_| Reason::new(Code::StateDamaged, "the payload is not UTF-8"))?;
-        let (subject, root) = verdict::subject(decision, manifest.as_ref());
-        drop(manifest);
-        let payload = Payload::from(payload);
+        let sequence = self.journal.next()?;
+        let (subject, root) = verdict::subject(decision);
         let numbered = Numbered {
-            sequence: position.sequence,
+            sequence,
             origin: Origin::Intake(id),
             verifier: self.id.clone(),
-            key: self.verdict.public_key().fingerprint(),
+            key: self.signer.key().fingerprint(),
             passed: decision.passed(),
             subject,
             root,
             time: decision.time,
             folder: quarantine.folder().to_owned(),
-            entry: self.outbound.join(entry_name(position.sequence, decision, self.profile)),
+            entry: self.outbound.join(entry_name(sequence, decision, self.profile)),
         };
-        let begun = self.journal.decided_and_composed(&numbered, position.previous, &payload);
+        let highest = self.clock.highest();
+        let made = handover::made(sealed.as_slice(), files.as_slice(), sandbox, highest)?;
+        let begun = self.journal.decided(&numbered, made.as_slice());
         if begun.is_ok() || self.journal.is_uncertain() {
             // From here on the folder belongs to the record.
             quarantine.keep();
         }
         begun?;
-        let begun = Begun { decision: numbered, payload };
-        self.sign(&begun)?;
-        self.release(begun)
+        let payload = self.sign(&numbered, &made, None)?;
+        self.release(Begun { decision: numbered, payload })
     }
 
-    /// Signs the payload that was written down, and stages the verdict; again after a crash.
-    fn sign(&mut self, begun: &Begun) -> Result<(), Reason> {
-        let Begun { decision, payload } = begun;
-        let bundle = self.verdict.sign(Cow::Borrowed(payload.message()), Shape::Leaf)?;
-        let path = decision.folder.join(VERDICT);
-        let mut hasher = Sha256::new();
-        durable::replace_with(&path, MODE, |file| bundle.write(Tee { file, hasher: &mut hasher }))
-            .map_err(|error| failed("writing to the spool", &error, &path))?;
-        let path = decision.folder.join(REPORT);
-        durable::replace(&path, report::render(payload.as_str()).as_bytes(), MODE)
-            .map_err(|error| failed("writing to the spool", &error, &path))?;
-        self.journal.signed(decision.sequence, Sha256Digest(hasher.finalize().into()))
+    /// Has a decision signed that is written down, and stages what was signed; again after a crash,
+    /// when its payload may be `written` down already. Gives the payload.
+    fn sign(
+        &mut self,
+        decision: &Numbered,
+        made: &Sealed,
+        written: Option<&Payload>,
+    ) -> Result<Payload, Reason> {
+        let position = self.journal.position(decision.sequence)?;
+        let Signed { payload, verdict, bundle } = self.signer.sign(position, made)?;
+        match written {
+            Some(written) if *written != payload => {
+                let detail = "the signer has another payload than the journal";
+                return Err(Reason::new(Code::StateDamaged, detail));
+            }
+            Some(_) => {}
+            None => self.journal.composed(position, &payload)?,
+        }
+        let stage = |file: &str, bytes: &[u8]| {
+            let path = decision.folder.join(file);
+            durable::replace(&path, bytes, MODE)
+                .map_err(|error| failed("writing to the spool", &error, &path))
+        };
+        if let Some(bundle) = &bundle {
+            stage(RESIGNED, bundle.as_slice())?;
+        }
+        stage(VERDICT, verdict.as_slice())?;
+        stage(REPORT, report::render(payload.as_str()).as_bytes())?;
+        self.journal.signed(decision.sequence, Sha256Digest::of(verdict.as_slice()))?;
+        Ok(payload)
     }
 
     /// What lay in the spool over a crash is looked at as the receiving side will.
     fn check_staged(&mut self, begun: &Begun, progress: &Progress) -> Result<(), Reason> {
-        let trust = ReceiverTrust::Key(self.verdict.public_key().clone());
+        let trust = ReceiverTrust::Key(self.signer.key().clone());
         let time = self.clock.now()?;
         let reading = Reading::plain(progress);
         let checked = check_entry(&begun.decision.folder, &self.id, &trust, time, &reading);
@@ -484,47 +484,6 @@ impl Outbound {
         }
         Ok(())
     }
-}
-
-/// Writes a bundle to the spool, and gives the SHA-256 of its bytes.
-fn stage(quarantine: &Quarantine, file: &str, bundle: &Sealed<'_>) -> Result<Sha256Digest, Reason> {
-    let path = quarantine.folder().join(file);
-    let mut hasher = Sha256::new();
-    durable::create_with(&path, MODE, |file| bundle.write(Tee { file, hasher: &mut hasher }))
-        .map_err(|error| failed("writing to the spool", &error, &path))?;
-    Ok(Sha256Digest(hasher.finalize().into()))
-}
-
-/// Hashes what is written to a file.
-struct Tee<'a> {
-    file: &'a mut dyn Write,
-    hasher: &'a mut Sha256,
-}
-
-impl Write for Tee<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes).map(|()| bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hasher.update(bytes);
-        self.file.write_all(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-/// The manifest of what is published. The policy's budget was kept to when it was decided.
-fn released_manifest(
-    decision: &Decision,
-    files: &[(ManifestFile, u64)],
-) -> Result<Option<Manifest>, Reason> {
-    let budget = Budget { resources: usize::MAX, ..Budget::default() };
-    decision
-        .released(files, &budget)
-        .map_err(|error| Reason::new(Code::StateDamaged, error.to_string()))
 }
 
 /// A staged entry that is not what was decided about, unless looking at it was cancelled. Nothing of

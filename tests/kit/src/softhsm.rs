@@ -143,6 +143,15 @@ impl SoftHsm {
         )
     }
 
+    /// The table of `station.toml` that lets a station's signer use the token.
+    pub fn sandbox(&self) -> String {
+        format!(
+            "\n[hsm.sandbox]\nread = [{:?}]\nwrite = [{:?}]\n",
+            self.configuration,
+            self.tokens()
+        )
+    }
+
     /// The variable to set on every command that uses the token.
     pub fn env(&self) -> (&'static str, &Path) {
         (CONFIGURATION, &self.configuration)

@@ -84,6 +84,15 @@ impl Station {
         station
     }
 
+    /// Adds tables to `station.toml`.
+    ///
+    /// # Panics
+    /// When it cannot be read or written.
+    pub fn configure(&self, text: &str) {
+        let before = std::fs::read_to_string(&self.config).expect("the configuration is there");
+        files::public(&self.config, before + text);
+    }
+
     /// Puts a CRL in PEM into the station's folder.
     ///
     /// # Panics

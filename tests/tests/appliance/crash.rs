@@ -2,8 +2,8 @@
 //! in outbound is complete, no number is lost or used twice, and the next run ends what was begun.
 
 use std::fs;
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use oms_station::clock::system_time;
@@ -126,19 +126,42 @@ fn trust(scene: &Scene) -> ReceiverTrust {
     ReceiverTrust::Anchors { anchors: anchors.certificates, crls: Default::default() }
 }
 
-/// Puts the record back to where the first decision, about `entry`, was begun and not ended. Then
-/// the columns that `change` gives have these values, and the payload is what it makes of it.
-fn begun(
-    scene: &Scene,
-    entry: &Path,
-    change: impl FnOnce(&mut String) -> Vec<(&'static str, String)>,
-) {
-    let mut payload = String::from_utf8(entry::signed_bytes(&entry::verdict(entry))).unwrap();
+/// Ingests the scene's model until its verdict is signed and staged, and no further: the archive
+/// takes nothing. Gives the entry, which is not there, or nothing where no folder can be shut.
+fn until_it_is_staged(scene: &Scene) -> Option<PathBuf> {
+    if !is_root("a folder that takes nothing") {
+        return None;
+    }
+    let archive = files::folder(scene.station.state.join("archive"));
+    let shut =
+        |flag: &str| run::outcome(Command::new("chattr").arg(flag).arg(&archive)).status == 0;
+    if !shut("+i") {
+        oms_tests::root::skipped("this file system cannot shut a folder");
+        return None;
+    }
+    let outcome = run::outcome(&mut scene.ingest()).expect_status(3);
+    assert!(outcome.stdout.contains("outbound.write"), "{}", outcome.stdout);
+    assert!(shut("-i"));
+    assert!(scene.station.entries().is_empty());
+    let entry = &journal::column(&scene.station.state, "SELECT entry FROM decision")[0];
+    Some(PathBuf::from(entry))
+}
+
+/// The folder in the spool of the first model.
+fn staged(scene: &Scene) -> PathBuf {
+    scene.station.spool.join("ingest-1")
+}
+
+/// Changes the record of what was begun: the columns that `change` gives have these values, and the
+/// payload is what it makes of it.
+fn forge(scene: &Scene, change: impl FnOnce(&mut String) -> Vec<(&'static str, String)>) {
+    let verdict = entry::verdict(&staged(scene));
+    let mut payload = String::from_utf8(entry::signed_bytes(&verdict)).unwrap();
     let changes = change(&mut payload);
     let digest = files::sha256_hex(payload.as_bytes());
     files::secret(scene.station.state.join("open/000000000001.payload"), payload);
     let mut statements = format!(
-        "UPDATE decision SET state = 'composed', published = NULL, verdict_sha256 = NULL,
+        "UPDATE decision SET state = 'composed', verdict_sha256 = NULL,
          payload_sha256 = '{digest}' WHERE sequence = 1;"
     );
     for (column, value) in changes {
@@ -150,10 +173,11 @@ fn begun(
 #[test]
 fn what_a_sender_took_before_the_record_knew_is_not_sent_again() {
     let scene = Scene::signed();
-    let [first] = scene.ingested().try_into().unwrap();
+    let Some(entry) = until_it_is_staged(&scene) else { return };
     // Killed after the entry became visible and before the record was written.
-    begun(&scene, &first, |_| Vec::new());
-    fs::remove_dir_all(&first).unwrap();
+    let archived = scene.station.state.join("archive").join(entry.file_name().unwrap());
+    fs::copy(entry::verdict(&staged(&scene)), entry::verdict(&files::folder(archived))).unwrap();
+    fs::remove_dir_all(staged(&scene)).unwrap();
     let [second] = scene.ingested().try_into().unwrap();
     let payload = entry::payload(&second);
     assert_eq!(entry::detail(&payload)["sequence"], 2);
@@ -162,28 +186,40 @@ fn what_a_sender_took_before_the_record_knew_is_not_sent_again() {
 
 #[test]
 fn what_was_begun_is_published_before_anything_else() {
-    let scene = Scene::signed();
-    let [first] = scene.ingested().try_into().unwrap();
-    let payload = entry::signed_bytes(&entry::verdict(&first));
-    // Killed after the payload was written down and before the entry became visible.
-    begun(&scene, &first, |_| Vec::new());
-    fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
-    fs::remove_file(entry::verdict(&scene.station.spool.join("ingest-1"))).unwrap();
-    files::folder(scene.station.spool.join("ingest-7"));
-    let document = run::outcome(&mut scene.ingest()).expect_status(0).json();
-    let document = json::conforming(&json::INGEST, document);
-    assert_eq!(document["recovered"], serde_json::json!([first]));
-    assert_eq!(entry::signed_bytes(&entry::verdict(&first)), payload, "the same bytes again");
-    assert_eq!(scene.station.entries().len(), 2);
-    assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
+    for step in ["signed", "composed", "begun"] {
+        let scene = Scene::signed();
+        let Some(first) = until_it_is_staged(&scene) else { return };
+        let verdict = entry::verdict(&staged(&scene));
+        let payload = entry::signed_bytes(&verdict);
+        // Killed at an earlier step.
+        if step != "signed" {
+            fs::remove_file(verdict).unwrap();
+            fs::remove_file(staged(&scene).join("model.sig")).unwrap();
+            let forgotten = match step {
+                "composed" => "verdict_sha256 = NULL",
+                _ => "verdict_sha256 = NULL, previous = NULL, payload_sha256 = NULL",
+            };
+            let statement = format!("UPDATE decision SET state = '{step}', {forgotten}");
+            journal::change(&scene.station.state, &statement);
+        }
+        files::folder(scene.station.spool.join("ingest-7"));
+        let document = run::outcome(&mut scene.ingest()).expect_status(0).json();
+        let document = json::conforming(&json::INGEST, document);
+        assert_eq!(document["recovered"], serde_json::json!([first]), "{step}");
+        let again = entry::signed_bytes(&entry::verdict(&first));
+        assert_eq!(again, payload, "{step}: the same bytes again");
+        assert_eq!(scene.station.entries().len(), 2);
+        assert_eq!(fs::read_dir(&scene.station.spool).unwrap().count(), 0, "an empty spool");
+        unbroken(&scene, &trust(&scene));
+    }
 }
 
 #[test]
 fn what_was_begun_elsewhere_is_not_ended_here() {
     for setting in ["folder", "entry", "verdict_key", "verifier"] {
         let scene = Scene::signed();
-        let [first] = scene.ingested().try_into().unwrap();
-        begun(&scene, &first, |payload| {
+        let Some(first) = until_it_is_staged(&scene) else { return };
+        forge(&scene, |payload| {
             let other = match setting {
                 "folder" => "/srv/other/spool/ingest-1".to_owned(),
                 "entry" => format!("/srv/other/{}", first.file_name().unwrap().display()),
@@ -195,9 +231,8 @@ fn what_was_begun_elsewhere_is_not_ended_here() {
             };
             vec![(setting, other)]
         });
-        fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
         scene.undecided_at_ingest(2, "state.unfinished");
-        assert!(scene.station.spool.join("ingest-1").is_dir(), "{setting}: it is kept");
+        assert!(staged(&scene).is_dir(), "{setting}: it is kept");
     }
 }
 
@@ -207,28 +242,49 @@ fn a_payload_that_is_not_of_its_place_is_never_signed() {
         (r#""sequence":1,"#, r#""sequence":2,"#),
         (r#""previous":"00"#, r#""previous":"11"#),
         (r#""verifier":{"id":""#, r#""verifier":{"id":"x"#),
+        // Of its place, and not what the signer has under this number.
+        (r#""sandbox":""#, r#""sandbox":"x"#),
     ] {
         let scene = Scene::signed();
-        let [first] = scene.ingested().try_into().unwrap();
-        begun(&scene, &first, |payload| {
+        let Some(_) = until_it_is_staged(&scene) else { return };
+        forge(&scene, |payload| {
             assert!(payload.contains(field), "{field} in {payload}");
             *payload = payload.replace(field, forged);
             Vec::new()
         });
-        fs::rename(&first, scene.station.spool.join("ingest-1")).unwrap();
         scene.undecided_at_ingest(3, "state.damaged");
         assert_eq!(scene.station.entries().len(), 0);
     }
 }
 
 #[test]
+fn a_second_decision_is_never_signed_under_one_number() {
+    let scene = Scene::signed();
+    let Some(_) = until_it_is_staged(&scene) else { return };
+    // Whoever has the journal and the spool hands the signer another decision.
+    let path = scene.station.state.join("open/000000000001.decision");
+    let made = fs::read_to_string(&path).unwrap();
+    assert!(made.contains(r#""retries":0"#));
+    let made = made.replace(r#""retries":0"#, r#""retries":1"#);
+    journal::change(
+        &scene.station.state,
+        &format!(
+            "UPDATE decision SET state = 'begun', previous = NULL, payload_sha256 = NULL,
+             verdict_sha256 = NULL, decision_sha256 = '{}'",
+            files::sha256_hex(made.as_bytes())
+        ),
+    );
+    files::secret(path, made);
+    let outcome = run::outcome(&mut scene.ingest()).expect_status(3);
+    assert!(outcome.stdout.contains("another decision was signed"), "{}", outcome.stdout);
+    assert_eq!(scene.station.entries().len(), 0);
+}
+
+#[test]
 fn a_copy_that_changed_between_the_crash_and_the_next_start() {
     let scene = Scene::signed();
-    let [first] = scene.ingested().try_into().unwrap();
-    begun(&scene, &first, |_| Vec::new());
-    let staged = scene.station.spool.join("ingest-1");
-    fs::rename(&first, &staged).unwrap();
-    let offset = model::flip_weight_bit(staged.join("model"));
+    let Some(_) = until_it_is_staged(&scene) else { return };
+    let offset = model::flip_weight_bit(staged(&scene).join("model"));
     scene.undecided_at_ingest(3, "state.damaged");
     assert_eq!(scene.station.entries().len(), 0, "byte {offset}");
 }

@@ -339,7 +339,7 @@ fn keys_in_an_hsm() {
         files::public(scene.station.config.with_file_name(file), pem);
         config["keys"][label]["key"] = hsm.uri(label).into();
     }
-    files::public(&scene.station.config, config.to_string());
+    files::public(&scene.station.config, config.to_string() + &hsm.sandbox());
     let (name, value) = hsm.env();
     let outcome = run::outcome(scene.ingest().env(name, value)).expect_status(0);
     json::conforming(&json::INGEST, outcome.json());

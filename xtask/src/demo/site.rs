@@ -60,6 +60,7 @@ impl Site {
             StationKey { key: hsm.uri("verdict"), chain: &verdict },
             StationKey { key: hsm.uri("oms-signing"), chain: &resign },
         );
+        station.configure(&hsm.sandbox());
         for (name, Crl { pem, .. }) in [
             ("corp-root", root.crl(CrlProfile::new(1))),
             ("corp-signing", signing.crl(CrlProfile::new(1))),

@@ -30,7 +30,7 @@ use oms_verify::reason::Reason;
 use self::messages::Word;
 pub use self::model::{Decided, Task, decide};
 pub use self::survey::survey;
-pub(crate) use self::worker::Link;
+pub(crate) use self::worker::{Attached, Link, Worker};
 use crate::process::wire::WireReason;
 
 /// Tells the supervisor why a process could not do its work.

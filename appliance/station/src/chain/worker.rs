@@ -20,7 +20,7 @@ use crate::process::{Child, Ended, Role, SpawnError, Started, spawn};
 /// How long a process may take to begin: it may have to read large CRLs.
 const BEGINNING: Duration = Duration::from_secs(120);
 /// How long a process may take to end when its work is done.
-pub(super) const ENDING: Duration = Duration::from_secs(30);
+pub(crate) const ENDING: Duration = Duration::from_secs(30);
 /// How long a message may wait until the other end takes it.
 const TAKING: Duration = Duration::from_secs(60);
 
@@ -51,7 +51,7 @@ impl Worker {
     ///
     /// # Errors
     /// When it does not hear it any more: the reason that it gave up for, or how it ended.
-    pub(super) fn tell(
+    pub(crate) fn tell(
         &mut self,
         message: &impl Serialize,
         with: &[BorrowedFd<'_>],
@@ -66,6 +66,17 @@ impl Worker {
                 }
             }
         })
+    }
+
+    /// What it says next.
+    ///
+    /// # Errors
+    /// When it is not of the structure, or it hung up: how it ended.
+    pub(crate) fn hear<T: DeserializeOwned>(&mut self) -> Result<(T, Attached), Reason> {
+        match self.link.next()? {
+            Some(heard) => Ok(heard),
+            None => Err(self.failure(ENDING)),
+        }
     }
 
     /// What it says and is told.
@@ -131,13 +142,13 @@ pub(crate) struct Link(pub(crate) Wire);
 
 impl Link {
     /// Two ends.
-    pub(super) fn pair() -> Result<(Link, Link), Reason> {
+    pub(crate) fn pair() -> Result<(Link, Link), Reason> {
         let (one, other) = Channel::pair().map_err(WireError::from)?;
         Ok((Link(Wire::new(one)), Link(Wire::new(other))))
     }
 
     /// Sends a message, with descriptors that the other end gets copies of.
-    pub(super) fn send(
+    pub(crate) fn send(
         &self,
         message: &impl Serialize,
         with: &[BorrowedFd<'_>],
@@ -146,13 +157,13 @@ impl Link {
     }
 
     /// The next message, whenever it comes.
-    pub(super) fn receive<T: DeserializeOwned>(&self) -> Result<(T, Attached), Reason> {
+    pub(crate) fn receive<T: DeserializeOwned>(&self) -> Result<(T, Attached), Reason> {
         let ended = || Reason::from(WireError::from(ChannelError::Ended));
         self.next()?.ok_or_else(ended)
     }
 
     /// The next message, whenever it comes; `None` when the other end hung up.
-    pub(super) fn next<T: DeserializeOwned>(&self) -> Result<Option<(T, Attached)>, Reason> {
+    pub(crate) fn next<T: DeserializeOwned>(&self) -> Result<Option<(T, Attached)>, Reason> {
         match self.0.receive_with(None) {
             Ok((message, with)) => Ok(Some((message, Attached(with.into())))),
             Err(WireError::Channel(ChannelError::Ended)) => Ok(None),
@@ -161,29 +172,34 @@ impl Link {
     }
 
     /// The end, to be passed on.
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
 /// The descriptors that came with a message, to be taken in order.
 #[derive(Debug)]
-pub(super) struct Attached(VecDeque<OwnedFd>);
+pub(crate) struct Attached(VecDeque<OwnedFd>);
 
 impl Attached {
     /// The next one, which is sealed memory of at most so many bytes.
-    pub(super) fn sealed(&mut self, most: usize) -> Result<Sealed, Reason> {
+    pub(crate) fn sealed(&mut self, most: usize) -> Result<Sealed, Reason> {
         Ok(Sealed::from_fd(self.take()?, most).map_err(WireError::from)?)
     }
 
     /// The next one, which is an end of a conversation.
-    pub(super) fn link(&mut self) -> Result<Link, Reason> {
+    pub(crate) fn link(&mut self) -> Result<Link, Reason> {
         let channel = Channel::from_descriptor(self.take()?).map_err(WireError::from)?;
         Ok(Link(Wire::new(channel)))
     }
 
+    /// Whether there are no more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// That there are no more.
-    pub(super) fn end(self) -> Result<(), Reason> {
+    pub(crate) fn end(self) -> Result<(), Reason> {
         match self.0.len() {
             0 => Ok(()),
             found => Err(WireError::Descriptors { found, due: 0 }.into()),
@@ -198,7 +214,7 @@ impl Attached {
 
 /// Waits until one of `links` has a message or hung up, and gives its number; `None` when none has
 /// for as long as `timeout`.
-pub(super) fn wait_for_any(links: &[&Link], timeout: Duration) -> Result<Option<usize>, Reason> {
+pub(crate) fn wait_for_any(links: &[&Link], timeout: Duration) -> Result<Option<usize>, Reason> {
     let fds: Vec<_> = links.iter().map(|link| link.as_fd()).collect();
     let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
     let timeout = Timespec::try_from(timeout).ok();

@@ -8,10 +8,10 @@ use oms_verify::verdict::Decision;
 
 use super::reading::ReadingArgs;
 use super::{Done, print, print_json, warn};
-use crate::chain::{self, Decided, Task};
+use crate::chain::{self, Task};
 use crate::clock::system_time;
 use crate::config::Config;
-use crate::handover::{Survey, files_from_json};
+use crate::handover::Survey;
 use crate::intake::{Pulse, Reading, alone};
 use crate::journal::{CarrierId, CarrierKind};
 use crate::media::Candidate;
@@ -116,7 +116,8 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
     let config =
         Config::load(&args.config, args.policy.as_deref(), args.outbound.as_deref(), &guard)?;
     let trust = Trust::load(&config.trust, &guard)?;
-    let mut outbound = opening::open(&config)?;
+    let mut outbound =
+        opening::open(&config, &args.config, args.policy.as_deref(), !args.insecure_no_sandbox)?;
     let trust = trust.remembering(outbound.crl_memory.floors());
     for published in outbound.recover(|| watch.progress("checking what was begun"))? {
         let entry = published.entry.display().to_string();
@@ -223,18 +224,11 @@ fn into(
     let time = outbound.clock.now()?;
     let one = (survey, number, candidate);
     let decided = chain::decide(task, one, quarantine, time, progress)?;
-    let Decided { decision, files, kept, floors, elsewhere, sandbox, .. } = decided;
-    if decision.passed() {
-        kept.iter().try_for_each(|(name, bytes)| quarantine.keep_beside(name, bytes.as_slice()))?;
-    }
-    let budget = &task.policy.budget;
-    let listed = files_from_json(files.as_slice(), &decision, budget)?;
-    drop(files);
     // The last moment: what was begun to be published is ended.
     progress.check()?;
-    outbound.crl_memory.keep(floors)?;
-    let published = outbound.publish(&decision, &listed, &sandbox, intake)?;
-    Ok((candidate.path(elsewhere).to_owned(), decision, published))
+    outbound.crl_memory.keep(decided.floors.clone())?;
+    let published = outbound.publish(&decided, intake)?;
+    Ok((candidate.path(decided.elsewhere).to_owned(), decided.decision, published))
 }
 
 fn shown(model: &str) -> &str {

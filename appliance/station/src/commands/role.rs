@@ -11,10 +11,12 @@ use oms_verify::reason::{Code, Reason};
 
 use super::Done;
 use crate::chain::{Link, copier, decider, give_up, inspector};
+use crate::config::Config;
 use crate::intake::absent_or_unreadable;
 use crate::present::Outcome;
 use crate::process::{Beginning, Begun, Role};
 use crate::sandbox::{Files, Place};
+use crate::signing::{self, Office};
 use crate::trust::{Guard, Trust, TrustPaths};
 
 /// How long the supervisor may take to answer a hello.
@@ -64,6 +66,12 @@ pub(super) enum Command {
     Signer {
         #[command(flatten)]
         common: Common,
+        /// The station's configuration; without one, nothing is done
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Another policy than the configured one
+        #[arg(long)]
+        policy: Option<PathBuf>,
     },
 }
 
@@ -107,7 +115,21 @@ fn work(command: &Command) -> Result<(), Reason> {
         Command::Decider { common, policy: None, .. } => idle(common, beginning, Role::Decider),
         Command::Inspector { common, copies: None } => idle(common, beginning, Role::Inspector),
         Command::Mounter { common } => idle(common, beginning, Role::Mounter),
-        Command::Signer { common } => idle(common, beginning, Role::Signer),
+        Command::Signer { common, config: Some(config), policy } => {
+            let guard = Guard::default();
+            let config = Config::load(config, policy.as_deref(), None, &guard);
+            let office = config.and_then(Office::open);
+            let places = |paths: &[PathBuf]| -> Vec<PathBuf> { paths.to_vec() };
+            let (read, write) = match &office {
+                Ok(office) => (places(office.read()), places(office.write())),
+                Err(_) => (Vec::new(), Vec::new()),
+            };
+            let read = read.iter().map(|path| Place::Path(path)).collect();
+            let write = write.iter().map(|path| Place::Path(path)).collect();
+            let link = common.enter(beginning, Role::Signer, &Files { read, write })?;
+            serve(link, |link| signing::serve(link, office?))
+        }
+        Command::Signer { common, config: None, .. } => idle(common, beginning, Role::Signer),
     }
 }
 

@@ -11,6 +11,7 @@
 //! Each is read as strictly as a carrier's files are: whoever wrote it has touched them.
 
 mod files;
+mod made;
 mod manifest;
 mod memory;
 mod sight;
@@ -19,7 +20,8 @@ mod survey;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::verdict::VerdictError;
 
-pub use files::{files_from_json, files_to_json};
+pub use files::files_to_json;
+pub use made::{Made, made};
 pub use manifest::{manifest_from_json, manifest_to_json};
 pub use memory::{MOST_SEALED, sealed_copy, sealed_json, sealed_with};
 pub use sight::Sight;

@@ -126,10 +126,10 @@ impl Journal {
     /// When it cannot be made durable. Whether it was begun is not known when
     /// [`Journal::is_uncertain`] says so; else it was not.
     pub fn decided(&mut self, decision: &Numbered, made: &[u8]) -> Result<(), Reason> {
-        self.papers.write(decision.sequence, Paper::Numbered, made)?;
+        self.papers.write(decision.sequence, Paper::Made, made)?;
         let made = Sha256Digest::of(made);
         self.write("recording a decision", |transaction| {
-            insert(transaction, decision, Some(made), None)
+            insert(transaction, decision, made)
         })
     }
 
@@ -151,23 +151,6 @@ impl Journal {
                 },
             )?;
             one_row(changed)
-        })
-    }
-
-    /// Both at once, where one process decides and composes: the payload holds the decision.
-    ///
-    /// # Errors
-    /// As [`Journal::decided`].
-    pub fn decided_and_composed(
-        &mut self,
-        decision: &Numbered,
-        previous: Sha256Digest,
-        payload: &Payload,
-    ) -> Result<(), Reason> {
-        self.papers.write(decision.sequence, Paper::Payload, payload.message().payload())?;
-        let digests = (previous, payload.digest());
-        self.write("recording a decision", |transaction| {
-            insert(transaction, decision, None, Some(digests))
         })
     }
 
@@ -200,7 +183,7 @@ impl Journal {
             )?;
             one_row(changed)
         })?;
-        for paper in [Paper::Numbered, Paper::Payload] {
+        for paper in [Paper::Made, Paper::Payload] {
             // What cannot be removed now is swept when the station starts again.
             let _ = std::fs::remove_file(self.papers.path(sequence, paper));
         }
@@ -246,15 +229,14 @@ impl Journal {
         let digest = unfinished
             .made
             .ok_or_else(|| damaged(&format!("decision {sequence} was not kept"), &self.path()))?;
-        self.papers.read(sequence, Paper::Numbered, digest)
+        self.papers.read(sequence, Paper::Made, digest)
     }
 }
 
 fn insert(
     transaction: &Transaction<'_>,
     decision: &Numbered,
-    made: Option<Sha256Digest>,
-    payload: Option<(Sha256Digest, Sha256Digest)>,
+    made: Sha256Digest,
 ) -> rusqlite::Result<()> {
     let (intake, resend_of) = match decision.origin {
         Origin::Intake(id) => (Some(id), None),
@@ -265,14 +247,13 @@ fn insert(
     }
     transaction.execute(
         "INSERT INTO decision (sequence, intake, resend_of, state, verifier, verdict_key, result,
-             subject, root, time, folder, entry, decision_sha256, previous, payload_sha256)
-         VALUES (:sequence, :intake, :resend_of, :state, :verifier, :key, :result,
-             :subject, :root, :time, :folder, :entry, :made, :previous, :payload)",
+             subject, root, time, folder, entry, decision_sha256)
+         VALUES (:sequence, :intake, :resend_of, 'begun', :verifier, :key, :result,
+             :subject, :root, :time, :folder, :entry, :made)",
         named_params! {
             ":sequence": decision.sequence,
             ":intake": intake.map(|id| id.0),
             ":resend_of": resend_of,
-            ":state": if payload.is_some() { "composed" } else { "begun" },
             ":verifier": decision.verifier,
             ":key": decision.key.to_hex(),
             ":result": if decision.passed { "passed" } else { "refused" },
@@ -281,9 +262,7 @@ fn insert(
             ":time": decision.time.0,
             ":folder": text(&decision.folder)?,
             ":entry": text(&decision.entry)?,
-            ":made": made.map(Sha256Digest::to_hex),
-            ":previous": payload.map(|(previous, _)| previous.to_hex()),
-            ":payload": payload.map(|(_, payload)| payload.to_hex()),
+            ":made": made.to_hex(),
         },
     )?;
     let latest = "UPDATE station SET latest = max(coalesce(latest, :time), :time)";

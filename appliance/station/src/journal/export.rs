@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 use serde::Serialize;
 
 use super::schema::{self, FILE};
@@ -96,6 +97,23 @@ pub fn records(
         take(record.map_err(told)?)?;
     }
     Ok(())
+}
+
+/// The SHA-256 of the decision that the journal in the folder `state` has under a number, as it was
+/// written down before it was signed.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn recorded(state: &Path, sequence: u64) -> Result<Option<Sha256Digest>, Reason> {
+    let path = state.join(FILE);
+    let told = |error: rusqlite::Error| schema::failure("reading the journal", &error, &path);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags).map_err(told)?;
+    schema::check_readable(&connection, &path)?;
+    let query = "SELECT decision_sha256 FROM decision WHERE sequence = ?1";
+    let found: Option<Option<String>> =
+        connection.query_row(query, [sequence], |row| row.get(0)).optional().map_err(told)?;
+    Ok(found.flatten().as_deref().and_then(Sha256Digest::from_hex))
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -20,7 +20,7 @@ mod schema;
 
 pub use self::carrier::{CarrierId, CarrierKind};
 pub use self::decision::{Numbered, Origin, Step, Unfinished};
-pub use self::export::{Carrier, Record, records};
+pub use self::export::{Carrier, Record, recorded, records};
 pub use self::intake::IntakeId;
 pub use self::payload::Payload;
 pub use self::schema::FILE;

@@ -53,7 +53,7 @@ impl From<String> for Payload {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Paper {
     /// As the decider made it.
-    Numbered,
+    Made,
     /// As it is signed.
     Payload,
 }
@@ -79,7 +79,7 @@ impl Papers {
     /// Where a file is.
     pub(super) fn path(&self, sequence: u64, paper: Paper) -> PathBuf {
         let kind = match paper {
-            Paper::Numbered => "decision",
+            Paper::Made => "decision",
             Paper::Payload => "payload",
         };
         self.folder.join(format!("{sequence:012}.{kind}"))

@@ -29,6 +29,8 @@ pub(super) const REFUSED: &[c_long] = &[
     libc::SYS_io_uring_register,
     // Name services and modules ask for sockets and manage without.
     libc::SYS_socket,
+    // SQLite wants its files to be the database's owner's, and manages without.
+    libc::SYS_fchown,
 ];
 
 /// Answered with `ENOSYS`.

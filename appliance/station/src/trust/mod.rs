@@ -108,6 +108,17 @@ pub fn load_policy(name: &Path, anchors: &Anchors, guard: &Guard) -> Result<Poli
     })
 }
 
+/// SHA-256 of the text of a policy.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn policy_digest(name: &Path) -> Result<Sha256Digest, Reason> {
+    let limit = u64::try_from(TEXT_LIMIT).unwrap_or(u64::MAX);
+    let path = policy_path(name);
+    let bytes = guarded_read(&path, limit, &Guard::default(), Code::PolicyUnreadable)?;
+    Ok(Sha256Digest::of(&bytes))
+}
+
 /// Reads a policy's text, without looking for the anchors and keys that it names.
 ///
 /// # Errors

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Decision;
 use super::files::{FilesOf, Serialization};
 use super::schema::{
     AttestationDetail, Detail, DigestOf, MediaDetail, Predicate, Protection, ResignedDetail,
     VerdictStatement, Verifier,
 };
+use super::{Decision, Mode};
 use crate::hash::Sha256Digest;
 use crate::key::PublicKey;
 use crate::pki::Certificate;
@@ -107,8 +107,7 @@ pub fn compose(
     facts: &StationFacts<'_>,
 ) -> Vec<u8> {
     let passed = decision.passed();
-    let published = facts.resigned.as_ref().map(|resigned| resigned.manifest);
-    let (subject_name, subject_digest) = subject(decision, published);
+    let (subject_name, subject_digest) = subject(decision);
     let policy = &decision.policy;
     let found = decision.bundles.iter().filter_map(|bundle| bundle.sha256.clone());
     let attestations = decision.attestations_found.iter().map(|digest| digest.to_hex());
@@ -138,13 +137,11 @@ pub fn compose(
     crate::json::to_vec(&statement)
 }
 
-/// What a verdict is about: the model's name and root digest as it is published; for a bundle that
-/// was never opened, the file's name and digest. `published` is the manifest of what is published.
-pub fn subject(decision: &Decision, published: Option<&Manifest>) -> (String, Sha256Digest) {
-    if let Some(manifest) = published {
-        return (decision.model.clone(), manifest.root());
-    }
-    if let Some(root) = decision.source_root {
+/// What a verdict is about: the model's name and root digest, as it is published when it passes; for
+/// a bundle that was never opened, the file's name and digest.
+pub fn subject(decision: &Decision) -> (String, Sha256Digest) {
+    let published = decision.root.filter(|_| decision.passed() && decision.mode == Mode::Ingest);
+    if let Some(root) = published.or(decision.source_root) {
         return (decision.model.clone(), root);
     }
     match decision.bundles.first() {

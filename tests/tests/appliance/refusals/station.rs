@@ -23,6 +23,7 @@ fn set_verdict_key(scene: &Scene, key: &str) {
 fn hsm_fails(hsm: &SoftHsm, key: &str, code: &str) {
     let scene = Scene::signed();
     set_verdict_key(&scene, key);
+    scene.station.configure(&hsm.sandbox());
     let mut ingest = scene.ingest();
     let (name, value) = hsm.env();
     scene.ends_undecided(ingest.env(name, value), 3, code);
