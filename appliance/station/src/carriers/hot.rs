@@ -174,7 +174,7 @@ impl HotFolder {
     /// When it is gone, or has more files than can be watched.
     pub(super) fn stamp(&self, name: &OsStr) -> Result<u64, BeneathError> {
         let mut left = MOST_WATCHED;
-        Ok(stamp(self.root.as_fd(), name, 0, &mut left)?)
+        stamp(self.root.as_fd(), name, 0, &mut left)
     }
 
     fn stat(&self, name: &OsStr) -> Result<Statx, Errno> {

@@ -128,9 +128,7 @@ impl Journal {
     pub fn decided(&mut self, decision: &Numbered, made: &[u8]) -> Result<(), Reason> {
         self.papers.write(decision.sequence, Paper::Made, made)?;
         let made = Sha256Digest::of(made);
-        self.write("recording a decision", |transaction| {
-            insert(transaction, decision, made)
-        })
+        self.write("recording a decision", |transaction| insert(transaction, decision, made))
     }
 
     /// Writes down the payload of a decision that was begun, before it is signed.

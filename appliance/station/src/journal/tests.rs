@@ -40,8 +40,8 @@ fn next(journal: &mut Journal) -> (Numbered, Payload) {
 /// Begins the decision that comes next.
 fn begin(journal: &mut Journal) -> (Numbered, Payload) {
     let (decision, payload) = next(journal);
-    let previous = journal.position(decision.sequence).unwrap().previous;
-    journal.decided_and_composed(&decision, previous, &payload).unwrap();
+    journal.decided(&decision, b"made").unwrap();
+    journal.composed(journal.position(decision.sequence).unwrap(), &payload).unwrap();
     (decision, payload)
 }
 
@@ -95,9 +95,9 @@ fn numbers_have_no_holes_and_each_payload_names_the_one_before() {
     assert_eq!(second.previous, Sha256Digest::of(b"payload 1"));
     // Neither a number that is used nor one that leaves a hole is taken.
     for wrong in [1, 3] {
-        let (mut decision, payload) = next(&mut journal);
+        let (mut decision, _) = next(&mut journal);
         decision.sequence = wrong;
-        let refused = journal.decided_and_composed(&decision, second.previous, &payload);
+        let refused = journal.decided(&decision, b"made");
         assert_eq!(refused.unwrap_err().code, Code::StateDamaged);
     }
     assert_eq!(journal.next().unwrap(), 2);
@@ -210,24 +210,24 @@ fn what_is_not_worked_at_any_more_is_interrupted() {
 fn a_record_that_was_not_written_is_not_begun() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
-    let (decision, payload) = next(&mut journal);
-    // Nothing can be written where the payload would be.
-    std::fs::create_dir(dir.path().join("open/000000000001.payload.new")).unwrap();
-    let failed = journal.decided_and_composed(&decision, Sha256Digest::ZERO, &payload);
+    let (decision, _) = next(&mut journal);
+    // Nothing can be written where the decision would be.
+    std::fs::create_dir(dir.path().join("open/000000000001.decision.new")).unwrap();
+    let failed = journal.decided(&decision, b"made");
     assert_eq!(failed.unwrap_err().code, Code::OutboundWrite);
     assert_eq!((journal.unfinished().unwrap(), journal.is_uncertain()), (Vec::new(), false));
-    std::fs::remove_dir(dir.path().join("open/000000000001.payload.new")).unwrap();
+    std::fs::remove_dir(dir.path().join("open/000000000001.decision.new")).unwrap();
     // And a disk without room for the rows.
     journal.connection.pragma_update(None, "max_page_count", 1).unwrap();
     let pages = "SELECT * FROM pragma_page_count";
     let pages: u32 = journal.connection.query_row(pages, [], |row| row.get(0)).unwrap();
     journal.connection.pragma_update(None, "max_page_count", pages).unwrap();
     let long = Numbered { subject: "x".repeat(1 << 20), ..decision.clone() };
-    let failed = journal.decided_and_composed(&long, Sha256Digest::ZERO, &payload);
+    let failed = journal.decided(&long, b"made");
     assert_eq!(failed.unwrap_err().code, Code::OutboundWrite);
     assert_eq!((journal.unfinished().unwrap(), journal.is_uncertain()), (Vec::new(), false));
     journal.connection.pragma_update(None, "max_page_count", 1 << 20).unwrap();
-    journal.decided_and_composed(&decision, Sha256Digest::ZERO, &payload).unwrap();
+    journal.decided(&decision, b"made").unwrap();
 }
 
 #[test]

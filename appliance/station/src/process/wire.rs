@@ -233,7 +233,6 @@ fn name(role: &Option<Role>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd as _;
 
     fn pair() -> (Wire, Channel) {
         let (one, other) = Channel::pair().unwrap();
