@@ -16,11 +16,16 @@ use crate::handover::MOST_SEALED;
 use crate::journal::Payload;
 use crate::process::Role;
 
-/// The signer, as the supervisor has it.
+/// The signer, as the supervisor has it. A process whose keys fail is given up, and the next request
+/// starts another, which logs in once.
 #[derive(Debug)]
 pub struct RemoteSigner {
-    worker: Worker,
+    args: Vec<OsString>,
+    time: UnixTime,
     key: PublicKey,
+    worker: Option<Worker>,
+    /// Why no other is started: a PIN that was refused is never tried again.
+    refused: Option<Reason>,
 }
 
 /// What was signed under one number.
@@ -57,15 +62,8 @@ impl RemoteSigner {
         if !is_sandboxed {
             args.push("--insecure-no-sandbox".into());
         }
-        let mut worker = Worker::start(Role::Signer, &args)?;
-        worker.tell(&Ask::Open { time }, &[])?;
-        let (Answer::Open { verdict }, with) = answer(&mut worker)? else {
-            return Err(Role::Signer.spoke_nonsense());
-        };
-        with.end()?;
-        let key = PublicKey::from_pem(verdict.as_bytes())
-            .map_err(|error| Reason::new(Code::ProcessProtocol, error.to_string()))?;
-        Ok(RemoteSigner { worker, key })
+        let (worker, key) = open(&args, time)?;
+        Ok(RemoteSigner { args, time, key, worker: Some(worker), refused: None })
     }
 
     /// The public key of verdicts.
@@ -76,21 +74,68 @@ impl RemoteSigner {
     /// Has the decision `made` signed, which the journal has at this place.
     ///
     /// # Errors
-    /// When the signer refuses, or its keys fail.
+    /// When the signer refuses, or its keys fail. It may be asked again, but for a PIN that was
+    /// refused.
     pub fn sign(&mut self, position: Ledger, made: &Sealed) -> Result<Signed, Reason> {
-        let Ledger { sequence, previous } = position;
-        self.worker.tell(&Ask::Sign { sequence, previous }, &[made.as_fd()])?;
-        let (Answer::Signed, mut with) = answer(&mut self.worker)? else {
-            return Err(Role::Signer.spoke_nonsense());
-        };
-        let payload = with.sealed(MOST_SEALED)?;
-        let verdict = with.sealed(MOST_SEALED)?;
-        let bundle = if with.is_empty() { None } else { Some(with.sealed(MOST_SEALED)?) };
-        with.end()?;
-        let payload = String::from_utf8(payload.as_slice().to_vec())
-            .map_err(|_| Reason::new(Code::ProcessProtocol, "the payload is not UTF-8"))?;
-        Ok(Signed { payload: payload.into(), verdict, bundle })
+        if let Some(refused) = &self.refused {
+            return Err(refused.clone());
+        }
+        let signed = self.worker().and_then(|mut worker| {
+            let signed = sign(&mut worker, position, made)?;
+            Ok((worker, signed))
+        });
+        match signed {
+            Ok((worker, signed)) => {
+                self.worker = Some(worker);
+                Ok(signed)
+            }
+            Err(reason) => {
+                self.refused = Some(reason.clone()).filter(|reason| reason.code == Code::HsmLocked);
+                Err(reason)
+            }
+        }
     }
+
+    /// The process, or another one with the same key.
+    fn worker(&mut self) -> Result<Worker, Reason> {
+        if let Some(worker) = self.worker.take() {
+            return Ok(worker);
+        }
+        let (worker, key) = open(&self.args, self.time)?;
+        if key != self.key {
+            let detail = "the verdict key is another than when the station was started";
+            return Err(Reason::new(Code::StateUnfinished, detail));
+        }
+        Ok(worker)
+    }
+}
+
+/// Starts a signer, and has its keys opened. Gives the public key of verdicts.
+fn open(args: &[OsString], time: UnixTime) -> Result<(Worker, PublicKey), Reason> {
+    let mut worker = Worker::start(Role::Signer, args)?;
+    worker.tell(&Ask::Open { time }, &[])?;
+    let (Answer::Open { verdict }, with) = answer(&mut worker)? else {
+        return Err(Role::Signer.spoke_nonsense());
+    };
+    with.end()?;
+    let key = PublicKey::from_pem(verdict.as_bytes())
+        .map_err(|error| Reason::new(Code::ProcessProtocol, error.to_string()))?;
+    Ok((worker, key))
+}
+
+fn sign(worker: &mut Worker, position: Ledger, made: &Sealed) -> Result<Signed, Reason> {
+    let Ledger { sequence, previous } = position;
+    worker.tell(&Ask::Sign { sequence, previous }, &[made.as_fd()])?;
+    let (Answer::Signed, mut with) = answer(worker)? else {
+        return Err(Role::Signer.spoke_nonsense());
+    };
+    let payload = with.sealed(MOST_SEALED)?;
+    let verdict = with.sealed(MOST_SEALED)?;
+    let bundle = if with.is_empty() { None } else { Some(with.sealed(MOST_SEALED)?) };
+    with.end()?;
+    let payload = String::from_utf8(payload.as_slice().to_vec())
+        .map_err(|_| Reason::new(Code::ProcessProtocol, "the payload is not UTF-8"))?;
+    Ok(Signed { payload: payload.into(), verdict, bundle })
 }
 
 fn answer(worker: &mut Worker) -> Result<(Answer, crate::chain::Attached), Reason> {
