@@ -1,5 +1,6 @@
 //! `hsm list` and `hsm check`.
 
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -22,6 +23,9 @@ pub(super) struct ListArgs {
     /// The module: a shared library
     #[arg(long, value_name = "PATH")]
     module: PathBuf,
+    /// What to initialise it with, as x-init-reserved in a URI
+    #[arg(long, value_name = "TEXT")]
+    init_reserved: Option<CString>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -49,7 +53,7 @@ pub(super) fn run(command: &Command) -> Done {
     let one = |error: keys::KeyError| vec![Reason::from(&error)];
     match command {
         Command::List(args) => {
-            let slots = keys::list(&args.module).map_err(one)?;
+            let slots = keys::list(&args.module, args.init_reserved.as_deref()).map_err(one)?;
             if args.json {
                 print_json(&serde_json::json!({
                     "schema": "urn:oms-appliance:hsm-list:1",
@@ -151,6 +155,12 @@ fn check_json(checked: &HsmCheck) -> serde_json::Value {
         "exportable": exportable,
         "key": checked.key.as_ref().map(ToString::to_string),
         "mechanism": checked.mechanism,
+        "module": checked.quirks.map(|quirks| serde_json::json!({
+            "name": quirks.module,
+            "sandboxRead": quirks.read,
+            "sandboxWrite": quirks.write,
+            "note": quirks.note,
+        })),
         "openMilliseconds": checked.open_time.as_millis(),
         "signMilliseconds": checked.sign_time.as_millis(),
     })
@@ -169,6 +179,9 @@ fn check_text(checked: &HsmCheck) -> String {
     }
     if let Some(key) = &checked.key {
         text.push_str(&format!("  key      {key}\n"));
+    }
+    if let Some(quirks) = checked.quirks {
+        text.push_str(&format!("  module   {}: {}\n", quirks.module, quirks.note));
     }
     text.push_str(&format!(
         "  time     {} ms to open, {} ms to sign\n",

@@ -1,4 +1,4 @@
-//! What a station needs beside the machine: its policy, its spool, its clock.
+//! What a station needs beside the machine: its policy, its spool, its clock, its keys.
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use super::Check;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::Journal;
+use crate::keys::{self, HsmCheck, KeyRef, Protection};
 use crate::trust::{Guard, Trust};
 
 /// Bytes below which a spool is called small: many models are larger.
@@ -20,14 +21,44 @@ const BLOCK: usize = 4096;
 /// Every check of a station whose configuration can be read. That spool and outbound are on one
 /// file system, and who may write where, was seen when it was read.
 pub fn checks(config: &Config, guard: &Guard) -> Vec<Check> {
-    vec![
+    let mut checks = vec![
         Check::ok("configuration", format!("{}; spool and outbound on one file system", config.id)),
         trust(config, guard),
         free_space(&config.spool),
         direct_io(&config.spool),
         shared_blocks(&config.spool),
         clock(&config.state),
-    ]
+    ];
+    let keys = [("key-verdict", &config.verdict), ("key-resign", &config.resign)];
+    checks.extend(keys.map(|(name, key)| can_sign(name, &key.key)));
+    checks
+}
+
+/// The key signs a probe, and its signature verifies.
+fn can_sign(name: &'static str, key: &KeyRef) -> Check {
+    match keys::check(key) {
+        Err(error) => Check::refused(name, &Reason::from(&error)),
+        Ok(checked) => signed(name, &checked),
+    }
+}
+
+fn signed(name: &'static str, checked: &HsmCheck) -> Check {
+    let HsmCheck { key_type, sign_time, .. } = checked;
+    let found =
+        format!("a probe was signed and verified: {key_type}, {} ms", sign_time.as_millis());
+    match &checked.protection {
+        Protection::File => Check::warning(
+            name,
+            format!("{found}, kept in a file"),
+            "For laboratories only. Keep it in an HSM.",
+        ),
+        Protection::Pkcs11 { token, exportable: true } => Check::warning(
+            name,
+            format!("{found}, on {token}, which would give it away"),
+            "Make a key that is sensitive and cannot be extracted.",
+        ),
+        Protection::Pkcs11 { token, .. } => Check::ok(name, format!("{found}, on {token}")),
+    }
 }
 
 /// Policy, roots and CRLs can be read and fit together.
@@ -143,6 +174,24 @@ mod tests {
         let gone = spool.path().join("gone");
         assert_eq!(free_space(&gone).state, State::Failed);
         assert_eq!(direct_io(&gone).state, State::Failed);
+    }
+
+    #[test]
+    fn a_key_that_cannot_sign_fails_and_one_in_a_file_is_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let check = can_sign("key-resign", &KeyRef::Pem(path.clone()));
+        assert_eq!((check.name, check.state), ("key-resign", State::Failed), "{check:?}");
+        let made = std::process::Command::new("openssl")
+            .args(["ecparam", "-genkey", "-name", "prime256v1"])
+            .output()
+            .unwrap();
+        std::fs::write(&path, made.stdout).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
+        let check = can_sign("key-resign", &KeyRef::Pem(path));
+        assert_eq!(check.state, State::Warning, "{check:?}");
+        assert!(check.found.contains("P-256"), "{check:?}");
     }
 
     #[test]

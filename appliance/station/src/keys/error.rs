@@ -1,7 +1,8 @@
 //! Why a signing key cannot be used.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use cryptoki::error::{Error, RvError};
 use oms_verify::reason::{Code, Printable};
 
 use super::object::KeyName;
@@ -9,6 +10,7 @@ use super::pem::PemFault;
 use super::pin::{PinFault, PinSource};
 use super::pkcs11::TokenName;
 use super::private_file::FileFault;
+use super::quirks::Quirks;
 use super::uri::UriError;
 
 /// What to do after a wrong PIN.
@@ -55,12 +57,18 @@ pub enum KeyError {
         token: TokenName,
     },
     /// The module cannot be loaded or initialised.
-    #[error("the PKCS#11 module {path:?} cannot be loaded: {cause}")]
+    #[error("the PKCS#11 module {path:?} cannot be loaded: {cause}{}", hint(path, cause))]
     Module {
         /// The shared library.
         path: PathBuf,
         /// What the loader or the module said.
-        cause: cryptoki::error::Error,
+        cause: Error,
+    },
+    /// The module is initialised already, with another text.
+    #[error("the PKCS#11 module {path:?} is in use with another x-init-reserved")]
+    InitReserved {
+        /// The shared library.
+        path: PathBuf,
     },
     /// Not exactly one token fits the URI.
     #[error("{matches} tokens fit {wanted}; present are: {}", Listed(present))]
@@ -130,7 +138,7 @@ pub enum KeyError {
     },
     /// The HSM answered a call with an error.
     #[error("the HSM answered with an error: {0}")]
-    Operation(#[from] cryptoki::error::Error),
+    Operation(#[from] Error),
     /// A signature was made that is malformed or does not verify under the key's public key.
     #[error("the key gave a signature that does not verify under its public key")]
     BadSignature,
@@ -181,7 +189,7 @@ impl KeyError {
             KeyError::Uri(_) => Code::KeyUri,
             KeyError::File { .. } | KeyError::Pem { .. } => Code::KeyFile,
             KeyError::Pin { .. } | KeyError::PinMissing { .. } => Code::KeyPin,
-            KeyError::Module { .. } => Code::HsmModule,
+            KeyError::Module { .. } | KeyError::InitReserved { .. } => Code::HsmModule,
             KeyError::Token { .. } => Code::HsmToken,
             KeyError::PinWrong { .. }
             | KeyError::PinWrongBefore { .. }
@@ -193,6 +201,16 @@ impl KeyError {
                 Code::HsmOperation
             }
         }
+    }
+}
+
+/// What to do where a module is known to refuse how it was initialised.
+fn hint(path: &Path, cause: &Error) -> String {
+    match (cause, Quirks::of(path).init_reserved) {
+        (Error::Pkcs11(RvError::ArgumentsBad, _), Some(example)) => {
+            format!("; it wants a text in x-init-reserved, such as {example}")
+        }
+        _ => String::new(),
     }
 }
 

@@ -20,13 +20,11 @@ use super::module::{Module, Running};
 use super::object::{Found, KeyName};
 use super::pkcs11::TokenName;
 use super::pool::{Pool, Seat};
+use super::quirks::Quirks;
 use super::uri::Pkcs11Uri;
 
 /// The name of the one mechanism that is used.
 pub(super) const MECHANISM: &str = "CKM_ECDSA";
-
-/// How many sessions a key has at most. Other programs may need some of the token's too.
-const SESSIONS: usize = 4;
 
 /// A private key on a token, ready to sign.
 pub(super) struct HsmKey {
@@ -45,7 +43,7 @@ pub(super) struct HsmKey {
 impl HsmKey {
     /// Finds the token, logs in to it if it asks for that, and finds the key and its public key.
     pub(super) fn open(uri: &Pkcs11Uri) -> Result<Self, KeyError> {
-        let (module, fresh) = Module::load(uri.module_path())?;
+        let (module, fresh) = Module::load(uri.module_path(), uri.init_reserved())?;
         let round = module.running().round();
         match Self::open_once(&module, uri) {
             // Some modules look for tokens only when they are initialised.
@@ -60,7 +58,7 @@ impl HsmKey {
     fn open_once(module: &Arc<Module>, uri: &Pkcs11Uri) -> Result<Self, KeyError> {
         let running = module.running();
         let Opened { seat, found, token, login } = Opened::open(module, &running, uri)?;
-        let pool = Arc::new(Pool::new(SESSIONS, seat));
+        let pool = Arc::new(Pool::new(Quirks::of(uri.module_path()).sessions, seat));
         module.register(&pool);
         Ok(HsmKey {
             module: Arc::clone(module),
@@ -92,6 +90,10 @@ impl HsmKey {
         uri.fits_token(&self.token)
             && uri.object.as_ref().is_none_or(|label| *label == self.name.label)
             && uri.id.as_ref().is_none_or(|id| *id == self.name.id)
+    }
+
+    pub(super) fn quirks(&self) -> &'static Quirks {
+        Quirks::of(self.uri.module_path())
     }
 
     pub(super) fn is_exportable(&self) -> bool {

@@ -18,6 +18,7 @@ mod pin;
 mod pkcs11;
 mod pool;
 mod private_file;
+mod quirks;
 mod uri;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub use pem::PemFault;
 pub use pin::{PinFault, PinSource};
 pub use pkcs11::{EcdsaSupport, HsmSlot, HsmToken, PinState, TokenName, list};
 pub use private_file::FileFault;
+pub use quirks::{Quirks, module_environment};
 pub use uri::{Pkcs11Uri, UriError};
 
 use hsm::HsmKey;
@@ -189,6 +191,8 @@ pub struct HsmCheck {
     pub key: Option<KeyName>,
     /// The PKCS#11 mechanism that signed the probe, on a token.
     pub mechanism: Option<&'static str>,
+    /// What its module needs, on a token.
+    pub quirks: Option<&'static Quirks>,
     /// How long it took to open the key, login included.
     pub open_time: Duration,
     /// How long it took to sign the probe and verify it.
@@ -205,15 +209,16 @@ pub fn check(reference: &KeyRef) -> Result<HsmCheck, KeyError> {
     let open_time = start.elapsed();
 
     let sign_time = key.probe()?;
-    let (name, mechanism) = match &key.store {
-        Store::Pem(_) => (None, None),
-        Store::Hsm(key) => (Some(key.name().clone()), Some(hsm::MECHANISM)),
+    let (name, mechanism, quirks) = match &key.store {
+        Store::Pem(_) => (None, None, None),
+        Store::Hsm(key) => (Some(key.name().clone()), Some(hsm::MECHANISM), Some(key.quirks())),
     };
     Ok(HsmCheck {
         key_type: key.public_key().key_type(),
         protection: key.protection(),
         key: name,
         mechanism,
+        quirks,
         open_time,
         sign_time,
     })

@@ -9,10 +9,11 @@
 //! there is one [`Module`] for each library file, and it is never unloaded.
 
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak};
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Function, Pkcs11};
+use cryptoki::context::{Function, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::MechanismType;
 use cryptoki::slot::{Slot, TokenInfo};
@@ -26,6 +27,8 @@ use super::uri::Pkcs11Uri;
 /// A loaded module.
 pub(super) struct Module {
     path: PathBuf,
+    /// What it is initialised with.
+    reserved: Option<&'static CStr>,
     /// Shared by those who call the module, held alone by who restarts it.
     running: RwLock<Running>,
     /// The sessions of each key. They end before the module is restarted: a handle from before
@@ -45,23 +48,32 @@ pub(super) struct Running {
 
 impl Module {
     /// The module of a library file; loads and initialises it at the first call. True with it if
-    /// this was that call.
-    pub(super) fn load(path: &Path) -> Result<(Arc<Module>, bool), KeyError> {
+    /// this was that call. `reserved` goes with C_Initialize.
+    pub(super) fn load(
+        path: &Path,
+        reserved: Option<&CStr>,
+    ) -> Result<(Arc<Module>, bool), KeyError> {
         static MODULES: OnceLock<Mutex<BTreeMap<PathBuf, Arc<Module>>>> = OnceLock::new();
         // Two names of one file are one module. What cannot be resolved, the loader will refuse.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let mut modules = lock(MODULES.get_or_init(Mutex::default));
         if let Some(module) = modules.get(&path) {
+            if module.reserved != reserved {
+                return Err(KeyError::InitReserved { path });
+            }
             return Ok((Arc::clone(module), false));
         }
+        // A module lives as long as the process, and may keep the text as long.
+        let reserved = reserved.map(|text| &*Box::leak(Box::from(text)));
         let start = || -> Result<Running, Error> {
             let context = Pkcs11::new(&path)?;
-            let ours = initialise(&context)?;
+            let ours = initialise(&context, reserved)?;
             Ok(Running { context, round: 0, ours })
         };
         let running = start().map_err(|cause| KeyError::Module { path: path.clone(), cause })?;
         let module = Arc::new(Module {
             path: path.clone(),
+            reserved,
             running: RwLock::new(running),
             pools: Mutex::default(),
             logins: Logins::default(),
@@ -107,7 +119,7 @@ impl Module {
         // A module whose device is gone may fail at this. Whether it is of use again, the next
         // call tells.
         let _ = running.context.clone().finalize();
-        initialise(&running.context)
+        initialise(&running.context, self.reserved)
             .map(drop)
             .map_err(|cause| KeyError::Module { path: self.path.clone(), cause })
     }
@@ -184,8 +196,8 @@ impl Running {
 }
 
 /// Initialises a module. False if another part of the process did, which serves as well.
-fn initialise(context: &Pkcs11) -> Result<bool, Error> {
-    match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+fn initialise(context: &Pkcs11, reserved: Option<&'static CStr>) -> Result<bool, Error> {
+    match oms_sys::pkcs11::initialize(context, reserved) {
         Ok(()) => Ok(true),
         Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, Function::Initialize)) => Ok(false),
         Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! What stands in the slots of a PKCS#11 module.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::path::Path;
 
@@ -78,12 +79,13 @@ pub struct EcdsaSupport {
     pub hardware: bool,
 }
 
-/// Lists the slots of a module, without login.
+/// Lists the slots of a module, without login. `init_reserved` is what it is initialised with, as
+/// `x-init-reserved` in a URI.
 ///
 /// # Errors
 /// [`KeyError::Module`] when the module cannot be loaded, [`KeyError::Operation`] when it fails.
-pub fn list(module: &Path) -> Result<Vec<HsmSlot>, KeyError> {
-    let (module, fresh) = Module::load(module)?;
+pub fn list(module: &Path, init_reserved: Option<&CStr>) -> Result<Vec<HsmSlot>, KeyError> {
+    let (module, fresh) = Module::load(module, init_reserved)?;
     let (round, listed) = {
         let running = module.running();
         (running.round(), slots(&running))

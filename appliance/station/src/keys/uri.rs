@@ -2,8 +2,10 @@
 //!
 //! Stricter than the RFC where it leaves a choice: unknown attributes are refused, the module is
 //! always named by its absolute path, and a PIN never stands in the URI or comes from a command.
+//! One attribute of its own, `x-init-reserved`, is named as p11-kit names it in its configuration.
 
 use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,7 @@ pub struct Pkcs11Uri {
     pub(super) id: Option<Vec<u8>>,
     pub(super) pin_source: Option<PinSource>,
     module_path: PathBuf,
+    init_reserved: Option<CString>,
 }
 
 /// What the URI says about the module itself.
@@ -78,6 +81,9 @@ pub enum UriError {
     /// `module-path` is not absolute: the loader would search for it.
     #[error("module-path must be an absolute path")]
     RelativeModulePath,
+    /// `x-init-reserved` is empty or has a NUL byte.
+    #[error("x-init-reserved must be a text without a NUL byte")]
+    InitReserved,
     /// `module-name` is used.
     #[error("module-name is not supported: name the file with module-path")]
     ModuleName,
@@ -153,6 +159,7 @@ impl Pkcs11Uri {
         if !module_path.starts_with('/') {
             return Err(UriError::RelativeModulePath);
         }
+        let init_reserved = attributes.take("x-init-reserved").map(init_text).transpose()?;
         attributes.finish().map_err(UriError::UnknownQuery)?;
 
         Ok(Pkcs11Uri {
@@ -167,12 +174,19 @@ impl Pkcs11Uri {
             id,
             pin_source,
             module_path: module_path.into(),
+            init_reserved,
         })
     }
 
     /// The shared library of the PKCS#11 module: an absolute path.
     pub fn module_path(&self) -> &Path {
         &self.module_path
+    }
+
+    /// The text that the module is initialised with, in the reserved field of C_Initialize's
+    /// arguments: for modules that want one, such as NSS softokn.
+    pub fn init_reserved(&self) -> Option<&CStr> {
+        self.init_reserved.as_deref()
     }
 
     /// Where the PIN comes from, if the URI says so.
@@ -243,6 +257,11 @@ fn decode(name: &str, value: &str, also: &str) -> Result<Vec<u8>, UriError> {
     Ok(bytes)
 }
 
+/// The text of `x-init-reserved`, which a module reads up to its first NUL byte.
+pub(super) fn init_text(bytes: Vec<u8>) -> Result<CString, UriError> {
+    CString::new(bytes).ok().filter(|text| !text.is_empty()).ok_or(UriError::InitReserved)
+}
+
 fn slot_id(text: &str) -> Result<u64, UriError> {
     decimal(text).ok_or(UriError::SlotId)
 }
@@ -293,6 +312,18 @@ mod tests {
         assert_eq!(uri.library.version, Some((2, 6)));
         assert_eq!(uri.module_path(), Path::new("/usr/lib/m.so"));
         assert_eq!(uri.pin_source(), Some(&PinSource::File("/base/pin".into())));
+    }
+
+    #[test]
+    fn a_module_is_initialised_with_a_text() {
+        let uri =
+            parse("pkcs11:?module-path=/m&x-init-reserved=configdir='sql:/a%20b'%20c").unwrap();
+        assert_eq!(uri.init_reserved(), Some(c"configdir='sql:/a b' c"));
+        assert_eq!(parse("pkcs11:?module-path=/m").unwrap().init_reserved(), None);
+        for text in ["", "a%00b"] {
+            let text = format!("pkcs11:?module-path=/m&x-init-reserved={text}");
+            assert_eq!(refused(&text), UriError::InitReserved);
+        }
     }
 
     #[test]

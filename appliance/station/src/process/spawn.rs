@@ -14,13 +14,10 @@ use rustix::fs::{Mode, OFlags, openat};
 use super::child::{Child, Ended};
 use super::role::Role;
 use super::wire::{Wire, WireError};
+use crate::keys::module_environment;
 
 /// This very program, also when another has taken its place on the disk.
 const THIS_PROGRAM: &str = "/proc/self/exe";
-
-/// What of the environment a role keeps. PKCS#11 modules find their configuration by it.
-const ENVIRONMENT: &[(Role, &[&str])] =
-    &[(Role::Signer, &["SOFTHSM2_CONF", "TPM2_PKCS11_STORE", "TPM2_PKCS11_TCTI", "KRYOPTIC_CONF"])];
 
 /// A process that is in its sandbox and waits for its first message.
 #[derive(Debug)]
@@ -123,10 +120,10 @@ fn command(role: Role, args: &[OsString]) -> Command {
     command
 }
 
-/// The variables that `role` keeps, where they are set.
+/// The variables that `role` keeps, where they are set: those by which PKCS#11 modules find their
+/// configuration.
 fn kept(role: Role) -> impl Iterator<Item = (&'static str, OsString)> {
-    let names = ENVIRONMENT.iter().filter(move |(of, _)| *of == role);
-    names
-        .flat_map(|(_, names)| names.iter())
-        .filter_map(|name| std::env::var_os(name).map(|value| (*name, value)))
+    module_environment()
+        .filter(move |_| role == Role::Signer)
+        .filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
 }

@@ -129,7 +129,7 @@ case!(
 );
 
 case!(lists_slots_without_login, one_key, |hsm| {
-    let slots = keys::list(&spy()).unwrap();
+    let slots = keys::list(&spy(), None).unwrap();
     let tokens: Vec<_> = slots.iter().filter_map(|slot| slot.token.as_ref()).collect();
     let token = tokens.iter().find(|token| token.name.label == "corp").unwrap();
     assert!(token.initialized);
@@ -163,7 +163,7 @@ case!(
             assert!(matches!(open(key), KeyError::PinWrongBefore { .. }));
         }
         assert_eq!(hsm.logins(), 1);
-        let slots = keys::list(&spy()).unwrap();
+        let slots = keys::list(&spy(), None).unwrap();
         let pins: Vec<_> = slots.iter().filter_map(|slot| Some(slot.token.as_ref()?.pin)).collect();
         assert!(pins.contains(&PinState::CountLow));
     }
@@ -395,7 +395,7 @@ case!(
     |hsm| {
         let error = hsm.refused("token=corp;object=oms");
         assert!(matches!(error, KeyError::KeyUnfit { why: Unfit::Mechanism, .. }), "{error}");
-        let slots = keys::list(Path::new(MODULE)).unwrap();
+        let slots = keys::list(Path::new(MODULE), None).unwrap();
         assert!(slots.iter().all(|slot| slot.token.as_ref().unwrap().ecdsa.is_none()));
     }
 );
@@ -437,7 +437,7 @@ case!(
             let error = SigningKey::open(&key).unwrap_err();
             assert!(matches!(error, KeyError::Module { .. }), "{error}");
             assert_eq!(error.code().id(), "hsm.module");
-            assert!(keys::list(Path::new(module)).is_err());
+            assert!(keys::list(Path::new(module), None).is_err());
         }
         // A module that could not be loaded does not stand in the way of another.
         hsm.open("token=corp").unwrap();

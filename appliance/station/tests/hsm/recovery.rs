@@ -96,7 +96,7 @@ case!(a_token_that_describes_itself_may_be_unable_to_sign, one_key_behind_a_faul
     assert!(matches!(error, KeyError::Operation(_)), "{error}");
     assert_eq!(error.code().id(), "hsm.operation");
     assert_eq!(keys::check(&reference(hsm)).unwrap_err().code().id(), "hsm.operation");
-    let slots = keys::list(&hsm.path("faulty.so")).unwrap();
+    let slots = keys::list(&hsm.path("faulty.so"), None).unwrap();
     let token = slots.iter().filter_map(|slot| slot.token.as_ref());
     assert!(token.into_iter().any(|t| t.name.label == "corp" && t.pin == PinState::Good));
     // Two calls that failed, each with one restart, and a login before it and one after it.
@@ -145,7 +145,7 @@ case!(a_module_that_cannot_start_again_is_told, one_key_behind_a_faulty_module, 
     fs::rename(hsm.path("tokens"), hsm.path("away")).unwrap();
     assert!(matches!(fails(&key, "hsm.module"), KeyError::Module { .. }));
     fails(&key, "hsm.module");
-    assert_eq!(keys::list(&hsm.path("faulty.so")).unwrap_err().code().id(), "hsm.module");
+    assert_eq!(keys::list(&hsm.path("faulty.so"), None).unwrap_err().code().id(), "hsm.module");
     fs::rename(hsm.path("away"), hsm.path("tokens")).unwrap();
     hsm.fault("");
     signs(&key);
