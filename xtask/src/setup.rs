@@ -1,15 +1,25 @@
 //! `cargo xtask setup`: installs the Debian packages that the tests and the demo need, and only
 //! those that are missing.
 
+use std::path::Path;
+
 use crate::failure::Failure;
 use crate::process::{command, run as run_command, succeeds};
 
 /// Something that must be there: its name, how to see it, and the package that brings it.
 type Need = (&'static str, fn() -> bool, &'static str);
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 17] = [
     ("SoftHSM2", has_softhsm, "softhsm2"),
     ("pkcs11-tool", || on_path("pkcs11-tool"), "opensc"),
+    ("NSS softokn", || has_library("libsoftokn3.so"), "libnss3"),
+    ("swtpm", || on_path("swtpm"), "swtpm"),
+    ("tpm2-abrmd", || Path::new("/usr/sbin/tpm2-abrmd").exists(), "tpm2-abrmd"),
+    ("its TCTI", || has_library("libtss2-tcti-tabrmd.so.0"), "libtss2-tcti-tabrmd0"),
+    ("dbus-daemon", || on_path("dbus-daemon") && on_path("dbus-send"), "dbus"),
+    ("tpm2-pkcs11", || has_library("libtpm2_pkcs11.so.1"), "libtpm2-pkcs11-1"),
+    ("tpm2_ptool", || on_path("tpm2_ptool"), "libtpm2-pkcs11-tools"),
+    ("tpm2_getcap", || on_path("tpm2_getcap"), "tpm2-tools"),
     ("openssl", || succeeds("openssl", &["version"]), "openssl"),
     ("a C++ compiler", || on_path("g++"), "g++"),
     ("Python's venv", || succeeds("python3", &["-c", "import ensurepip, venv"]), "python3-venv"),
@@ -69,6 +79,13 @@ fn install(packages: &[&str]) -> Result<(), Failure> {
 
 fn has_softhsm() -> bool {
     on_path("softhsm2-util") && oms_testkit::softhsm::module().is_some()
+}
+
+/// Whether the library is where Debian puts it.
+fn has_library(name: &str) -> bool {
+    ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .iter()
+        .any(|folder| Path::new("/usr/lib").join(folder).join(name).exists())
 }
 
 /// Whether the shell finds this program.

@@ -9,6 +9,8 @@ use oms_station::keys::{KeyError, KeyRef, SigningKey};
 
 /// SoftHSM2, where Debian puts it.
 pub(crate) const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+/// How a TPM is reached: by the broker on the bus.
+const TCTI: &str = "tabrmd:bus_type=session";
 /// Tells a child where the folder is.
 const FOLDER: &str = "OMS_TEST_HSM_FOLDER";
 /// The user PIN of every token.
@@ -64,10 +66,22 @@ impl Hsm {
         self.folder.join(name)
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    /// A command that finds the tokens, the TPM and its bus in this folder.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.env("SOFTHSM2_CONF", self.path("softhsm2.conf")).current_dir(&self.folder);
         command
+            .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
+            .env("DBUS_SESSION_BUS_ADDRESS", self.bus())
+            .env("TPM2_PKCS11_STORE", self.path("store"))
+            .env("TPM2_PKCS11_TCTI", TCTI)
+            .env("TPM2TOOLS_TCTI", TCTI)
+            .current_dir(&self.folder);
+        command
+    }
+
+    /// Where the bus of the TPM's broker is.
+    pub(crate) fn bus(&self) -> String {
+        format!("unix:path={}", self.path("bus").display())
     }
 
     pub(crate) fn run(&self, program: &str, args: &[&str]) {
@@ -162,6 +176,14 @@ impl Hsm {
     pub(crate) fn refused(&self, path: &str) -> KeyError {
         self.open(path).expect_err(path)
     }
+}
+
+/// A library where Debian puts it, `package` being what brings it.
+pub(crate) fn library(name: &str, package: &str) -> PathBuf {
+    let places = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|folder| Path::new("/usr/lib").join(folder).join(name));
+    let found = places.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{name} of {package} is missing: run `cargo xtask setup`"))
 }
 
 /// OpenSC's module that logs every call and hands it on; it comes with pkcs11-tool.

@@ -1,4 +1,4 @@
-//! Signing keys on a real PKCS#11 token: SoftHSM2.
+//! Signing keys on real PKCS#11 tokens: SoftHSM2, and NSS softokn and tpm2-pkcs11 in their modules.
 //!
 //! A PKCS#11 module reads its settings from the environment when it is loaded, and keeps its logins
 //! for the whole process. So every case runs in a process of its own: the test makes tokens in a
@@ -13,6 +13,8 @@
 
 mod fixture;
 mod recovery;
+mod softokn;
+mod tpm;
 
 use std::fs;
 use std::io::Write;
@@ -24,7 +26,7 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
-use fixture::{Hsm, MODULE, PIN, run_case, spy};
+use fixture::{Hsm, MODULE, PIN, spy};
 use oms_station::keys::{
     self, KeyError, KeyRef, PinFault, PinState, Protection, SigningKey, Unfit,
 };
@@ -35,7 +37,11 @@ macro_rules! case {
     ($name:ident, $prepare:expr, $inside:expr) => {
         #[test]
         fn $name() {
-            run_case(concat!(module_path!(), "::", stringify!($name)), $prepare, $inside);
+            $crate::fixture::run_case(
+                concat!(module_path!(), "::", stringify!($name)),
+                $prepare,
+                $inside,
+            );
         }
     };
 }

@@ -7,7 +7,7 @@ use std::thread;
 
 use oms_station::keys::{self, KeyError, KeyRef, PinState, SigningKey, Unfit};
 
-use crate::fixture::{Hsm, PIN, run_case};
+use crate::fixture::{Hsm, PIN};
 use crate::{case, one_key};
 
 /// The key `oms`, through the module that fails as it is told to.
