@@ -15,7 +15,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, statat};
+use rustix::fs::{
+    Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fcntl_getfl, fstat, openat2, statat,
+};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -129,6 +131,32 @@ impl Root {
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Root(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// Takes a folder that is open already, such as a mount that has no path.
+    ///
+    /// # Errors
+    /// When it is not a folder, or only a place that cannot be read.
+    pub fn from_descriptor(fd: OwnedFd) -> io::Result<Self> {
+        if FileType::from_raw_mode(fstat(&fd)?.st_mode) != FileType::Directory {
+            return Err(Errno::NOTDIR.into());
+        }
+        if fcntl_getfl(&fd)?.contains(OFlags::PATH) {
+            return Err(Errno::BADF.into());
+        }
+        Ok(Root(fd))
+    }
+
+    /// Opens an entry of this folder that is a folder, by a name in any encoding.
+    ///
+    /// # Errors
+    /// As [`Root::directory`]; when the name is a path.
+    pub fn entry(&self, name: &OsStr) -> Result<Root, BeneathError> {
+        if name.as_bytes().contains(&b'/') {
+            return Err(BeneathError::NotFound);
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(Root(self.resolve(name, flags)?))
     }
 
     /// Opens the folder at `relative` beneath this one.

@@ -10,6 +10,7 @@ pub mod device;
 pub mod direct;
 pub mod durable;
 pub mod mount;
+pub mod notify;
 pub mod pkcs11;
 #[cfg(feature = "probe")]
 pub mod probe;

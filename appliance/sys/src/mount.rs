@@ -184,13 +184,3 @@ impl std::fmt::Display for Said<'_> {
         if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", self.0) }
     }
 }
-
-/// Whether the running kernel has a driver for it, without loading one.
-///
-/// # Errors
-/// When `/proc/filesystems` cannot be read.
-pub fn kernel_has(kind: FileSystem) -> io::Result<bool> {
-    let listed = std::fs::read_to_string("/proc/filesystems")?;
-    let names = listed.lines().filter_map(|line| line.split_whitespace().next_back());
-    Ok(names.into_iter().any(|name| name == kind.name()))
-}
