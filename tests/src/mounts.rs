@@ -22,6 +22,8 @@ use crate::root::skipped;
 pub enum Need {
     /// File systems that this process serves: `/dev/fuse`.
     Fuse,
+    /// The programs that make and read a FAT, an exFAT and an NTFS.
+    FusePrograms,
     /// Images as disks: loop devices, and the programs that make an ext4.
     Ext4,
     /// The same, with the program that makes a squashfs.
@@ -34,6 +36,10 @@ pub enum Need {
 
 /// The variable that forbids leaving these tests out.
 const REQUIRED: &str = "OMS_REQUIRE_MEDIA";
+
+/// What makes and reads the file systems that this kernel may have no driver for.
+const FUSE_PROGRAMS: &[&str] =
+    &["mkfs.vfat", "mcopy", "fusefat", "mkfs.exfat", "mount.exfat-fuse", "mkntfs", "ntfs-3g"];
 
 /// Runs `test` in a mount namespace of its own, if this is root and all of `needs` is there.
 ///
@@ -119,6 +125,7 @@ fn missing(needs: &[Need]) -> Option<String> {
     }
     needs.iter().find_map(|need| match need {
         Need::Fuse => lacks_device("/dev/fuse"),
+        Need::FusePrograms => FUSE_PROGRAMS.iter().find_map(|name| lacks_program(name)),
         Need::Ext4 => lacks_device("/dev/loop-control")
             .or_else(|| lacks_program("mkfs.ext4"))
             .or_else(|| lacks_program("debugfs")),

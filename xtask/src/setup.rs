@@ -9,7 +9,7 @@ use crate::process::{command, run as run_command, succeeds};
 /// Something that must be there: its name, how to see it, and the package that brings it.
 type Need = (&'static str, fn() -> bool, &'static str);
 
-const NEEDS: [Need; 17] = [
+const NEEDS: [Need; 23] = [
     ("SoftHSM2", has_softhsm, "softhsm2"),
     ("pkcs11-tool", || on_path("pkcs11-tool"), "opensc"),
     ("NSS softokn", || has_library("libsoftokn3.so"), "libnss3"),
@@ -27,6 +27,12 @@ const NEEDS: [Need; 17] = [
     ("mksquashfs", || on_path("mksquashfs"), "squashfs-tools"),
     ("mkfs.btrfs", || on_path("mkfs.btrfs"), "btrfs-progs"),
     ("mkfs.xfs", || on_path("mkfs.xfs"), "xfsprogs"),
+    ("mkfs.vfat", || on_path("mkfs.vfat"), "dosfstools"),
+    ("mcopy", || on_path("mcopy"), "mtools"),
+    ("fusefat", || on_path("fusefat"), "fusefat"),
+    ("mkfs.exfat", || on_path("mkfs.exfat"), "exfatprogs"),
+    ("exfat-fuse", || on_path("mount.exfat-fuse"), "exfat-fuse"),
+    ("ntfs-3g", || on_path("ntfs-3g") && on_path("mkntfs"), "ntfs-3g"),
 ];
 
 /// Installs what is missing, or says plainly which command root has to run.

@@ -12,8 +12,12 @@
 //! folder or at `/sys/class/block` finds, and each thing is taken once: an [`Arrival`] has an
 //! identity, which the journal keeps.
 
+mod archive;
+mod carrier;
 pub mod devices;
 mod hot;
+pub(crate) mod mounter;
+pub(crate) mod program;
 mod settings;
 mod watch;
 
@@ -24,6 +28,7 @@ use std::path::PathBuf;
 
 use oms_verify::reason::Printable;
 
+pub use self::carrier::{Carrier, Means};
 pub use self::devices::Device;
 pub(crate) use self::settings::RawCarriers;
 pub use self::settings::{BlockDevices, Settings};

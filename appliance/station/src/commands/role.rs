@@ -10,6 +10,7 @@ use oms_sys::confine::Pid;
 use oms_verify::reason::{Code, Reason};
 
 use super::Done;
+use crate::carriers::{mounter, program};
 use crate::chain::{Link, copier, decider, give_up, inspector};
 use crate::config::Config;
 use crate::intake::absent_or_unreadable;
@@ -62,6 +63,11 @@ pub(super) enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Become the program that reads a file system
+    Program {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Sign
     Signer {
         #[command(flatten)]
@@ -90,6 +96,10 @@ pub(super) fn run(command: &Command) -> Done {
 }
 
 fn work(command: &Command) -> Result<(), Reason> {
+    if let Command::Program { common } = command {
+        let parent = Pid::from_raw(common.parent).unwrap_or(Pid::INIT);
+        return Err(program::become_it(parent, common.insecure_no_sandbox));
+    }
     let beginning = here()?;
     match command {
         Command::Copier { common, carrier: Some(carrier), into } => {
@@ -114,7 +124,11 @@ fn work(command: &Command) -> Result<(), Reason> {
         Command::Copier { common, carrier: None, .. } => idle(common, beginning, Role::Copier),
         Command::Decider { common, policy: None, .. } => idle(common, beginning, Role::Decider),
         Command::Inspector { common, copies: None } => idle(common, beginning, Role::Inspector),
-        Command::Mounter { common } => idle(common, beginning, Role::Mounter),
+        Command::Mounter { common } => {
+            let Link(wire) = common.enter(beginning, Role::Mounter, &Files::default())?;
+            mounter::serve(&wire).map_err(|error| refused(&format!("the mounter: {error}")))
+        }
+        Command::Program { .. } => Ok(()),
         Command::Signer { common, config: Some(config), policy } => {
             let guard = Guard::default();
             let config = Config::load(config, policy.as_deref(), None, &guard);
