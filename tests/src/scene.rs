@@ -152,6 +152,27 @@ impl Scene {
         Scene { dir, station, carrier, model, root, issuer, vendor, verdict }
     }
 
+    /// Replaces a text of the station's configuration.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn configure(&self, from: &str, to: &str) {
+        let before = fs::read_to_string(&self.station.config).unwrap();
+        let after = before.replace(from, to);
+        assert_ne!(after, before);
+        files::public(&self.station.config, after);
+    }
+
+    /// The same station with the profile `tar`.
+    ///
+    /// # Panics
+    /// When it has another profile than `tree`.
+    #[must_use]
+    pub fn as_files(self) -> Scene {
+        self.configure("profile = \"tree\"", "profile = \"tar\"");
+        self
+    }
+
     /// A path in the folder that holds all of this and that nobody else uses.
     ///
     /// # Panics

@@ -45,6 +45,7 @@ use crate::report;
 use crate::signing::{RemoteSigner, Signed};
 use crate::storage::failed;
 use release::{held, move_out, out_folder, release_files};
+pub(crate) use tar::rank as rank_in_tar;
 
 /// The verdict's file in an entry.
 pub const VERDICT: &str = "verdict.sigstore.json";

@@ -2,6 +2,7 @@
 
 pub mod ledger;
 mod resigned;
+mod tar;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use oms_sys::beneath::{BeneathError, Kind, RegularFile, Root};
 use oms_verify::budget::Budget;
 use oms_verify::bundle::BundleError;
-use oms_verify::hash::HashAlgorithm;
+use oms_verify::hash::{HashAlgorithm, Sha256Digest};
 use oms_verify::key::PublicKey;
 use oms_verify::pki::{Anchor, CrlSet, Purpose, Revocation, RevocationMode};
 use oms_verify::reason::{Class, Code, Reason, Reasons};
@@ -20,13 +21,15 @@ use oms_verify::verdict::{ReceivedAttestation, ReceivedVerdict, VerdictTrust, re
 use crate::intake::{
     self, ATTESTATIONS, Reading, Source, absent_or_unreadable, refusal_or_failure,
 };
-use crate::outbound::{REPORT, RESIGNED, SOURCE, VERDICT};
+use crate::outbound::{BESIDE, REPORT, RESIGNED, SOURCE, VERDICT};
 use crate::progress::Progress;
 use crate::report;
 use resigned::check_resigned;
 
 /// The folder of an entry that holds the model.
 const MODEL: &str = "model";
+/// How the names of entries end that are files.
+const TAR: &str = "-passed.tar";
 /// Entries of an entry's folder: the ones above, and room to report others.
 const MOST_ENTRIES: usize = 64;
 
@@ -68,16 +71,15 @@ fn budget() -> Budget {
     Budget { resources: 10_000_000, bundle_bytes: VERDICT_BYTES, ..Budget::default() }
 }
 
-/// Reads the verdict in the file `name`.
+/// Reads the verdict in the bytes of the file `name`.
 fn received(
-    root: &Root,
+    bytes: Vec<u8>,
     name: &str,
     verifier: &str,
     trust: &ReceiverTrust,
     time: UnixTime,
     budget: &Budget,
 ) -> Result<ReceivedVerdict, Reason> {
-    let bytes = read(root, name, budget, Code::VerdictMissing)?;
     let verdict_anchors;
     let verdict_trust = match trust {
         ReceiverTrust::Key(key) => VerdictTrust::Key(key),
@@ -88,6 +90,58 @@ fn received(
     };
     receive(bytes, verifier, &verdict_trust, budget)
         .map_err(|error| Reason::from(&error).about(name))
+}
+
+/// Checks what lies at `path`: an entry as a folder, an entry as a tar, or the verdict of a refusal
+/// as a file by itself.
+///
+/// # Errors
+/// As [`check_entry`].
+pub fn check(
+    path: &Path,
+    verifier: &str,
+    trust: &ReceiverTrust,
+    time: UnixTime,
+    reading: &Reading<'_>,
+) -> Result<Checked, Reason> {
+    let wrong = |error: std::io::Error| absent_or_unreadable(&error, path);
+    let full = path.canonicalize().map_err(wrong)?;
+    if full.is_dir() {
+        return check_entry(path, verifier, trust, time, reading);
+    }
+    let Some((folder, name)) = full.parent().zip(full.file_name().and_then(|name| name.to_str()))
+    else {
+        let reason = Reason::new(Code::MediaName, "the name is not UTF-8");
+        return Err(reason.about(path.display().to_string()));
+    };
+    let (root, budget) = (Root::open(folder).map_err(wrong)?, budget());
+    if name.ends_with(BESIDE) {
+        check_alone(&root, name, verifier, trust, time, &budget)
+    } else {
+        tar::check_tar(&root, name, verifier, trust, time, reading.progress, &budget)
+    }
+}
+
+/// Checks a verdict that is a file by itself. A model that passed is never in it.
+fn check_alone(
+    root: &Root,
+    name: &str,
+    verifier: &str,
+    trust: &ReceiverTrust,
+    time: UnixTime,
+    budget: &Budget,
+) -> Result<Checked, Reason> {
+    let bytes = read(root, name, budget, Code::VerdictMissing)?;
+    let mut verdict = received(bytes, name, verifier, trust, time, budget)?;
+    verdict.drop_payload();
+    let mut reasons = Vec::from_iter(named_otherwise(name, &verdict));
+    reasons.push(if verdict.passed {
+        let detail = "this is the verdict alone: check the tar that holds the model";
+        Reason::new(Code::VerdictFiles, detail).about(name)
+    } else {
+        refusal(&verdict)
+    });
+    Ok(Checked { verdict, reasons, warnings: Vec::new() })
 }
 
 /// Checks the entry in the folder `path`: a verdict by `verifier`, and with a verdict that passed,
@@ -106,26 +160,36 @@ pub fn check_entry(
 ) -> Result<Checked, Reason> {
     let budget = budget();
     let root = Root::open(path).map_err(|error| absent_or_unreadable(&error, path))?;
-    let mut verdict = received(&root, VERDICT, verifier, trust, time, &budget)?;
+    let bytes = read(&root, VERDICT, &budget, Code::VerdictMissing)?;
+    let mut verdict = received(bytes, VERDICT, verifier, trust, time, &budget)?;
     let warnings = Vec::from_iter(check_report(path, &verdict));
     verdict.drop_payload();
 
     let mut reasons = Reasons::from(strangers(&root, &verdict)?);
     reasons.extend(misnamed(path, &verdict));
     if !verdict.passed {
-        let detail = format!("verdict {} is a refusal", verdict.sequence);
-        reasons.push(Reason::new(Code::VerdictFailed, detail));
+        reasons.push(refusal(&verdict));
         return Ok(Checked { verdict, reasons: reasons.into_vec(), warnings });
     }
-    let files = verdict.files.iter().map(|(file, _)| file.clone()).collect();
-    let manifest = Manifest::new(verdict.hash, verdict.method, Vec::new(), files, &budget)
-        .map_err(|error| Reason::new(Code::VerdictSchema, error.to_string()).about(VERDICT))?;
-    let manifest = Arc::new(manifest);
+    let manifest = Arc::new(manifest_of(&verdict, &budget)?);
     reasons.append(check_files(&root, &verdict, &manifest, &budget, reading)?);
-    reasons.extend(check_resigned(&root, &verdict, &manifest, trust, time, &budget)?);
+    let resigned = read(&root, RESIGNED, &budget, Code::VerdictResigned)?;
+    reasons.extend(check_resigned(resigned, &verdict, &manifest, trust, time, &budget));
     reasons.extend(check_source(&root, &verdict, &budget)?);
     reasons.append(check_attestations(&root, &verdict)?);
     Ok(Checked { verdict, reasons: reasons.into_vec(), warnings })
+}
+
+fn refusal(verdict: &ReceivedVerdict) -> Reason {
+    let detail = format!("verdict {} is a refusal", verdict.sequence);
+    Reason::new(Code::VerdictFailed, detail)
+}
+
+/// The manifest of the files that a verdict lists.
+fn manifest_of(verdict: &ReceivedVerdict, budget: &Budget) -> Result<Manifest, Reason> {
+    let files = verdict.files.iter().map(|(file, _)| file.clone()).collect();
+    Manifest::new(verdict.hash, verdict.method, Vec::new(), files, budget)
+        .map_err(|error| Reason::new(Code::VerdictSchema, error.to_string()).about(VERDICT))
 }
 
 fn with_purpose(anchors: &[Anchor], purpose: Purpose) -> Vec<Anchor> {
@@ -148,18 +212,52 @@ fn open(root: &Root, name: &str, missing: Code) -> Result<RegularFile, Reason> {
 /// was sent again under another number is told.
 fn misnamed(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
     let path = path.canonicalize().ok()?;
-    let name = path.file_name()?.to_str()?;
+    named_otherwise(path.file_name()?.to_str()?, verdict)
+}
+
+/// The same of a folder's or a file's own name.
+fn named_otherwise(name: &str, verdict: &ReceivedVerdict) -> Option<Reason> {
     let (number, rest) = name.split_once('-')?;
     let is_entry = number.len() == 12 && number.bytes().all(|b| b.is_ascii_digit());
-    let result = if verdict.passed { "-passed" } else { "-refused" };
+    let result = match verdict.passed {
+        _ if rest.ends_with(BESIDE) => BESIDE,
+        true if rest.ends_with(TAR) => TAR,
+        true => "-passed",
+        false => "-refused",
+    };
     if !is_entry || (number.parse() == Ok(verdict.sequence) && rest.ends_with(result)) {
         return None;
     }
     let detail = format!(
-        "the folder is named {name:?}, its verdict is number {} and ends in {result}",
+        "the entry is named {name:?}, its verdict is number {} and ends in {result}",
         verdict.sequence
     );
     Some(Reason::new(Code::VerdictFiles, detail))
+}
+
+/// The name of the verdict that a station puts out before a tar of this name.
+fn beside(tar: &str) -> Option<String> {
+    tar.strip_suffix(TAR).map(|id| format!("{id}{BESIDE}"))
+}
+
+/// Where a verdict lies beside a tar, it is the very one in it: `bytes`.
+fn differs_beside(
+    root: &Root,
+    tar: &str,
+    bytes: &[u8],
+    budget: &Budget,
+) -> Result<Option<Reason>, Reason> {
+    let Some(name) = beside(tar) else { return Ok(None) };
+    let found = match root.file(&name) {
+        Err(BeneathError::NotFound) => return Ok(None),
+        Err(error) => return Err(refusal_or_failure(error, &name)),
+        Ok(file) => crate::pipeline::read_bundle(&file, &name, budget, &|| Ok(()))?,
+    };
+    let same = found.is_ok_and(|found| Sha256Digest::of(&found) == Sha256Digest::of(bytes));
+    Ok((!same).then(|| {
+        let detail = "the verdict beside the tar is not the one in it";
+        Reason::new(Code::VerdictFiles, detail).about(name)
+    }))
 }
 
 /// What is in the entry's folder and does not belong there.
@@ -231,12 +329,17 @@ fn check_source(
     let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
     let (_, pieces) = intake::hash_file(&file, hash, method, &progress, |_| Ok(()))
         .map_err(|reason| reason.about(SOURCE))?;
-    let Pieces::Whole(found) = pieces else { return Ok(None) };
-    Ok((!verdict.sources.iter().any(|source| source.0 == found.as_bytes())).then(|| {
+    Ok(strange_source(&pieces, verdict))
+}
+
+/// A source's bundle that the verdict does not name.
+fn strange_source(pieces: &Pieces, verdict: &ReceivedVerdict) -> Option<Reason> {
+    let Pieces::Whole(found) = pieces else { return None };
+    (!verdict.sources.iter().any(|source| source.0 == found.as_bytes())).then(|| {
         let detail =
             format!("its SHA-256, {}, is not the one of a bundle of the verdict", found.to_hex());
         Reason::new(Code::VerdictFiles, detail).about(SOURCE)
-    }))
+    })
 }
 
 /// The attestations are the verdict's, each with its size and digest, and there is no other.
@@ -311,8 +414,12 @@ fn check_report(path: &Path, verdict: &ReceivedVerdict) -> Option<Reason> {
         }
         Ok(_) | Err(_) => false,
     };
+    (!same).then(report_warning)
+}
+
+fn report_warning() -> Reason {
     let detail = "it is not covered by the verdict and differs from it: do not rely on it";
-    (!same).then(|| Reason::new(Code::VerdictFiles, detail).about(REPORT))
+    Reason::new(Code::VerdictFiles, detail).about(REPORT)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub mod reason;
 mod signature;
 pub mod sigstore;
 pub mod statement;
+pub mod tar;
 pub mod time;
 pub mod timestamp;
 pub mod verdict;

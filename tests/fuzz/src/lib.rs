@@ -11,6 +11,7 @@ mod path;
 mod pieces;
 mod policy;
 mod sigstore;
+mod tar;
 mod timestamp;
 
 pub use attestation::{ABOUT, attestation};
@@ -21,13 +22,14 @@ pub use path::path;
 pub use pieces::join;
 pub use policy::policy;
 pub use sigstore::sigstore;
+pub use tar::tar;
 pub use timestamp::timestamp;
 
 /// A function that is fuzzed.
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("bundle", bundle),
     ("statement", statement),
     ("certificate", certificate),
@@ -37,6 +39,7 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("timestamp", timestamp),
     ("sigstore", sigstore),
     ("attestation", attestation),
+    ("tar", tar),
 ];
 
 #[cfg(test)]

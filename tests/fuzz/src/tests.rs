@@ -85,3 +85,16 @@ fn a_chain_is_signed_anew_as_it_was() {
     assert_eq!(leaf.san_emails(), before.san_emails());
     assert_ne!(leaf.public_key().unwrap(), before.public_key().unwrap());
 }
+
+#[test]
+fn an_archive_is_gone_through_to_its_end() {
+    let long = "n".repeat(200);
+    let mut archive = oms_verify::tar::header(&long, 3);
+    archive.extend([&b"abc"[..], &[0; 509]].concat());
+    archive.extend([0; oms_verify::tar::END]);
+    for end in 0..=archive.len() {
+        tar(&archive[..end]);
+    }
+    archive.push(1);
+    tar(&archive);
+}

@@ -154,16 +154,6 @@ fn the_record_is_exported_line_by_line() {
     assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 3, "the earlier one stays");
 }
 
-/// A station with the profile `tar`.
-fn as_files() -> Scene {
-    let scene = Scene::signed();
-    let config = fs::read_to_string(&scene.station.config).unwrap();
-    let tar = config.replace("profile = \"tree\"", "profile = \"tar\"");
-    assert_ne!(tar, config);
-    files::public(&scene.station.config, tar);
-    scene
-}
-
 /// Takes an entry out of its tar and checks it as the receiving side does.
 fn unpacked(scene: &Scene, tar: &Path) {
     let folder = files::folder(scene.path("unpacked"));
@@ -177,7 +167,7 @@ fn unpacked(scene: &Scene, tar: &Path) {
 
 #[test]
 fn single_files_for_senders_that_take_no_folders() {
-    let scene = as_files();
+    let scene = Scene::signed().as_files();
     let _ = run::outcome(&mut scene.ingest()).expect_status(0);
     model::flip_weight_bit(&scene.model);
     let _ = run::outcome(&mut scene.ingest()).expect_status(1);
@@ -200,7 +190,7 @@ fn single_files_for_senders_that_take_no_folders() {
 
 #[test]
 fn a_verdict_that_a_sender_took_before_a_crash_is_not_sent_again() {
-    let scene = as_files();
+    let scene = Scene::signed().as_files();
     let _ = run::outcome(&mut scene.ingest()).expect_status(0);
     let outbound = &scene.station.outbound;
     let names = scene.station.entries();

@@ -7,6 +7,7 @@
     reason = "what a test helper does not find is a failed test"
 )]
 
+mod archives;
 mod attestations;
 mod certificates;
 mod cli;

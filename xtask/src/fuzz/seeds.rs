@@ -54,6 +54,7 @@ fn seeds(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
         "timestamp" => timestamps(),
         "sigstore" => sigstore(),
         "attestation" => Ok(attestations()),
+        "tar" => Ok(archives()),
         _ => Ok(Vec::new()),
     }
 }
@@ -105,6 +106,17 @@ fn public_good_authority() -> Result<Vec<Vec<u8>>, Failure> {
     let certificates = chain.and_then(|chain| chain.as_array()).into_iter().flatten();
     let bytes = certificates.filter_map(|certificate| certificate.get("rawBytes")?.as_str());
     Ok(bytes.filter_map(|text| BASE64_STANDARD.decode(text).ok()).collect())
+}
+
+/// Archives with a short name, and with one that stands before its header.
+fn archives() -> Vec<Vec<u8>> {
+    let archive = |name: &str| {
+        let mut bytes = oms_verify::tar::header(name, 3);
+        bytes.extend_from_slice(b"abc");
+        bytes.resize(bytes.len() + oms_verify::tar::padding(3) + oms_verify::tar::END, 0);
+        bytes
+    };
+    vec![archive("model/a"), archive(&"a/".repeat(100)), vec![0; oms_verify::tar::END]]
 }
 
 fn slices(pieces: &[Vec<u8>]) -> Vec<&[u8]> {

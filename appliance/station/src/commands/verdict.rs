@@ -18,7 +18,7 @@ use super::verify::parse_time;
 use super::{Done, print, print_json};
 use crate::clock::system_time;
 use crate::present::{Outcome, reasons_text};
-use crate::receive::{Checked, ReceiverTrust, check_entry};
+use crate::receive::{self, Checked, ReceiverTrust};
 use crate::trust::{Anchors, Guard, guarded_read, load_crls};
 
 #[derive(Subcommand)]
@@ -30,7 +30,7 @@ pub(super) enum Command {
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("trust").required(true).args(["roots", "key"])))]
 pub(super) struct Args {
-    /// The entry: a folder as a station publishes it
+    /// The entry as a station publishes it: a folder, or a tar, which is read and not unpacked
     #[arg(required_unless_present = "ledger", conflicts_with = "ledger")]
     path: Option<PathBuf>,
     /// Instead of one entry, a folder of entries: whether each verdict is there, once, and follows
@@ -105,7 +105,7 @@ fn check(args: &Args, path: &Path) -> Result<Checked, Reason> {
     let trust = trust(args, &Guard::default().against(path))?;
     let progress = watch.progress("checking");
     let reading = plain(&args.reading, &progress);
-    check_entry(path, &args.verifier, &trust, args.at.unwrap_or_else(system_time), &reading)
+    receive::check(path, &args.verifier, &trust, args.at.unwrap_or_else(system_time), &reading)
 }
 
 /// Whom the caller trusts.

@@ -1,5 +1,4 @@
-//! An entry as one file: POSIX tar (ustar, with pax headers where a name or a size needs one), the
-//! same bytes for the same files.
+//! An entry as one file, in the form that [`oms_verify::tar`] fixes.
 //!
 //! ```text
 //!  verdict.sigstore.json model.sig source.sig report.html attestations/… model/…
@@ -12,12 +11,8 @@ use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes of a block.
-const BLOCK: usize = 512;
-/// Bytes of a name in a header.
-const NAME: usize = 100;
-/// The first size that 11 octal digits do not hold.
-const LARGE: u64 = 1 << 33;
+use oms_verify::tar::{BLOCK, END, header, padding};
+
 /// What comes before all else, in this order.
 const FIRST: [&str; 4] = [super::VERDICT, super::RESIGNED, super::SOURCE, super::REPORT];
 
@@ -31,8 +26,7 @@ pub(super) fn write(folder: &Path, out: &mut dyn Write) -> io::Result<()> {
         let size = file.metadata()?.len();
         member(out, &name, size, file)?;
     }
-    // The end of an archive is two empty blocks.
-    out.write_all(&[0; 2 * BLOCK])
+    out.write_all(&[0; END])
 }
 
 /// The paths of all files, in the order of the archive.
@@ -51,66 +45,22 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
             }
         }
     }
-    let rank = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());
-    names.sort_by(|one, other| (rank(one), one).cmp(&(rank(other), other)));
+    names.sort_by(|one, other| rank(one).cmp(&rank(other)));
     Ok(names)
 }
 
+/// By what members are ordered.
+pub(crate) fn rank(name: &str) -> (usize, &str) {
+    (FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len()), name)
+}
+
 fn member(out: &mut dyn Write, name: &str, size: u64, content: File) -> io::Result<()> {
-    if name.len() > NAME || !name.is_ascii() || size >= LARGE {
-        let records = [record("path", name), record("size", &size.to_string())].concat();
-        out.write_all(&header("pax", records.len() as u64, b'x'))?;
-        out.write_all(records.as_bytes())?;
-        pad(out, records.len() as u64)?;
-    }
-    out.write_all(&header(name, size, b'0'))?;
+    out.write_all(&header(name, size))?;
     let copied = io::copy(&mut content.take(size), out)?;
     if copied != size {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    pad(out, size)
-}
-
-/// A record of a pax header: its own length in bytes, which counts its own digits, comes first.
-fn record(key: &str, value: &str) -> String {
-    let rest = key.len().saturating_add(value.len()).saturating_add(" =\n".len());
-    let mut length = rest;
-    while length != rest.saturating_add(length.to_string().len()) {
-        length = rest.saturating_add(length.to_string().len());
-    }
-    format!("{length} {key}={value}\n")
-}
-
-fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
-    let over = usize::try_from(size % BLOCK as u64).unwrap_or_default();
-    let missing = if over == 0 { 0 } else { BLOCK.saturating_sub(over) };
-    out.write_all([0; BLOCK].get(..missing).unwrap_or_default())
-}
-
-/// The header of a member. A name or a size that does not fit stands in the pax header before it.
-fn header(name: &str, size: u64, kind: u8) -> Vec<u8> {
-    let fitting = name.as_bytes().get(..name.len().min(NAME)).unwrap_or_default();
-    let size = if size < LARGE { size } else { 0 };
-    let mut block = Vec::with_capacity(BLOCK);
-    block.extend_from_slice(fitting);
-    block.resize(NAME, 0);
-    block.extend_from_slice(b"0000640\0"); // mode
-    block.extend_from_slice(b"0000000\0"); // owner
-    block.extend_from_slice(b"0000000\0"); // group
-    block.extend_from_slice(format!("{size:011o}\0").as_bytes());
-    block.extend_from_slice(b"00000000000\0"); // time
-    let place = block.len();
-    block.extend_from_slice(b"        "); // the sum is taken over spaces in its own place
-    block.push(kind);
-    block.resize(block.len().saturating_add(NAME), 0); // no link
-    block.extend_from_slice(b"ustar\x0000");
-    block.resize(BLOCK, 0);
-    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-    let sum = format!("{sum:06o}\0 ");
-    if let Some(field) = block.get_mut(place..place.saturating_add(sum.len())) {
-        field.copy_from_slice(sum.as_bytes());
-    }
-    block
+    out.write_all([0; BLOCK].get(..padding(size)).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -145,18 +95,5 @@ mod tests {
             let (one, other) = (folder.join(&name), out.join(&name));
             assert_eq!(std::fs::read(one).unwrap(), std::fs::read(other).unwrap(), "{name}");
         }
-    }
-
-    #[test]
-    fn a_size_of_more_than_eleven_digits_stands_before_the_header() {
-        assert_eq!(record("size", "8589934592"), "19 size=8589934592\n");
-        // 99 bytes with two digits would be 100 with three: the length counts itself.
-        for length in 80..120 {
-            let record = record("path", &"x".repeat(length));
-            let stated: usize = record.split(' ').next().unwrap().parse().unwrap();
-            assert_eq!(stated, record.len());
-        }
-        assert_eq!(&header("x", LARGE, b'0')[124..136], b"00000000000\0");
-        assert_eq!(&header("x", LARGE - 1, b'0')[124..136], b"77777777777\0");
     }
 }

@@ -4,6 +4,7 @@
 //!  000000000001-…-passed/  ─▶ verdict ─▶ number 1, previous 0…0, SHA-256 of its payload ─┐
 //!  000000000002-…-refused/ ─▶ verdict ─▶ number 2, previous = ◀──────────────────────────┘
 //!  000000000004-….verdict.json           ledger.gap: 3 is missing
+//!  000000000004-…-passed.tar             its own verdict is the one beside it
 //! ```
 //!
 //! A diode has no way back, so the numbers and digests that stations put into their verdicts are
@@ -13,12 +14,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use oms_sys::beneath::{Kind, Root};
+use oms_verify::budget::Budget;
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Class, Code, Reason, Reasons};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::Ledger as Position;
 
-use super::{ReceiverTrust, VERDICT, budget, received};
+use super::{ReceiverTrust, TAR, VERDICT, beside, budget, differs_beside, received, tar};
 use crate::cancel::Cancel;
 use crate::intake::{absent_or_unreadable, refusal_or_failure};
 use crate::outbound::BESIDE;
@@ -85,7 +87,9 @@ pub fn check_ledger(
         expected = number.saturating_add(1);
         checked.numbers = Some((checked.numbers.map_or(number, |(first, _)| first), number));
         checked.next = None;
-        let mut verdict = match received(&root, name, verifier, trust, time, &budget) {
+        let verdict = verdict_of(&root, name, &budget, &mut reasons)
+            .and_then(|bytes| received(bytes, name, verifier, trust, time, &budget));
+        let mut verdict = match verdict {
             Ok(verdict) => verdict,
             Err(reason) if reason.code.class() == Class::Refusal => {
                 reasons.push(reason);
@@ -126,6 +130,24 @@ pub fn check_ledger(
     Ok(checked)
 }
 
+/// The verdict's bytes in the file or the tar `name`; a tar beside its verdict has the same.
+fn verdict_of(
+    root: &Root,
+    name: &str,
+    budget: &Budget,
+    reasons: &mut Reasons,
+) -> Result<Vec<u8>, Reason> {
+    if !name.ends_with(TAR) {
+        return super::read(root, name, budget, Code::VerdictMissing);
+    }
+    let file = super::open(root, name, Code::VerdictMissing)?;
+    let bytes = tar::verdict_in(&file, budget).map_err(|reason| reason.about(name))?;
+    if let Some(other) = differs_beside(root, name, &bytes, budget)? {
+        reasons.push(Reason { code: Code::LedgerDuplicate, ..other });
+    }
+    Ok(bytes)
+}
+
 fn gap(first: u64, last: u64) -> Reason {
     let detail = match last.saturating_sub(first) {
         0 => format!("verdict {first} is missing"),
@@ -151,12 +173,17 @@ fn entries(root: &Root) -> Result<Named, Reason> {
             (Some(number), Kind::File) if name.ends_with(BESIDE) => {
                 verdicts.entry(number).or_default().push(name);
             }
-            // Its verdict stands beside it.
-            (Some(_), Kind::File) if name.ends_with("-passed.tar") => {}
+            (Some(number), Kind::File) if name.ends_with(TAR) => {
+                verdicts.entry(number).or_default().push(name);
+            }
             _ => ignored.push(name),
         }
     }
-    verdicts.values_mut().for_each(|names| names.sort());
+    for names in verdicts.values_mut() {
+        names.sort();
+        let pairs: Vec<_> = names.iter().filter_map(|name| beside(name)).collect();
+        names.retain(|name| !pairs.contains(name));
+    }
     ignored.sort();
     Ok((verdicts, ignored))
 }

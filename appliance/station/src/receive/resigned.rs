@@ -1,6 +1,5 @@
 //! The re-signed bundle of an entry: whose it is, and that it says what the verdict says.
 
-use oms_sys::beneath::Root;
 use oms_verify::budget::Budget;
 use oms_verify::bundle::{Bundle, KeyIdentifier, Material, TrustedKey, TrustedSigner};
 use oms_verify::hash::Sha256Digest;
@@ -11,23 +10,22 @@ use oms_verify::statement::{Legacy, Manifest, Statement};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::ReceivedVerdict;
 
-use super::{REVOCATION, ReceiverTrust, read, with_purpose};
+use super::{REVOCATION, ReceiverTrust, with_purpose};
 use crate::outbound::RESIGNED;
 
 /// The re-signed bundle is the one that the verdict names, it is signed by the key that the
 /// verdict names, and it lists the verdict's files under the verdict's name.
 pub(super) fn check_resigned(
-    root: &Root,
+    bytes: Vec<u8>,
     verdict: &ReceivedVerdict,
     manifest: &Manifest,
     trust: &ReceiverTrust,
     time: UnixTime,
     budget: &Budget,
-) -> Result<Option<Reason>, Reason> {
-    let bytes = read(root, RESIGNED, budget, Code::VerdictResigned)?;
+) -> Option<Reason> {
     let checked = open(bytes, verdict, trust, time, budget)
         .and_then(|statement| check_statement(&statement, verdict, manifest));
-    Ok(checked.err().map(|detail| Reason::new(Code::VerdictResigned, detail).about(RESIGNED)))
+    checked.err().map(|detail| Reason::new(Code::VerdictResigned, detail).about(RESIGNED))
 }
 
 /// On whose word the bundle is read.
