@@ -24,6 +24,8 @@ pub static CERT_VERIFY: LazyLock<Validator> = LazyLock::new(|| validator("cert-v
 
 /// The schema of `verdict verify --ledger --json`.
 pub static VERDICT_LEDGER: LazyLock<Validator> = LazyLock::new(|| validator("verdict-ledger"));
+/// The schema of `resend --json`.
+pub static RESEND: LazyLock<Validator> = LazyLock::new(|| validator("resend"));
 /// The schema of a line of `ledger export`.
 pub static LEDGER: LazyLock<Validator> = LazyLock::new(|| validator("ledger"));
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use oms_verify::policy::{SIZE, parse_size};
 use oms_verify::reason::{Code, Reason};
+use oms_verify::time::Span;
 use rustix::fs::{Access, AtFlags, CWD, StatxFlags, accessat, statx};
 use rustix::io::Errno;
 use serde::de::Error as _;
@@ -35,6 +36,8 @@ pub struct Config {
     pub profile: Profile,
     /// Bytes that outbound may hold; any number when absent.
     pub quota: Option<u64>,
+    /// How long models are kept after their entries went out; not at all when absent.
+    pub keep: Option<Span>,
     /// The key of verdicts.
     pub verdict: KeyConfig,
     /// The key of re-signed bundles.
@@ -106,6 +109,20 @@ struct RawOutbound {
     profile: Profile,
     #[serde(default, deserialize_with = "word")]
     quota: Option<Quota>,
+    #[serde(default, deserialize_with = "word")]
+    keep: Option<Keep>,
+}
+
+/// A length of time that is not none.
+struct Keep(Span);
+
+impl FromStr for Keep {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let span = Span::parse(text).filter(|span| span.seconds > 0);
+        span.map(Keep).ok_or("expected a length of time, such as 30d or 12h")
+    }
 }
 
 /// A number of bytes with its unit.
@@ -195,7 +212,7 @@ impl Config {
             Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
         };
         let RawConfig { station, keys, intake, carriers, outbound, hsm } = raw;
-        let RawOutbound { profile, quota } = outbound;
+        let RawOutbound { profile, quota, keep } = outbound;
         let from_base = |paths: Vec<PathBuf>| paths.iter().map(|path| base.join(path)).collect();
         let config = Config {
             id: station.id,
@@ -209,6 +226,7 @@ impl Config {
             outbound: emptied.map_or_else(|| base.join(&station.outbound), Path::to_owned),
             profile,
             quota: quota.map(|Quota(bytes)| bytes),
+            keep: keep.map(|Keep(span)| span),
             verdict: key(keys.verdict)?,
             resign: key(keys.resign)?,
             intake: intake.settings(),
@@ -402,6 +420,15 @@ mod tests {
             assert_eq!(reason.code, Code::ConfigSyntax);
             assert!(reason.detail.starts_with(place), "{reason}");
         }
+    }
+
+    #[test]
+    fn how_long_models_are_kept_is_a_length_of_time() {
+        for (text, seconds) in [("30d", Some(30 * 86_400)), ("90s", Some(90)), ("0d", None)] {
+            let read = text.parse::<Keep>().ok().map(|Keep(span)| span.seconds);
+            assert_eq!(read, seconds, "{text}");
+        }
+        assert!("30".parse::<Keep>().is_err() && "".parse::<Keep>().is_err());
     }
 
     #[test]

@@ -17,7 +17,9 @@
 //! Whatever crashes, what is in outbound is complete, and what was begun is ended at the next
 //! start with the same payload.
 
+mod keep;
 mod release;
+mod resend;
 mod tar;
 
 use std::ffi::OsStr;
@@ -29,6 +31,7 @@ use oms_sys::durable::{self, FileSystem, Lock};
 use oms_sys::sealed::Sealed;
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
+use oms_verify::time::Span;
 use oms_verify::verdict::{self, Decision};
 use serde::Deserialize;
 
@@ -45,6 +48,7 @@ use crate::report;
 use crate::signing::{RemoteSigner, Signed};
 use crate::storage::failed;
 use release::{held, move_out, out_folder, release_files};
+pub use resend::Today;
 pub(crate) use tar::rank as rank_in_tar;
 
 /// The verdict's file in an entry.
@@ -76,6 +80,8 @@ pub struct Outbound {
     pub profile: Profile,
     /// Bytes that outbound may hold.
     pub quota: Option<u64>,
+    /// How long models are kept after their entries went out.
+    pub keep: Option<Span>,
     /// Who has the keys.
     pub signer: RemoteSigner,
     /// The record.
@@ -148,6 +154,7 @@ impl Outbound {
             outbound,
             profile: config.profile,
             quota: config.quota,
+            keep: config.keep,
             signer,
             journal,
             clock,
@@ -168,6 +175,7 @@ impl Outbound {
     ) -> Result<Vec<Published>, Reason> {
         let ended = self.catch_up(progress)?;
         self.sweep()?;
+        keep::expire(&self.spool, &mut self.journal, system_time())?;
         self.journal.interrupt(system_time())?;
         Ok(ended)
     }
@@ -354,7 +362,7 @@ impl Outbound {
     /// When anything fails. Then nothing is in outbound, or the entry is complete. What was written
     /// down is ended by [`Outbound::catch_up`], now or after a restart.
     pub fn publish(&mut self, decided: &Decided, intake: Intake) -> Result<Published, Reason> {
-        let Intake { id, mut quarantine } = intake;
+        let Intake { id, quarantine } = intake;
         let Decided { decision, sealed, files, kept, sandbox, .. } = decided;
         if decision.passed() {
             let keep =
@@ -363,6 +371,20 @@ impl Outbound {
         } else {
             quarantine.clear()?;
         }
+        let highest = self.clock.highest();
+        let made = handover::made(sealed.as_slice(), files.as_slice(), sandbox, highest)?;
+        self.issue(decision, &made, Origin::Intake(id), quarantine)
+    }
+
+    /// The way of every decision from its number on: written down, signed, and published with what
+    /// the quarantine holds.
+    fn issue(
+        &mut self,
+        decision: &Decision,
+        made: &Sealed,
+        origin: Origin,
+        mut quarantine: Quarantine,
+    ) -> Result<Published, Reason> {
         self.file_system
             .sync()
             .map_err(|error| failed("syncing the spool", &error, quarantine.folder()))?;
@@ -370,7 +392,7 @@ impl Outbound {
         let (subject, root) = verdict::subject(decision);
         let numbered = Numbered {
             sequence,
-            origin: Origin::Intake(id),
+            origin,
             verifier: self.id.clone(),
             key: self.signer.key().fingerprint(),
             passed: decision.passed(),
@@ -380,15 +402,13 @@ impl Outbound {
             folder: quarantine.folder().to_owned(),
             entry: self.outbound.join(entry_name(sequence, decision, self.profile)),
         };
-        let highest = self.clock.highest();
-        let made = handover::made(sealed.as_slice(), files.as_slice(), sandbox, highest)?;
         let begun = self.journal.decided(&numbered, made.as_slice());
         if begun.is_ok() || self.journal.is_uncertain() {
             // From here on the folder belongs to the record.
             quarantine.keep();
         }
         begun?;
-        let payload = self.sign(&numbered, &made, None)?;
+        let payload = self.sign(&numbered, made, None)?;
         self.release(Begun { decision: numbered, payload })
     }
 
@@ -439,7 +459,8 @@ impl Outbound {
 
     /// Keeps what goes out, and makes it visible by one rename.
     fn release(&mut self, begun: Begun) -> Result<Published, Reason> {
-        let Begun { decision: Numbered { sequence, folder, entry, .. }, payload } = begun;
+        let Begun { decision: Numbered { sequence, folder, entry, passed, origin, .. }, payload } =
+            begun;
         let (folder, entry) = (folder.as_path(), entry.as_path());
         let name = name_of(entry);
         for file in [VERDICT, RESIGNED, SOURCE] {
@@ -451,7 +472,16 @@ impl Outbound {
             }
         }
         self.archive_attestations(folder, name)?;
+        // What is sent again is kept under its first number, and no longer for that.
+        let stays = matches!(origin, Origin::Intake(_)) && passed;
+        let keep = self.keep.filter(|_| stays).zip(name.to_str());
+        if let Some((_, name)) = keep {
+            keep::link(&self.spool, folder, name)?;
+        }
         self.file_system.sync().map_err(|error| failed("syncing the spool", &error, folder))?;
+        if let Some((span, name)) = keep {
+            keep::record(&mut self.journal, (sequence, name), system_time(), span)?;
+        }
         let as_files = entry.extension().is_some();
         if as_files {
             release_files(folder, entry, &self.file_system)?;
@@ -464,6 +494,8 @@ impl Outbound {
             let _ = std::fs::remove_dir_all(out_folder(folder));
             let _ = std::fs::remove_dir_all(folder);
         }
+        // What is kept too long is removed at the next start if it cannot be now.
+        let _ = keep::expire(&self.spool, &mut self.journal, system_time());
         Ok(Published { sequence, entry: entry.to_owned(), payload })
     }
 

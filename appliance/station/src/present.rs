@@ -108,6 +108,46 @@ pub struct IngestedModel {
     warnings: Vec<ReasonDetail>,
 }
 
+/// The document of `resend --json`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResendDocument {
+    schema: &'static str,
+    result: Outcome,
+    exit_code: u8,
+    /// The number of the decision whose model was to be sent again.
+    resend_of: u64,
+    model: Option<String>,
+    sequence: Option<u64>,
+    entry: Option<String>,
+    /// Decisions that an earlier crash had left and that were published first.
+    recovered: Vec<String>,
+    reasons: Vec<ReasonDetail>,
+}
+
+impl ResendDocument {
+    /// What became of the wish to send the model of decision `first` again.
+    pub fn new(
+        first: u64,
+        sent: Option<&(Decision, Published)>,
+        recovered: Vec<String>,
+        reasons: &[Reason],
+    ) -> Self {
+        let outcome = Outcome::of(reasons);
+        ResendDocument {
+            schema: "urn:oms-appliance:resend:1",
+            result: outcome,
+            exit_code: outcome.exit_code(),
+            resend_of: first,
+            model: sent.map(|(decision, _)| decision.model.clone()),
+            sequence: sent.map(|(_, published)| published.sequence),
+            entry: sent.map(|(_, published)| published.entry.display().to_string()),
+            recovered,
+            reasons: details(reasons),
+        }
+    }
+}
+
 /// The document of a command that makes no decision and failed, such as `sign --json`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

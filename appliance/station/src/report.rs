@@ -49,6 +49,8 @@ struct Predicate {
 struct Detail {
     policy: Value,
     sequence: Value,
+    #[serde(rename = "resendOf")]
+    resend_of: Value,
     revocation: Value,
     protection: Value,
     sandbox: Value,
@@ -121,8 +123,16 @@ pub fn render(payload: &str) -> String {
          <h1><span class=\"{class}\">{word}</span>: {name}</h1>"
     );
     let policy = &detail.policy;
+    let number = match &detail.resend_of {
+        Value::Null => format!("number {}", text(&detail.sequence)),
+        first => format!(
+            "number {}, the model of verdict {} sent again by the decision of that time",
+            text(&detail.sequence),
+            text(first)
+        ),
+    };
     let facts = [
-        ("Verdict", format!("number {}", text(&detail.sequence))),
+        ("Verdict", number),
         ("Time", text(time)),
         ("Station", text(&verifier["id"])),
         ("Policy", format!("{} version {}", text(&policy["id"]), text(&policy["version"]))),

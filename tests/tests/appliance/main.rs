@@ -26,6 +26,7 @@ mod properties;
 mod readme;
 mod receive;
 mod refusals;
+mod resend;
 mod roots;
 mod scale;
 mod signatures;

@@ -10,6 +10,7 @@ mod ledger;
 mod output;
 mod policy;
 mod reading;
+mod resend;
 mod role;
 mod roots;
 mod sign;
@@ -61,6 +62,8 @@ enum Command {
     /// Check a verdict on the receiving side
     #[command(subcommand)]
     Verdict(verdict::Command),
+    /// Send a model again that a station still keeps: a new entry by the old decision
+    Resend(resend::Args),
     /// Export the station's record for auditors
     #[command(subcommand)]
     Ledger(ledger::Command),
@@ -92,6 +95,7 @@ impl Command {
             // Once these have begun, what they run into stands in a document of their own.
             Command::Verify(args) => args.json,
             Command::Ingest(args) => args.json,
+            Command::Resend(args) => args.json,
             Command::Ledger(_) => false,
             Command::Cert(cert::Command::Verify(args)) => args.json,
             Command::Verdict(verdict::Command::Verify(args)) => args.json,
@@ -149,6 +153,7 @@ fn perform(command: Command) -> Done {
         Command::Cert(command) => cert::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Verdict(command) => verdict::run(&command),
+        Command::Resend(args) => resend::run(&args),
         Command::Ledger(command) => ledger::run(&command),
         Command::Roots(command) => roots::run(&command),
         Command::Hsm(command) => hsm::run(&command),
@@ -195,6 +200,7 @@ mod tests {
             "oms inspect f",
             "oms cert verify c --roots r",
             "oms policy check p",
+            "oms resend 1 --config c",
             "oms verdict verify e --roots r --verifier u",
             "oms roots list",
             "oms hsm list --module m",

@@ -147,6 +147,7 @@ fn document(
             "model": verdict.subject_name,
             "sha256": verdict.subject_digest.to_hex(),
             "sequence": verdict.sequence,
+            "resendOf": verdict.resend_of,
             "verifier": verdict.verifier,
             "time": verdict.time,
             "files": verdict.files.len(),
@@ -168,6 +169,9 @@ fn text(verdict: &ReceivedVerdict, reasons: &[Reason], warnings: &[Reason]) -> S
         verdict.subject_digest,
         verdict.files.len()
     );
+    if let Some(first) = verdict.resend_of {
+        text.push_str(&format!("  resend   of verdict {first}, by the decision of that time\n"));
+    }
     for reason in verdict.reasons.iter().take(MOST_SHOWN) {
         text.push_str(&format!("  refused  {}\n", Printable(reason)));
     }

@@ -295,12 +295,12 @@ fn unfinished(row: &Row<'_>) -> rusqlite::Result<Unfinished> {
     Ok(Unfinished { decision, step, previous, payload, made })
 }
 
-fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Sha256Digest>> {
+pub(super) fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Sha256Digest>> {
     let hex: Option<String> = row.get(column)?;
     hex.map(|hex| Sha256Digest::from_hex(&hex).ok_or_else(|| wrong(column, "a digest"))).transpose()
 }
 
-fn wrong(column: usize, what: &str) -> rusqlite::Error {
+pub(super) fn wrong(column: usize, what: &str) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnType(column, what.to_owned(), Type::Text)
 }
 

@@ -47,6 +47,10 @@ pub struct Record {
     pub archive: String,
     /// The number of the decision whose model was sent again.
     pub resend_of: Option<u64>,
+    /// Until when the model is kept, or was to be; none for one that never was.
+    pub kept_until: Option<String>,
+    /// When it was given up.
+    pub removed_at: Option<String>,
     /// Where the model came from; none for one that was sent again.
     pub carrier: Option<Carrier>,
 }
@@ -87,8 +91,10 @@ pub fn records(
         .prepare(
             "SELECT sequence, decision.state, result, subject, root, verifier, verdict_key, time,
                     published, previous, payload_sha256, verdict_sha256, entry, resend_of,
-                    carrier.kind, carrier.source, carrier.arrived, intake.model
-             FROM decision LEFT JOIN intake ON intake.id = decision.intake
+                    carrier.kind, carrier.source, carrier.arrived, intake.model,
+                    kept.until, kept.removed
+             FROM decision LEFT JOIN kept ON kept.decision = sequence
+                           LEFT JOIN intake ON intake.id = decision.intake
                            LEFT JOIN carrier ON carrier.id = intake.carrier
              ORDER BY sequence",
         )
@@ -145,6 +151,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         verdict_sha256: row.get(11)?,
         archive: format!("{}/{VERDICT}", stem(name)),
         resend_of: row.get(13)?,
+        kept_until: row.get::<_, Option<i64>>(18)?.map(time),
+        removed_at: row.get::<_, Option<i64>>(19)?.map(time),
         carrier,
     })
 }

@@ -15,6 +15,7 @@ mod carrier;
 mod decision;
 mod export;
 mod intake;
+mod kept;
 mod payload;
 mod schema;
 
@@ -22,6 +23,7 @@ pub use self::carrier::{CarrierId, CarrierKind};
 pub use self::decision::{Numbered, Origin, Step, Unfinished};
 pub use self::export::{Carrier, Record, recorded, records};
 pub use self::intake::IntakeId;
+pub use self::kept::{Kept, Sent};
 pub use self::payload::Payload;
 pub use self::schema::FILE;
 

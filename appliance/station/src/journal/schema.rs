@@ -25,7 +25,7 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// `application_id` of the file's header: `OMSJ`.
 const APPLICATION: i32 = 0x4F4D_534A;
 /// `user_version` of the file's header: the version of the tables.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 /// Pages that are written to the log before they go to the file.
 const CHECKPOINT: u32 = 64;
 
@@ -108,6 +108,16 @@ CREATE TABLE decision (
     CHECK ((state = 'published') = (published IS NOT NULL))
 ) STRICT;
 CREATE INDEX unfinished ON decision (sequence) WHERE state <> 'published';
+
+-- A model that stays in the spool after its entry went out.
+CREATE TABLE kept (
+    decision INTEGER PRIMARY KEY REFERENCES decision (sequence),
+    -- Its folder in the spool's folder `kept`.
+    folder TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    -- When it was given up.
+    removed INTEGER
+) STRICT;
 
 CREATE TRIGGER no_hole BEFORE INSERT ON decision
 WHEN NEW.sequence <> (SELECT coalesce(max(sequence), 0) + 1 FROM decision)

@@ -324,3 +324,30 @@ fn a_journal_whose_making_was_interrupted_is_made() {
     publish(&mut open(dir.path()));
     assert_eq!(open(dir.path()).next().unwrap(), 2);
 }
+
+#[test]
+fn a_model_is_kept_until_it_is_given_up_and_the_record_says_when() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let first = begin(&mut journal).0.sequence;
+    let kept = Kept { sequence: first, folder: "000000000001-0-passed".to_owned(), until: T };
+    journal.keep(&kept).unwrap();
+    assert_eq!(journal.sent(first).unwrap(), None, "it is not out");
+    journal.signed(first, Sha256Digest::of(b"verdict")).unwrap();
+    // Again after a crash, with a later end.
+    let kept = Kept { until: UnixTime(T.0 + 1), ..kept };
+    journal.keep(&kept).unwrap();
+    journal.published(first, T).unwrap();
+    let second = publish(&mut journal);
+    assert_eq!(journal.kept().unwrap(), [kept.clone()]);
+    let sent = journal.sent(first).unwrap().unwrap();
+    assert_eq!((sent.passed, sent.resend_of, sent.kept), (false, None, Some(kept.clone())));
+    assert_eq!(sent.payload, Sha256Digest::of(b"payload 1"));
+    assert_eq!(journal.sent(second).unwrap().unwrap().kept, None);
+    assert_eq!(journal.sent(3).unwrap(), None);
+    assert!(journal.removed(second, T).is_err(), "it was never kept");
+    journal.removed(first, T).unwrap();
+    assert!(journal.removed(first, T).is_err() && journal.keep(&kept).is_err(), "it is gone");
+    assert_eq!(journal.kept().unwrap(), []);
+    assert_eq!(journal.sent(first).unwrap().unwrap().kept, None);
+}

@@ -182,6 +182,13 @@ codes! {
     StationProcess = "station.process", Undecided, "A process of the station could not begin as it must.", "Run oms-appliance doctor: the kernel must offer Landlock (Linux 6.2), seccomp and network namespaces.";
     StateUnfinished = "state.unfinished", Configuration, "A decision that was begun belongs to another configuration.", "Start once with the former configuration, which ends it; then change the configuration.";
 
+    // Sending a model again.
+    ResendUnknown = "resend.unknown", Configuration, "There is no verdict of this number whose model could be sent again.", "Check the number: ledger export lists them.";
+    ResendRefused = "resend.refused", Refusal, "The verdict is a refusal.", "Nothing of a refused model is ever sent.";
+    ResendGone = "resend.not-kept", Configuration, "The model is not kept, or no longer.", "Ingest the model again from its carrier; [outbound] keep says how long models are kept.";
+    ResendPolicy = "resend.policy", Refusal, "Another policy decided about the model than the one of today.", "Ingest the model again from its carrier: today's policy then decides.";
+    ResendChanged = "resend.changed", Refusal, "The kept model is not the one that was decided about.", "Check the station's disk and who may write to the spool; ingest the model again from its carrier.";
+
     // A verdict, as the receiving side checks it.
     VerdictMissing = "verdict.missing", Refusal, "There is no verdict.", "Ask the sending side to send the entry again.";
     VerdictSchema = "verdict.schema", Refusal, "The verdict does not have the structure of a verdict.", "Ask the sending side to send the entry again.";

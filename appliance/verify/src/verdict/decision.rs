@@ -71,6 +71,9 @@ pub struct Decision {
     pub reasons: Vec<ReasonDetail>,
     /// What does not refuse and should be known.
     pub warnings: Vec<ReasonDetail>,
+    /// The number of the verdict that this decision was given by before: its model is sent again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resend_of: Option<u64>,
 }
 
 impl Verdict {
@@ -115,6 +118,7 @@ impl Verdict {
             retries: self.retries,
             reasons: details(&self.reasons),
             warnings: details(&self.warnings),
+            resend_of: None,
         }
     }
 }

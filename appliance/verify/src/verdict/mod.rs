@@ -4,6 +4,7 @@
 //! there is an admitted signer, every listed file was observed with the signed digest, and no rule
 //! of the policy gave a reason against it.
 
+mod again;
 mod decide;
 mod decision;
 mod distinct;
@@ -14,6 +15,7 @@ mod payload;
 mod receive;
 mod schema;
 
+pub use again::Given;
 pub use decide::{BundleOutcome, Case, Mode, Verdict, decide};
 pub use decision::Decision;
 pub use error::VerdictError;

@@ -167,6 +167,7 @@ fn detail<'a>(
         mode: decision.mode.name().to_owned(),
         sequence: facts.ledger.map(|ledger| ledger.sequence),
         previous: facts.ledger.map(|ledger| ledger.previous.to_hex()),
+        resend_of: decision.resend_of,
         policy: decision.policy.clone(),
         reasons: decision.reasons.clone(),
         warnings: decision.warnings.clone(),

@@ -48,6 +48,8 @@ pub struct ReceivedVerdict {
     pub sequence: u64,
     /// SHA-256 of the payload of the verdict before; zeros for the first.
     pub previous: Sha256Digest,
+    /// The number of the verdict whose model is sent again, by that decision and with its time.
+    pub resend_of: Option<u64>,
     /// The verifier's URI.
     pub verifier: String,
     /// When the decision was made, RFC 3339.
@@ -245,6 +247,10 @@ fn read(
     let sequence = detail.sequence.filter(|n| *n > 0).ok_or(VerdictError::Field("sequence"))?;
     let previous = detail.previous.as_deref().and_then(Sha256Digest::from_hex);
     let previous = previous.ok_or(VerdictError::Field("previous"))?;
+    // Only what passed and came before is sent again.
+    if detail.resend_of.is_some_and(|first| !passed || first == 0 || first >= sequence) {
+        return Err(VerdictError::Field("resendOf"));
+    }
     if UnixTime::parse_rfc3339(&predicate.time_verified).is_none() {
         return Err(VerdictError::Field("timeVerified"));
     }
@@ -254,6 +260,7 @@ fn read(
         subject_digest,
         sequence,
         previous,
+        resend_of: detail.resend_of,
         verifier: predicate.verifier.id,
         time: predicate.time_verified,
         reasons: detail

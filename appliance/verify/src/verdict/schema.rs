@@ -104,6 +104,9 @@ pub(super) struct Detail<F> {
     pub(super) sequence: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) previous: Option<String>,
+    /// The number of the verdict whose model is sent again, by the decision that it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) resend_of: Option<u64>,
     pub(super) policy: PolicyDetail,
     pub(super) reasons: Vec<ReasonDetail>,
     pub(super) warnings: Vec<ReasonDetail>,

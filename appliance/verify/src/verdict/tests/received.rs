@@ -16,7 +16,7 @@ use crate::reason::Code;
 use crate::statement::{Method, Pieces, Shard};
 use crate::time::UnixTime;
 use crate::verdict::{
-    ClockStatus, Ledger, Mode, Protection, ReceivedVerdict, Resigned, StationFacts, Verdict,
+    ClockStatus, Given, Ledger, Mode, Protection, ReceivedVerdict, Resigned, StationFacts, Verdict,
     VerdictError, VerdictTrust, compose, receive,
 };
 
@@ -420,4 +420,47 @@ fn a_verdict_vouches_for_the_one_bundle_that_it_names() {
     value["predicate"][DETAIL]["resigned"]["sha256"] = json!(Sha256Digest::of(&odd).to_hex());
     let received = station.receive(&station.sign(&to_bytes(&value))).unwrap();
     assert!(matches!(vouched(&odd, &received), Ok(Err(OpenError::Statement(_)))));
+}
+
+#[test]
+fn a_model_that_is_sent_again_names_an_earlier_verdict_that_passed() {
+    let station = Station::new();
+    let verdict = Scene::new("", &FILES).decide();
+    let payload = station.payload(&verdict);
+    let mut value: Value = serde_json::from_slice(&payload).unwrap();
+    value["predicate"][DETAIL]["resendOf"] = json!(6);
+    let received = station.receive(&station.sign(&to_bytes(&value))).unwrap();
+    assert_eq!(received.resend_of, Some(6));
+    assert_eq!(station.receive(&station.sign(&payload)).unwrap().resend_of, None);
+    for wrong in [json!(0), json!(7), json!(8), json!("6"), json!(-1)] {
+        let code = station.changed(|value| value["predicate"][DETAIL]["resendOf"] = wrong);
+        assert_eq!(code, Code::VerdictSchema);
+    }
+    let mut value: Value = serde_json::from_slice(&station.payload(&refused())).unwrap();
+    value["predicate"][DETAIL]["resendOf"] = json!(6);
+    let received = station.receive(&station.sign(&to_bytes(&value)));
+    assert_eq!(received.unwrap_err().code(), Code::VerdictSchema, "a refusal");
+}
+
+#[test]
+fn a_verdict_is_read_back_as_the_decision_that_it_was_made_from() {
+    let station = Station::new();
+    let verdict = Scene::new("", &FILES).decide();
+    let decision = verdict.decision(&[Sha256Digest::of(b"crl")]);
+    let payload = station.payload(&verdict);
+    let admitted = decision.admitted_bundle.unwrap();
+    let read = |payload: &[u8], admitted| Given::read(payload, admitted, Default::default());
+    let given = read(&payload, admitted).unwrap();
+    assert_eq!((&given.decision, &given.files[..]), (&decision, verdict.files()));
+    assert_eq!((given.sandbox.as_str(), given.highest), ("none", decision.time));
+    assert_eq!(
+        read(&payload, Sha256Digest::ZERO).unwrap_err(),
+        VerdictError::Field("bundles"),
+        "another bundle than the verdict names"
+    );
+    let refusal = station.payload(&refused());
+    assert_eq!(read(&refusal, admitted).unwrap_err(), VerdictError::Field("verificationResult"));
+    let mut value: Value = serde_json::from_slice(&payload).unwrap();
+    value["predicate"][DETAIL]["unknown"] = json!(1);
+    assert!(read(&to_bytes(&value), admitted).is_err());
 }
