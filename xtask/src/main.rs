@@ -143,7 +143,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Setup => setup::run(),
+        Command::Setup => setup::for_tests(),
         Command::Peer => peer::run().map(drop),
         Command::Test => test::run(),
         Command::Ci { skip } => ci::run(&skip),

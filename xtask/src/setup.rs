@@ -9,17 +9,10 @@ use crate::process::{command, run as run_command, succeeds};
 /// Something that must be there: its name, how to see it, and the package that brings it.
 type Need = (&'static str, fn() -> bool, &'static str);
 
-const NEEDS: [Need; 23] = [
+/// What the demo needs, and the tests too.
+const NEEDS: [Need; 15] = [
     ("SoftHSM2", has_softhsm, "softhsm2"),
     ("pkcs11-tool", || on_path("pkcs11-tool"), "opensc"),
-    ("NSS softokn", || has_library("libsoftokn3.so"), "libnss3"),
-    ("swtpm", || on_path("swtpm"), "swtpm"),
-    ("tpm2-abrmd", || Path::new("/usr/sbin/tpm2-abrmd").exists(), "tpm2-abrmd"),
-    ("its TCTI", || has_library("libtss2-tcti-tabrmd.so.0"), "libtss2-tcti-tabrmd0"),
-    ("dbus-daemon", || on_path("dbus-daemon") && on_path("dbus-send"), "dbus"),
-    ("tpm2-pkcs11", || has_library("libtpm2_pkcs11.so.1"), "libtpm2-pkcs11-1"),
-    ("tpm2_ptool", || on_path("tpm2_ptool"), "libtpm2-pkcs11-tools"),
-    ("tpm2_getcap", || on_path("tpm2_getcap"), "tpm2-tools"),
     ("openssl", || succeeds("openssl", &["version"]), "openssl"),
     ("a C++ compiler", || on_path("g++"), "g++"),
     ("Python's venv", || succeeds("python3", &["-c", "import ensurepip, venv"]), "python3-venv"),
@@ -35,16 +28,38 @@ const NEEDS: [Need; 23] = [
     ("ntfs-3g", || on_path("ntfs-3g") && on_path("mkntfs"), "ntfs-3g"),
 ];
 
-/// Installs what is missing, or says plainly which command root has to run.
+/// What only the tests need: more PKCS#11 modules, and a TPM for one of them.
+const MODULES: [Need; 8] = [
+    ("NSS softokn", || has_library("libsoftokn3.so"), "libnss3"),
+    ("swtpm", || on_path("swtpm"), "swtpm"),
+    ("tpm2-abrmd", || Path::new("/usr/sbin/tpm2-abrmd").exists(), "tpm2-abrmd"),
+    ("its TCTI", || has_library("libtss2-tcti-tabrmd.so.0"), "libtss2-tcti-tabrmd0"),
+    ("dbus-daemon", || on_path("dbus-daemon") && on_path("dbus-send"), "dbus"),
+    ("tpm2-pkcs11", || has_library("libtpm2_pkcs11.so.1"), "libtpm2-pkcs11-1"),
+    ("tpm2_ptool", || on_path("tpm2_ptool"), "libtpm2-pkcs11-tools"),
+    ("tpm2_getcap", || on_path("tpm2_getcap"), "tpm2-tools"),
+];
+
+/// Installs what is missing for everything but the tests, or says plainly which command root has to
+/// run.
 pub(crate) fn run() -> Result<(), Failure> {
-    let missing = missing();
+    provide(&NEEDS)
+}
+
+/// The same for the tests.
+pub(crate) fn for_tests() -> Result<(), Failure> {
+    provide(&[&NEEDS[..], &MODULES].concat())
+}
+
+fn provide(needs: &[Need]) -> Result<(), Failure> {
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
     let packages = missing.iter().map(|(_, package)| *package).collect::<Vec<_>>();
     install(&packages)?;
 
-    match self::missing().as_slice() {
+    match self::missing(needs).as_slice() {
         [] => Ok(()),
         still => Err(Failure::StillMissing {
             what: still.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
@@ -52,8 +67,8 @@ pub(crate) fn run() -> Result<(), Failure> {
     }
 }
 
-fn missing() -> Vec<(&'static str, &'static str)> {
-    NEEDS
+fn missing(needs: &[Need]) -> Vec<(&'static str, &'static str)> {
+    needs
         .iter()
         .filter(|(_, is_there, _)| !is_there())
         .map(|(name, _, package)| (*name, *package))

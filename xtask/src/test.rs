@@ -16,7 +16,7 @@ const REQUIRE_MEDIA: &str = "OMS_REQUIRE_MEDIA";
 /// vectors where these are there or where `CI` is `true`, nor what mounts file systems where root
 /// can do that.
 pub(crate) fn run() -> Result<(), Failure> {
-    setup::run()?;
+    setup::for_tests()?;
     let peer = peer::run()?;
     run_command(&mut cargo(&["build", "--locked", "--workspace", "--bins"]))?;
 
