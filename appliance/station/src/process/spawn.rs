@@ -121,9 +121,10 @@ fn command(role: Role, args: &[OsString]) -> Command {
 }
 
 /// The variables that `role` keeps, where they are set: those by which PKCS#11 modules find their
-/// configuration.
+/// configuration, and PINs their credential.
 fn kept(role: Role) -> impl Iterator<Item = (&'static str, OsString)> {
     module_environment()
+        .chain(["CREDENTIALS_DIRECTORY"])
         .filter(move |_| role == Role::Signer)
         .filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
 }
