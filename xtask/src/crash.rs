@@ -20,25 +20,32 @@ pub(crate) struct Options {
     /// Draw the same faults again: the seed of an earlier report
     #[arg(long, value_name = "X")]
     seed: Option<u64>,
+    /// Cut the power instead of killing processes: what was not flushed to the drive is lost, in
+    /// part or as a whole. Needs root, /dev/fuse and loop devices
+    #[arg(long)]
+    power: bool,
 }
 
 impl Options {
     /// As much as a check of every change may take.
     pub(crate) fn of_ci() -> Options {
         let runs = NonZeroU32::MIN.saturating_add(199);
-        Options { runs, seconds: Some(150), seed: None }
+        Options { runs, seconds: Some(150), seed: None, power: false }
     }
 }
 
 /// Builds the appliance and what crashes it, and runs that.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     build()?;
-    let Options { runs, seconds, seed } = options;
+    let Options { runs, seconds, seed, power } = options;
     let mut crash = command(binary("oms-crash"), &["--runs", &runs.to_string()]);
     for (flag, value) in [("--seconds", seconds), ("--seed", seed)] {
         if let Some(value) = value {
             crash.args([flag, &value.to_string()]);
         }
+    }
+    if *power {
+        crash.arg("--power");
     }
     run_command(&mut crash)
 }

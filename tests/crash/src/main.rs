@@ -5,6 +5,8 @@
 //!  Stage (station, carriers) ──ingest──▶ Fault: SIGKILL of one of its processes
 //!        │                                    │
 //!        └──◀── the next ingest ──◀── Record: what is out is complete, nothing was lost or changed
+//!
+//!  power: the same on a drive that forgets what was not flushed to it
 //! ```
 
 #![expect(
@@ -18,6 +20,7 @@
 mod dice;
 mod fault;
 mod kill;
+mod power;
 mod processes;
 mod record;
 mod report;
@@ -42,12 +45,21 @@ struct Arguments {
     /// What chance is made of; another each time when it is not given
     #[arg(long, value_name = "X")]
     seed: Option<u64>,
+    /// Cut the power instead: what was not flushed to the drive is lost, in part or as a whole
+    #[arg(long)]
+    power: bool,
 }
 
 fn main() -> ExitCode {
-    let Arguments { runs, seconds, seed } = Arguments::parse();
+    let Arguments { runs, seconds, seed, power } = Arguments::parse();
     let within = seconds.map_or(Duration::MAX, Duration::from_secs);
-    let report = kill::run(runs, within, seed.unwrap_or_else(dice::any_seed));
+    let seed = seed.unwrap_or_else(dice::any_seed);
+    let report =
+        if power { power::cut(runs, within, seed) } else { Some(kill::run(runs, within, seed)) };
+    let Some(report) = report else {
+        println!("the power cannot be cut here");
+        return ExitCode::FAILURE;
+    };
     println!("{report}");
     if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

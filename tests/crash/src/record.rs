@@ -73,6 +73,15 @@ impl Record {
         self.check_journal(&Journal::copy(scene)?)
     }
 
+    /// Forgets what nobody outside has seen: `is_seen` tells of a name in outbound.
+    pub(crate) fn only(&mut self, is_seen: impl Fn(&str) -> bool) {
+        for verdict in self.verdicts.values_mut() {
+            verdict.names.retain(|name| is_seen(name));
+        }
+        self.verdicts.retain(|_, verdict| !verdict.names.is_empty());
+        self.decisions.retain(|sequence, _| self.verdicts.contains_key(sequence));
+    }
+
     /// A sender takes all that is visible.
     pub(crate) fn is_taken(&mut self, scene: &Scene) {
         for name in scene.station.entries() {

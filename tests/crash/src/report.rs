@@ -20,6 +20,10 @@ pub(crate) struct Report {
     missed: u32,
     /// Entries that came out.
     pub(crate) entries: usize,
+    /// Times that a drive was flushed.
+    pub(crate) flushes: usize,
+    /// Entries that nobody had seen when the power failed.
+    pub(crate) undone: usize,
     /// How long it all took.
     pub(crate) took: Duration,
     /// What must not be.
@@ -37,6 +41,8 @@ impl Report {
             faults: BTreeMap::new(),
             missed: 0,
             entries: 0,
+            flushes: 0,
+            undone: 0,
             took: Duration::ZERO,
             violations: Vec::new(),
         }
@@ -71,11 +77,16 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { what, seed, runs, faults, missed, entries, took, violations } = self;
+        let Report { what, seed, runs, faults, missed, entries, flushes, undone, took, violations } =
+            self;
         for (kind, number) in faults {
             writeln!(f, "{what}:   {kind:<24} {number:>6}")?;
         }
         writeln!(f, "{what}:   {:<24} {missed:>6}", "ended before")?;
+        if *flushes > 0 {
+            writeln!(f, "{what}:   {:<24} {flushes:>6}", "flushes")?;
+            writeln!(f, "{what}:   {:<24} {undone:>6}", "entries cut before seen")?;
+        }
         for (run, violation, place) in violations {
             writeln!(f, "{what}: run {run}: {violation} ({})", place.display())?;
         }

@@ -1,0 +1,113 @@
+//! The power fails: what was not flushed to the drive is lost, or some of it, in any order.
+//!
+//! Each run ingests on a drive that keeps a log. Then a moment of it is chosen, and what the drive
+//! holds after a power cut at that moment is the drive of the next run, which recovers. So the cut
+//! may also be in a recovery.
+
+mod drive;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use oms_testkit::{files, run};
+use oms_tests::mounts::{Need, privately};
+
+use self::drive::Drive;
+use crate::dice::Dice;
+use crate::record::Record;
+use crate::report::Report;
+use crate::stage::{Running, Stage};
+use crate::violation::Violation;
+
+/// Power cuts that one station goes through.
+const A_STATION: u32 = 25;
+/// Bytes of a drive.
+const BYTES: u64 = 48 << 20;
+/// How the file system treats its drive.
+const OPTIONS: &[&str] = &["data=ordered", "data=writeback", "nodelalloc"];
+
+/// Cuts the power, at most `runs` times, and begins nothing new after `within`. Nothing where that
+/// cannot be done.
+pub(crate) fn cut(runs: u32, within: Duration, seed: u64) -> Option<Report> {
+    let mut report = None;
+    privately(&[Need::Fuse, Need::Ext4], || {
+        let start = Instant::now();
+        let mut found = Report::new("power", seed);
+        let mut dice = Dice::new(seed);
+        while found.runs < runs && start.elapsed() < within && found.violations.is_empty() {
+            let folder = tempfile::Builder::new().prefix("oms-crash-").tempdir().expect("a folder");
+            let last = found.runs.saturating_add(A_STATION).min(runs);
+            let done = one_station(folder.path(), &mut dice, &mut found, last, || {
+                start.elapsed() < within
+            });
+            found.check(done, || folder.path().to_owned());
+            if !found.violations.is_empty() {
+                let _ = folder.keep();
+            }
+        }
+        found.took = start.elapsed();
+        report = Some(found);
+    });
+    report
+}
+
+fn one_station(
+    folder: &Path,
+    dice: &mut Dice,
+    report: &mut Report,
+    last: u32,
+    goes_on: impl Fn() -> bool,
+) -> Result<(), Violation> {
+    let profile = *dice.one_of(&["tree", "tree", "tar"]);
+    let stage = Stage::new(folder, profile)?;
+    let mut record = Record::of(&stage.scene);
+    record.after_recovery(&stage.scene)?;
+    let at = stage.scene.station.config.parent().expect("the station's folder").to_owned();
+    let mut bytes = image(&at, &folder.join("image"));
+    let drive = files::folder(folder.join("drive"));
+    while report.runs < last && goes_on() {
+        report.runs += 1;
+        let options: &&str = dice.one_of(OPTIONS);
+        let mounted = Drive::mount(bytes, &drive, &at, options);
+        let mut visible = BTreeMap::new();
+        let carrier = dice.one_of(&stage.carriers);
+        let mut running = Running::start(&stage, carrier);
+        while !running.has_ended() {
+            let came = mounted.came();
+            for name in stage.scene.station.entries() {
+                // What was seen before that came is what was visible when it came.
+                visible.entry(name).or_insert(came + 1);
+            }
+            std::thread::sleep(Duration::from_micros(300));
+        }
+        let done = running.expect(carrier.status);
+        let done = done.and_then(|()| record.after_recovery(&stage.scene));
+        if let Err(violation) = done {
+            fs::write(folder.join("violation.img"), mounted.cut(0, dice)).expect("room");
+            return Err(violation);
+        }
+        report.flushes += mounted.flushes();
+        let moment = dice.below(mounted.came() + 1);
+        report.struck(Some("power".to_owned()));
+        bytes = mounted.cut(moment, dice);
+        let before = record.entries();
+        record.only(|name| visible.get(name).is_some_and(|came| *came <= moment));
+        report.undone += before - record.entries();
+    }
+    report.entries += record.entries();
+    Ok(())
+}
+
+/// The bytes of an ext4 with everything that is in `folder`.
+fn image(folder: &Path, path: &Path) -> Vec<u8> {
+    fs::File::create(path).and_then(|file| file.set_len(BYTES)).expect("room for an image");
+    let mut make = Command::new("mkfs.ext4");
+    make.args(["-q", "-b", "4096", "-J", "size=4", "-E", "lazy_itable_init=0,lazy_journal_init=0"]);
+    let _ = run::outcome(make.arg("-d").arg(folder).arg(path)).expect_status(0);
+    let bytes = fs::read(path).expect("the image");
+    fs::remove_file(path).expect("the image");
+    bytes
+}
