@@ -200,3 +200,6 @@ fn check_same(copied: &Observed, found: &Observed) -> Result<(), Reason> {
 fn sealed(manifest: &Manifest) -> Result<Sealed, Reason> {
     sealed_with(|writer| manifest_to_json(manifest, writer))
 }
+
+#[cfg(test)]
+mod tests;
