@@ -13,6 +13,7 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::Decision;
 
+use super::heartbeat::Course;
 use super::messages::{MOST_FLOORS, Means, Order, Word};
 use super::worker::{Attached, ENDING, Link, Worker, wait_for_any};
 use crate::handover::{MOST_SEALED, sealed_copy};
@@ -139,6 +140,7 @@ pub fn decide(
         inspector: None,
         kept: Vec::new(),
         sandbox,
+        course: Course::from(Instant::now()),
     }
     .hear()
 }
@@ -158,6 +160,7 @@ struct Watched<'a> {
     inspector: Option<Worker>,
     kept: Vec<(String, Sealed)>,
     sandbox: Option<String>,
+    course: Course,
 }
 
 impl Watched<'_> {
@@ -165,10 +168,13 @@ impl Watched<'_> {
     fn hear(mut self) -> Result<Decided, Reason> {
         loop {
             let (role, word, with) = self.next()?;
+            if !self.course.goes_on(&word, Instant::now()) {
+                return Err(Role::Decider.stands_still());
+            }
             match (role, word) {
                 (Role::Copier, Word::Progress(report)) => self.progress.absorb(report),
                 // What is read again is not read of the carrier: a sign of life.
-                (_, Word::Progress(_)) => {}
+                (Role::Inspector, Word::Progress(_)) => {}
                 (Role::Decider, Word::Copied) => self.inspect()?,
                 (Role::Decider, Word::Keep { name }) => self.keep(name, with)?,
                 (Role::Decider, Word::Decided { elsewhere }) => return self.end(elsewhere, with),

@@ -113,6 +113,12 @@ impl Role {
         Reason::new(Code::ProcessFailed, format!("the {self} says nothing any more"))
     }
 
+    /// Others live and wait for it, and nothing goes on.
+    pub(crate) fn stands_still(self) -> Reason {
+        let detail = format!("nothing is read any more, and the {self} says nothing");
+        Reason::new(Code::ProcessFailed, detail)
+    }
+
     /// It said what its role does not say.
     pub(crate) fn spoke_nonsense(self) -> Reason {
         let detail = format!("the {self} said what was not to be said now");

@@ -140,7 +140,7 @@ fn nonsense_in_place_of_an_answer() {
             says(Answer::Seen, vec![]),
             says(Answer::Seen, vec![sealed_copy(b"").unwrap()]),
             says(Answer::Seen, vec![sealed_copy(b"[[[[").unwrap()]),
-            says(Answer::Seen, vec![sealed_json(&["a"; 100_000]).unwrap()]),
+            says(Answer::Seen, vec![sealed_json(&vec!["a"; 100_000]).unwrap()]),
             says(Answer::Seen, vec![told(sight()), told(sight())]),
             says(Answer::Seen, (0..8).map(|_| told(sight())).collect()),
         ]
