@@ -52,11 +52,11 @@ fn observed(
     std::thread::scope(|scope| {
         scope.spawn(move || copier(at_copier));
         scope.spawn(move || {
-            while let Ok(Some((Word::Copied, _))) = supervisor.next::<Word>() {
+            if let Ok(Some((Word::Copied, _))) = supervisor.next::<Word>() {
                 let (asking, answering) = Link::pair().unwrap();
                 supervisor.send(&Order::Inspector, &[asking.as_fd()]).unwrap();
                 drop(asking);
-                return inspector(answering);
+                inspector(answering);
             }
         });
         let mut remote = Remote {
