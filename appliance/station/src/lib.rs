@@ -41,4 +41,5 @@ pub mod sign;
 pub mod signer;
 pub mod signing;
 mod storage;
+pub mod supervisor;
 pub mod trust;

@@ -1,24 +1,20 @@
 //! `ingest`: the whole way, once, for every model of a carrier.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use oms_sys::sealed::Sealed;
-use oms_verify::reason::{Code, Printable, Reason};
-use oms_verify::verdict::Decision;
+use oms_verify::reason::{Printable, Reason};
 
-use super::reading::ReadingArgs;
+use super::reading::{ReadingArgs, Watch};
 use super::{Done, print, print_json, warn};
-use crate::chain::{self, Task};
-use crate::clock::system_time;
 use crate::config::Config;
-use crate::handover::Survey;
 use crate::intake::{Pulse, Reading, alone};
-use crate::journal::{CarrierId, CarrierKind};
+use crate::journal::CarrierKind;
 use crate::media::Candidate;
 use crate::opening;
-use crate::outbound::{Intake, Outbound, Published};
 use crate::present::{IngestDocument, IngestedModel, Outcome, decision_text, reasons_text};
 use crate::progress::Progress;
+use crate::supervisor::{self, Carrier, Event, Means, Observer, Served};
 use crate::trust::{Guard, Trust};
 
 /// Most names that are shown to people at once.
@@ -118,117 +114,71 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
     let trust = Trust::load(&config.trust, &guard)?;
     let mut outbound =
         opening::open(&config, &args.config, args.policy.as_deref(), !args.insecure_no_sandbox)?;
-    let trust = trust.remembering(outbound.crl_memory.floors());
     for published in outbound.recover(|| watch.progress("checking what was begun"))? {
         let entry = published.entry.display().to_string();
         warn(&format!("published what was begun before: {entry}\n"));
         tally.recovered.push(entry);
     }
-    for carrier in &args.carriers {
+    let means = Means {
+        trust: &config.trust,
+        policy: &trust.policy,
+        settings: args.reading.settings(config.intake),
+        is_sandboxed: !args.insecure_no_sandbox,
+    };
+    let mut shown = Shown { tally, watch: &watch, is_quiet: args.json };
+    for folder in &args.carriers {
         watch.cancel.check()?;
-        let source = carrier.display().to_string();
-        let visit = outbound.journal.arrive(CarrierKind::Folder, &source, system_time())?;
-        let task = Task {
-            carrier,
-            trust: &config.trust,
-            floors: &outbound.crl_memory.floors(),
-            policy: &trust.policy,
-            settings: args.reading.settings(config.intake),
-            is_sandboxed: !args.insecure_no_sandbox,
-        };
-        // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
-        let (found, sealed) = match chain::survey(&task, &watch.cancel) {
-            Ok(found) => found,
-            Err(reason) => {
-                let reasons = vec![reason];
-                outbound.journal.released(visit, &reasons, system_time())?;
-                tally.report("carrier", reasons);
-                continue;
-            }
-        };
-        let Survey { candidates, attestations, mut reasons, mut unclaimed } = found;
-        if candidates.is_empty() && reasons.is_empty() {
-            let detail = "there is no OMS bundle (*.sig) on the carrier";
-            let reason = Reason::new(Code::BundleMissing, detail);
-            reasons.push(reason.about(&source));
+        let source = &folder.display().to_string();
+        let carrier = Carrier { kind: CarrierKind::Folder, source, folder };
+        let served = supervisor::serve(&mut outbound, carrier, &means, &watch.cancel, &mut shown)?;
+        if served == Served::Stopped {
+            break;
         }
-        let own = reasons.first().cloned();
-        tally.report("carrier", reasons);
-        // Attestations beside a model are looked at with it, where the policy asks for any.
-        let beside = !trust.policy.attestations.is_empty()
-            && candidates.iter().any(|candidate| !candidate.model.contains('/'));
-        unclaimed.retain(|path| !(beside && attestations.at_top(path)));
-        tally.leave(unclaimed);
-        for (number, candidate) in candidates.iter().enumerate() {
-            watch.cancel.check()?;
-            let progress = watch.progress(candidate.name());
-            let one = (&sealed, number, candidate);
-            let done = ingest_one(&mut outbound, visit, &task, one, &progress);
-            let summary = progress.summary();
-            drop(progress);
-            match done {
-                Ok((path, decision, published)) => {
-                    let path = shown(&path);
-                    if !args.json {
-                        print(&decision_text(&decision));
-                        if path != decision.model {
-                            print(&format!("  carrier  {}\n", Printable(path)));
-                        }
-                        print(&format!("  entry    {}\n", published.entry.display()));
-                    }
-                    tally
-                        .models
-                        .push(IngestedModel::published(path, &decision, &published, &summary));
-                    tally.gravest = tally.gravest.max(Outcome::of_decision(&decision));
-                }
-                Err(reason) => {
-                    warn(&reasons_text("could not decide", std::slice::from_ref(&reason)));
-                    tally.models.push(IngestedModel::failed(shown(&candidate.model), &reason));
-                    tally.gravest = tally.gravest.max(Outcome::of(&[reason]));
-                    if outbound.is_unfinished()? {
-                        // A verdict was begun and is not out: the next one must follow it.
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        outbound.journal.released(visit, own.as_slice(), system_time())?;
     }
     Ok(())
 }
 
-/// Brings one model from the carrier to an entry in outbound. Gives where it lay on the carrier,
-/// what was decided, and its entry.
-fn ingest_one(
-    outbound: &mut Outbound,
-    visit: CarrierId,
-    task: &Task<'_>,
-    (survey, number, candidate): (&Sealed, usize, &Candidate),
-    progress: &Progress,
-) -> Result<(String, Decision, Published), Reason> {
-    let intake = outbound.begin(visit, &candidate.model)?;
-    let id = intake.id;
-    let ingested = into(outbound, intake, task, (survey, number, candidate), progress);
-    ingested.or_else(|reason| outbound.fail(id, reason))
+/// Shows people what happens, and keeps the tally.
+struct Shown<'a> {
+    tally: &'a mut Tally,
+    watch: &'a Watch,
+    /// Whether the document tells it all in the end.
+    is_quiet: bool,
 }
 
-/// The way of a model whose reading has been recorded.
-fn into(
-    outbound: &mut Outbound,
-    intake: Intake,
-    task: &Task<'_>,
-    (survey, number, candidate): (&Sealed, usize, &Candidate),
-    progress: &Progress,
-) -> Result<(String, Decision, Published), Reason> {
-    let quarantine = &intake.quarantine;
-    let time = outbound.clock.now()?;
-    let one = (survey, number, candidate);
-    let decided = chain::decide(task, one, quarantine, time, progress)?;
-    // The last moment: what was begun to be published is ended.
-    progress.check()?;
-    outbound.crl_memory.keep(decided.floors.clone())?;
-    let published = outbound.publish(&decided, intake)?;
-    Ok((candidate.path(decided.elsewhere).to_owned(), decided.decision, published))
+impl Observer for Shown<'_> {
+    fn tell(&mut self, event: Event<'_>) {
+        match event {
+            Event::Troubled(reasons) => self.tally.report("carrier", reasons.to_vec()),
+            Event::Surveyed { unclaimed, .. } => self.tally.leave(unclaimed.to_vec()),
+            Event::Published { path, decision, published, summary } => {
+                let path = shown(path);
+                if !self.is_quiet {
+                    print(&decision_text(decision));
+                    if path != decision.model {
+                        print(&format!("  carrier  {}\n", Printable(path)));
+                    }
+                    print(&format!("  entry    {}\n", published.entry.display()));
+                }
+                let model = IngestedModel::published(path, decision, published, summary);
+                self.tally.models.push(model);
+                self.tally.gravest = self.tally.gravest.max(Outcome::of_decision(decision));
+            }
+            Event::Released => {}
+        }
+    }
+
+    fn begin(&mut self, candidate: &Candidate) -> Arc<Progress> {
+        Arc::new(self.watch.progress(candidate.name()))
+    }
+
+    fn failed(&mut self, candidate: &Candidate, reason: &Reason) -> bool {
+        warn(&reasons_text("could not decide", std::slice::from_ref(reason)));
+        self.tally.models.push(IngestedModel::failed(shown(&candidate.model), reason));
+        let outcome = Outcome::of(std::slice::from_ref(reason));
+        self.tally.gravest = self.tally.gravest.max(outcome);
+        true
+    }
 }
 
 fn shown(model: &str) -> &str {
