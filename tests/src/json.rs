@@ -22,6 +22,8 @@ pub static ROOTS_CHECK: LazyLock<Validator> = LazyLock::new(|| validator("roots-
 /// The schema of `cert verify --json`.
 pub static CERT_VERIFY: LazyLock<Validator> = LazyLock::new(|| validator("cert-verify"));
 
+/// The schema of `status --json`.
+pub static STATUS: LazyLock<Validator> = LazyLock::new(|| validator("status"));
 /// The schema of `verdict verify --ledger --json`.
 pub static VERDICT_LEDGER: LazyLock<Validator> = LazyLock::new(|| validator("verdict-ledger"));
 /// The schema of `resend --json`.

@@ -2,15 +2,19 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use oms_verify::reason::{Code, Reason};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// A wish to end that its clones share. Once expressed it stays.
+/// A wish to end that its clones share. Once expressed it stays. Who works looks for it again and
+/// again, which is a sign of life.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    asked: Arc<AtomicBool>,
+    looks: Arc<AtomicU64>,
+}
 
 impl Cancel {
     /// A wish that SIGINT and SIGTERM express from now on. The second signal has its default
@@ -22,20 +26,31 @@ impl Cancel {
         let cancel = Cancel::default();
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds the flag down and raises it.
-            flag::register_conditional_default(signal, Arc::clone(&cancel.0))?;
-            flag::register(signal, Arc::clone(&cancel.0))?;
+            flag::register_conditional_default(signal, Arc::clone(&cancel.asked))?;
+            flag::register(signal, Arc::clone(&cancel.asked))?;
         }
         Ok(cancel)
     }
 
+    /// The same wish, for somebody whose looks are counted apart.
+    pub fn apart(&self) -> Self {
+        Cancel { asked: Arc::clone(&self.asked), looks: Arc::default() }
+    }
+
     /// Expresses the wish.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether the wish was expressed.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// How often somebody has looked for it: as long as this grows, somebody works.
+    pub fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Relaxed)
     }
 
     /// Ends the caller's work if the wish was expressed.
@@ -63,5 +78,9 @@ mod tests {
         one.ask();
         assert_eq!(clone.check().unwrap_err().code, Code::IntakeCancelled);
         assert!(!other.is_asked());
+        assert_eq!((one.looks(), clone.looks(), other.looks()), (2, 2, 1));
+        let apart = one.apart();
+        assert!(apart.is_asked());
+        assert_eq!((one.looks(), apart.looks()), (2, 1));
     }
 }

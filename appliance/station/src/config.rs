@@ -13,6 +13,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::carriers::{self, RawCarriers};
+use crate::daemon::{self, RawRun};
 use crate::intake::{Memory, Reader, Settings};
 use crate::keys::KeyRef;
 use crate::trust::{Guard, TrustPaths, guarded_read};
@@ -50,6 +51,8 @@ pub struct Config {
     pub hsm_read: Vec<PathBuf>,
     /// What it writes.
     pub hsm_write: Vec<PathBuf>,
+    /// How the daemon tells of itself.
+    pub run: daemon::Settings,
 }
 
 /// A key with its chain.
@@ -74,6 +77,8 @@ struct RawConfig {
     carriers: RawCarriers,
     #[serde(default)]
     hsm: RawHsm,
+    #[serde(default)]
+    run: RawRun,
 }
 
 #[derive(Deserialize)]
@@ -211,7 +216,7 @@ impl Config {
             let key = KeyRef::parse(&raw.key, base).map_err(|error| Reason::from(&error))?;
             Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
         };
-        let RawConfig { station, keys, intake, carriers, outbound, hsm } = raw;
+        let RawConfig { station, keys, intake, carriers, outbound, hsm, run } = raw;
         let RawOutbound { profile, quota, keep } = outbound;
         let from_base = |paths: Vec<PathBuf>| paths.iter().map(|path| base.join(path)).collect();
         let config = Config {
@@ -233,6 +238,7 @@ impl Config {
             carriers: carriers.settings(base),
             hsm_read: from_base(hsm.sandbox.read),
             hsm_write: from_base(hsm.sandbox.write),
+            run: run.settings(base),
         };
         config.check(guard)?;
         Ok(config)

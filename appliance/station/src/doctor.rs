@@ -6,7 +6,7 @@
 pub mod machine;
 pub mod station;
 
-use oms_verify::reason::{Printable, Reason};
+use oms_verify::reason::{Code, Printable, Reason};
 use serde::Serialize;
 
 /// What a check came to, the gravest last.
@@ -22,6 +22,15 @@ pub enum State {
 }
 
 impl State {
+    /// The word for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Failed => "failed",
+        }
+    }
+
     /// The word for people.
     fn word(self) -> &'static str {
         match self {
@@ -66,6 +75,14 @@ impl Check {
     /// It does not work, for this reason.
     fn refused(name: &'static str, reason: &Reason) -> Self {
         Check::failed(name, reason.to_string(), reason.code.remedy())
+    }
+}
+
+impl Check {
+    /// Why the station does not work, where this check failed.
+    pub fn failure(&self) -> Option<Reason> {
+        let detail = || format!("{}: {}", self.name, self.found);
+        (self.state == State::Failed).then(|| Reason::new(Code::StationUnfit, detail()))
     }
 }
 

@@ -19,6 +19,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod crl_memory;
+pub mod daemon;
 pub mod doctor;
 pub mod file_limit;
 pub mod handover;

@@ -20,6 +20,24 @@ pub use self::shown::Display;
 use self::shown::Shown;
 use crate::cancel::Cancel;
 
+/// How far the reading of one model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reached {
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Bytes that are to be read; `None` as long as nobody knows.
+    pub total_bytes: Option<u64>,
+    /// Files that were read to their end.
+    pub files: u64,
+    /// Files that are to be read; `None` as long as nobody knows.
+    pub total_files: Option<u64>,
+    /// On the whole.
+    pub bytes_per_second: u64,
+    /// At this rate; `None` as long as nobody knows.
+    pub seconds_left: Option<u64>,
+}
+
 /// Counts what is read of one model, shows it where that is asked for, and carries the wish to end.
 /// Counting takes no lock: every worker may do so at every read.
 #[derive(Debug)]
@@ -175,6 +193,23 @@ impl Progress {
             retries: retries.load(Ordering::Relaxed),
             engine: self.engine.get().cloned(),
             is_all: self.ended.get().is_some(),
+        }
+    }
+
+    /// How far it is.
+    pub fn reached(&self) -> Reached {
+        let Counts { total_bytes, total_files, .. } = &*self.counts;
+        let total = (total_bytes.load(Ordering::Relaxed), total_files.load(Ordering::Relaxed));
+        let summary = self.summary();
+        let (is_known, rate) = (total.1 > 0, summary.rate() as u64);
+        let left = total.0.saturating_sub(summary.bytes);
+        Reached {
+            bytes: summary.bytes,
+            total_bytes: is_known.then_some(total.0),
+            files: summary.files,
+            total_files: is_known.then_some(total.1),
+            bytes_per_second: rate,
+            seconds_left: is_known.then(|| left.checked_div(rate)).flatten(),
         }
     }
 

@@ -41,7 +41,10 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Vec<Reason>> {
     };
     let settings = config.as_ref().map_or_else(Settings::default, |config| config.intake);
     let mut checks = machine::checks(settings);
-    checks.extend(config.iter().flat_map(|config| station::checks(config, &guard)));
+    if let Some(config) = &config {
+        checks.extend(station::checks(config, &guard));
+        checks.extend(station::keys(config));
+    }
     let result = gravest(&checks);
     let outcome = if result == State::Failed { Outcome::Undecided } else { Outcome::Passed };
     if args.json {

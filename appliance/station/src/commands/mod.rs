@@ -13,7 +13,9 @@ mod reading;
 mod resend;
 mod role;
 mod roots;
+mod run;
 mod sign;
+mod status;
 mod verdict;
 mod verify;
 
@@ -47,6 +49,10 @@ enum Command {
     Verify(verify::Args),
     /// Ingest every model of a carrier: verify, copy, re-sign, publish
     Ingest(ingest::Args),
+    /// Wait for carriers and ingest each: the daemon
+    Run(run::Args),
+    /// Ask the daemon what it does
+    Status(status::Args),
     /// Sign a model: make an OMS bundle
     Sign(sign::Args),
     /// Show the root digest of a model
@@ -88,7 +94,8 @@ impl Command {
             Command::Digest(args) => args.json,
             Command::Inspect(args) => args.json,
             Command::Doctor(args) => args.json,
-            Command::Role(_) => false,
+            Command::Role(_) | Command::Run(_) => false,
+            Command::Status(args) => args.json,
             Command::Roots(command) => command.wants_json(),
             Command::Hsm(command) => command.wants_json(),
             Command::Policy(command) => command.wants_json(),
@@ -147,6 +154,8 @@ fn perform(command: Command) -> Done {
     match command {
         Command::Verify(args) => verify::run(&args),
         Command::Ingest(args) => ingest::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Sign(args) => sign::run(&args),
         Command::Digest(args) => digest::run(&args),
         Command::Inspect(args) => inspect::run(&args),
@@ -205,6 +214,7 @@ mod tests {
             "oms roots list",
             "oms hsm list --module m",
             "oms doctor",
+            "oms status",
         ] {
             assert!(wants(&format!("{line} --json")), "{line}");
             assert!(!wants(line), "{line}");

@@ -18,20 +18,23 @@ const SMALL: u64 = 64 << 30;
 /// Bytes of the block that is shared to see whether blocks can be.
 const BLOCK: usize = 4096;
 
-/// Every check of a station whose configuration can be read. That spool and outbound are on one
-/// file system, and who may write where, was seen when it was read.
+/// Every check of a station whose configuration can be read, but those of its keys. That spool and
+/// outbound are on one file system, and who may write where, was seen when it was read.
 pub fn checks(config: &Config, guard: &Guard) -> Vec<Check> {
-    let mut checks = vec![
+    vec![
         Check::ok("configuration", format!("{}; spool and outbound on one file system", config.id)),
         trust(config, guard),
         free_space(&config.spool),
         direct_io(&config.spool),
         shared_blocks(&config.spool),
         clock(&config.state),
-    ];
+    ]
+}
+
+/// Whether the keys can sign. They are opened in this process, which the daemon leaves to its signer.
+pub fn keys(config: &Config) -> Vec<Check> {
     let keys = [("key-verdict", &config.verdict), ("key-resign", &config.resign)];
-    checks.extend(keys.map(|(name, key)| can_sign(name, &key.key)));
-    checks
+    keys.map(|(name, key)| can_sign(name, &key.key)).into()
 }
 
 /// The key signs a probe, and its signature verifies.

@@ -180,6 +180,8 @@ codes! {
     StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy, or go on as SECURITY.md tells, before ingesting anything.";
 
     StationProcess = "station.process", Undecided, "A process of the station could not begin as it must.", "Run oms-appliance doctor: the kernel must offer Landlock (Linux 6.2), seccomp and network namespaces.";
+    StationUnfit = "station.unfit", Undecided, "A check of the self-test failed.", "Do what oms-appliance doctor --config FILE says about this check; the daemon tries again by itself.";
+    StatusUnreachable = "status.unreachable", Undecided, "No daemon answers at the status socket.", "Start oms-appliance run --config FILE, or name its socket with --socket.";
     StateUnfinished = "state.unfinished", Configuration, "A decision that was begun belongs to another configuration.", "Start once with the former configuration, which ends it; then change the configuration.";
 
     // Sending a model again.

@@ -1,0 +1,350 @@
+//! The board: what the threads of the daemon know of one another.
+//!
+//! ```text
+//!  main thread ── carriers that came or went ──▶ Board ◀── what it does ── serving thread
+//!                                                  │
+//!                            status socket ◀───────┴──────▶ metrics
+//! ```
+//!
+//! Everything on it is bounded: it is kept for years.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use oms_verify::reason::{Printable, Reason};
+use oms_verify::time::UnixTime;
+use oms_verify::verdict::ReasonDetail;
+
+use super::status::{
+    CarrierStatus, CheckStatus, Health, ModelStatus, SCHEMA, State, Status, VerdictStatus,
+};
+use crate::carriers::Arrival;
+use crate::clock::system_time;
+use crate::doctor::Check;
+use crate::outbound::VERSION;
+use crate::progress::Progress;
+
+/// The most carriers that wait: others are found when there is room again.
+pub(super) const MOST_WAITING: usize = 64;
+/// Carriers that are remembered after they were served.
+const MOST_SERVED: usize = 16;
+/// Verdicts that are remembered.
+const MOST_VERDICTS: usize = 20;
+/// Reasons that are shown of one carrier.
+const MOST_REASONS: usize = 10;
+/// The most characters of one text.
+const MOST_TEXT: usize = 1_000;
+
+/// What is known of a daemon.
+#[derive(Debug)]
+pub(super) struct Board {
+    id: String,
+    since: UnixTime,
+    facts: Mutex<Facts>,
+    changed: Condvar,
+}
+
+/// What changes.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) state: State,
+    /// Why nobody is served, and when that is tried again.
+    pub(super) why: Vec<Reason>,
+    pub(super) again: Option<Instant>,
+    queue: VecDeque<Arrival>,
+    /// The identity of the carrier that is being served.
+    current: Option<String>,
+    /// The model that is being read.
+    reading: Option<(String, Arc<Progress>)>,
+    /// Carriers with their identities, the newest first.
+    served: VecDeque<(String, CarrierStatus)>,
+    verdicts: VecDeque<VerdictStatus>,
+    pub(super) health: Health,
+    pub(super) counts: Counts,
+}
+
+/// What is counted from the start on, for the metrics.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) carriers: u64,
+    pub(super) passed: u64,
+    pub(super) refused: u64,
+    pub(super) undecided: u64,
+    pub(super) bytes: u64,
+    pub(super) seconds: f64,
+    pub(super) reasons: BTreeMap<String, u64>,
+    /// When a verdict was published last.
+    pub(super) last_success: Option<UnixTime>,
+    /// How often the station could not be opened, or had to be opened anew.
+    pub(super) failures: u64,
+}
+
+impl Board {
+    pub(super) fn new(id: &str) -> Self {
+        let facts = Facts {
+            state: State::Starting,
+            why: Vec::new(),
+            again: None,
+            queue: VecDeque::new(),
+            current: None,
+            reading: None,
+            served: VecDeque::new(),
+            verdicts: VecDeque::new(),
+            health: Health::default(),
+            counts: Counts::default(),
+        };
+        Board {
+            id: id.to_owned(),
+            since: system_time(),
+            facts: Mutex::new(facts),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// When the daemon was started.
+    pub(super) fn since(&self) -> UnixTime {
+        self.since
+    }
+
+    /// What is known. Nobody who holds it waits for anything.
+    pub(super) fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is room for another carrier in the queue.
+    pub(super) fn has_room(&self) -> bool {
+        self.facts().queue.len() < MOST_WAITING
+    }
+
+    /// A carrier has come.
+    pub(super) fn arrived(&self, arrival: Arrival) {
+        self.facts().queue.push_back(arrival);
+        self.changed.notify_all();
+    }
+
+    /// A carrier is gone: it waits no longer. Gives what people know it by, where it was served.
+    pub(super) fn gone(&self, identity: &str) -> Option<String> {
+        let mut facts = self.facts();
+        facts.queue.retain(|arrival| arrival.identity != identity);
+        let served = facts.served.iter_mut().find(|(known, _)| known == identity);
+        let (_, carrier) = served?;
+        carrier.is_gone = true;
+        Some(carrier.source.clone())
+    }
+
+    /// The next carrier, which is waited for no longer than `most`.
+    pub(super) fn next(&self, most: Duration) -> Option<Arrival> {
+        let facts = self.facts();
+        let wait = self.changed.wait_timeout_while(facts, most, |facts| facts.queue.is_empty());
+        wait.unwrap_or_else(PoisonError::into_inner).0.queue.pop_front()
+    }
+
+    /// Puts a carrier back that could not be served yet: it is the next one, if it is still here.
+    pub(super) fn put_back(&self, arrival: Arrival) {
+        let mut facts = self.facts();
+        let is_gone = |facts: &Facts| {
+            facts.served.iter().any(|(known, one)| *known == arrival.identity && one.is_gone)
+        };
+        if !is_gone(&facts) {
+            facts.queue.push_front(arrival);
+        }
+    }
+
+    /// How it is now.
+    pub(super) fn status(&self) -> Status {
+        let facts = self.facts();
+        let mut carriers: Vec<CarrierStatus> =
+            facts.served.iter().map(|(_, carrier)| carrier.clone()).collect();
+        if let (Some(_), Some(carrier)) = (&facts.current, carriers.first_mut()) {
+            carrier.reading = facts.reading.as_ref().map(|(path, progress)| ModelStatus {
+                path: path.clone(),
+                progress: progress.reached(),
+            });
+        }
+        let until = |at: Instant| at.saturating_duration_since(Instant::now()).as_secs();
+        Status {
+            schema: SCHEMA.to_owned(),
+            version: VERSION.to_owned(),
+            id: self.id.clone(),
+            since: self.since.to_string(),
+            time: system_time().to_string(),
+            state: facts.state,
+            why: facts.why.iter().take(MOST_REASONS).map(detail).collect(),
+            again_in: facts.again.map(until),
+            carriers,
+            queue: facts.queue.iter().map(|arrival| arrival.source.to_string()).collect(),
+            verdicts: facts.verdicts.iter().cloned().collect(),
+            health: facts.health.clone(),
+        }
+    }
+}
+
+impl Facts {
+    /// How many carriers wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The service of a carrier begins, or is taken up again.
+    pub(super) fn begin(&mut self, identity: &str, source: &str) {
+        self.state = State::Serving;
+        self.current = Some(identity.to_owned());
+        self.served.retain(|(known, _)| known != identity);
+        let carrier = CarrierStatus {
+            source: shown(source),
+            may_be_pulled: false,
+            is_gone: false,
+            since: system_time().to_string(),
+            models: None,
+            passed: 0,
+            refused: 0,
+            undecided: 0,
+            reading: None,
+            reasons: Vec::new(),
+        };
+        self.served.push_front((identity.to_owned(), carrier));
+        self.served.truncate(MOST_SERVED);
+    }
+
+    /// A model is being read; none any more.
+    pub(super) fn read(&mut self, model: Option<(&str, &Arc<Progress>)>) {
+        self.reading = model.map(|(path, progress)| (shown(path), Arc::clone(progress)));
+    }
+
+    /// The carrier that is being served.
+    pub(super) fn carrier(&mut self) -> Option<&mut CarrierStatus> {
+        let current = self.current.as_ref()?;
+        self.served.front_mut().filter(|(known, _)| known == current).map(|(_, carrier)| carrier)
+    }
+
+    /// The carrier is no longer served.
+    pub(super) fn end(&mut self, may_be_pulled: bool) {
+        if let Some(carrier) = self.carrier() {
+            carrier.may_be_pulled = may_be_pulled;
+        }
+        (self.current, self.reading) = (None, None);
+    }
+
+    /// Reasons that a person should see beside the carrier, and that are counted.
+    pub(super) fn blame(&mut self, reasons: &[Reason]) {
+        for reason in reasons {
+            self.count(reason.code.id());
+        }
+        if let Some(carrier) = self.carrier() {
+            let room = MOST_REASONS.saturating_sub(carrier.reasons.len());
+            carrier.reasons.extend(reasons.iter().take(room).map(detail));
+        }
+    }
+
+    /// Counts a reason.
+    pub(super) fn count(&mut self, code: &str) {
+        // Codes are ours, so that there are only so many.
+        let count = self.counts.reasons.entry(code.to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// A verdict is out.
+    pub(super) fn publish(&mut self, verdict: VerdictStatus) {
+        self.verdicts.push_front(verdict);
+        self.verdicts.truncate(MOST_VERDICTS);
+        self.counts.last_success = Some(system_time());
+    }
+
+    /// What the self-test came to.
+    pub(super) fn tested(&mut self, checks: &[Check]) {
+        self.health.checked = Some(system_time().to_string());
+        self.health.checks = checks.iter().map(check).collect();
+    }
+
+    /// Looks how much room there is.
+    pub(super) fn measure(&mut self, spool: &Path) {
+        let told = rustix::fs::statvfs(spool).ok();
+        self.health.free_bytes = told.map(|told| told.f_bavail.saturating_mul(told.f_frsize));
+    }
+}
+
+/// A text as it may be shown anywhere.
+pub(super) fn shown(text: &str) -> String {
+    let short: String = text.chars().take(MOST_TEXT).collect();
+    Printable(&short).to_string()
+}
+
+fn detail(reason: &Reason) -> ReasonDetail {
+    let plain = ReasonDetail::from(reason);
+    ReasonDetail {
+        file: plain.file.as_deref().map(shown),
+        rule: plain.rule.as_deref().map(shown),
+        detail: shown(&plain.detail),
+        ..plain
+    }
+}
+
+fn check(check: &Check) -> CheckStatus {
+    CheckStatus {
+        name: check.name.to_owned(),
+        state: check.state.name().to_owned(),
+        found: shown(&check.found),
+        remedy: check.remedy.as_deref().map(shown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::carriers::{Entry, Source};
+    use oms_verify::reason::Code;
+
+    fn arrival(name: &str) -> Arrival {
+        let entry = Entry { hot_folder: "/in".into(), name: name.into(), inode: (1, 2) };
+        Arrival { source: Source::Folder(entry), identity: name.to_owned() }
+    }
+
+    #[test]
+    fn carriers_wait_in_their_order_and_go_when_they_are_pulled() {
+        let board = Board::new("urn:x");
+        for name in ["a", "b", "c"] {
+            board.arrived(arrival(name));
+        }
+        assert_eq!(board.gone("b"), None);
+        assert_eq!(board.status().queue, ["/in/a", "/in/c"]);
+        let a = board.next(Duration::ZERO).unwrap();
+        board.facts().begin(&a.identity, "/in/a");
+        board.put_back(a.clone());
+        assert_eq!(board.status().queue, ["/in/a", "/in/c"]);
+        let a = board.next(Duration::ZERO).unwrap();
+        assert_eq!(board.gone("a").as_deref(), Some("/in/a"));
+        board.put_back(a);
+        assert_eq!(board.status().queue, ["/in/c"], "what is gone does not come back by itself");
+        assert!(board.status().carriers[0].is_gone);
+    }
+
+    #[test]
+    fn whatever_comes_is_remembered_only_so_far() {
+        let board = Board::new("urn:x");
+        for number in 0..100_u64 {
+            let mut facts = board.facts();
+            facts.begin(&number.to_string(), "x\u{1b}[2J");
+            let reasons = vec![Reason::new(Code::BundleMissing, "n\u{202e}".repeat(9_000)); 50];
+            facts.blame(&reasons);
+            facts.end(true);
+            facts.publish(VerdictStatus {
+                sequence: number,
+                model: shown(&"m".repeat(9_000)),
+                passed: true,
+                time: String::new(),
+                codes: Vec::new(),
+                entry: String::new(),
+            });
+        }
+        let status = board.status();
+        assert_eq!((status.carriers.len(), status.verdicts.len()), (MOST_SERVED, MOST_VERDICTS));
+        assert_eq!(status.carriers[0].reasons.len(), MOST_REASONS);
+        assert_eq!(status.carriers[0].source, "x\\u{1b}[2J");
+        assert_eq!(board.facts().counts.reasons["bundle.missing"], 5_000);
+        let document = serde_json::to_string(&status).unwrap();
+        assert!(document.len() < 3 << 20, "{}", document.len());
+        assert!(!document.contains('\u{202e}'));
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests of the daemon: the real one, with hot folders, which needs no root.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what a test helper does not find is a failed test"
+)]
+
+mod served;
+mod station;
+mod stopped;
