@@ -7,6 +7,7 @@ mod attestation;
 mod bundle;
 mod certificate;
 mod crl;
+mod device;
 mod path;
 mod pieces;
 mod policy;
@@ -18,6 +19,7 @@ pub use attestation::{ABOUT, attestation};
 pub use bundle::{bundle, statement};
 pub use certificate::certificate;
 pub use crl::crl;
+pub use device::{superblock, uevent};
 pub use path::path;
 pub use pieces::join;
 pub use policy::policy;
@@ -29,7 +31,7 @@ pub use timestamp::timestamp;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("bundle", bundle),
     ("statement", statement),
     ("certificate", certificate),
@@ -40,6 +42,8 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("sigstore", sigstore),
     ("attestation", attestation),
     ("tar", tar),
+    ("superblock", superblock),
+    ("uevent", uevent),
 ];
 
 #[cfg(test)]

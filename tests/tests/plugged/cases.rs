@@ -27,12 +27,20 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_device_in_use_is_left_alone", a_device_in_use_is_left_alone),
     ("partitions_come_one_by_one", partitions_come_one_by_one),
     ("a_disk_is_told_of_and_taken_once", a_disk_is_told_of_and_taken_once),
+    ("an_archive_is_unpacked_and_cleared_away", an_archive_is_unpacked_and_cleared_away),
     ("a_program_that_is_fed_rubbish_fails", a_program_that_is_fed_rubbish_fails),
 ];
 
 fn means(file_systems: &[FileSystem]) -> Means {
+    let (most_files, most_bytes) = (1_000, 1 << 20);
     let spool = std::env::temp_dir();
-    Means { file_systems: file_systems.to_vec(), spool, insecure_no_sandbox: false }
+    Means {
+        file_systems: file_systems.to_vec(),
+        spool,
+        most_files,
+        most_bytes,
+        insecure_no_sandbox: false,
+    }
 }
 
 /// The device of a disk, as a scan finds it.
@@ -244,4 +252,32 @@ fn a_program_that_is_fed_rubbish_fails() {
             assert_eq!(reason.code, Code::CarrierMount, "{kind}: {reason}");
         }
     });
+}
+
+fn an_archive_is_unpacked_and_cleared_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let (hot, spool) = (dir.path().join("hot"), dir.path().join("spool"));
+    fs::create_dir_all(dir.path().join("model")).unwrap();
+    fs::create_dir(&hot).unwrap();
+    fs::create_dir(&spool).unwrap();
+    fs::write(dir.path().join("model").join(FILE), CONTENT).unwrap();
+    let mut tar = Command::new("tar");
+    let tar = tar.arg("-cf").arg(hot.join("a.tar")).arg("-C").arg(dir.path()).arg("model");
+    let _ = run::outcome(tar).expect_status(0);
+    let settle = Duration::from_millis(100);
+    let settings = Settings { hot_folders: vec![hot.clone()], settle, ..Settings::default() };
+    let mut watch = Watch::open(&settings).unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    let Some(News::Arrived(arrival)) = watch.next(until, &mut |_| false).unwrap() else { panic!() };
+    let means = Means { spool: spool.clone(), ..means(&[]) };
+    let carrier = arrival.open(&means).unwrap();
+    assert!(carrier.root().file(&format!("model/{FILE}")).is_ok());
+    carrier.release().unwrap();
+    assert_eq!(fs::read_dir(&spool).unwrap().count(), 0);
+    let reason = arrival.open(&Means { most_files: 1, ..means.clone() }).unwrap_err();
+    assert_eq!(reason.code, Code::CarrierArchive, "{reason}");
+    let reason = arrival.open(&Means { most_bytes: 10, ..means }).unwrap_err();
+    assert_eq!(reason.code, Code::OutboundWrite, "{reason}");
+    assert_eq!(fs::read_dir(&spool).unwrap().count(), 0, "after a failure, too");
+    assert!(hot.join("a.tar").exists());
 }

@@ -26,6 +26,8 @@ const PUBLIC_GOOD: &str = "firmware-roots/sigstore/public-good.json";
 pub(super) fn longest(name: &str) -> usize {
     match name {
         "bundle" | "statement" | "sigstore" => 64 << 10,
+        // As far as the last signature lies.
+        "superblock" => 72 << 10,
         _ => 16 << 10,
     }
 }
@@ -43,6 +45,25 @@ pub(super) fn write(name: &str, folders: &Folders) -> Result<(), Failure> {
     if words.is_empty() { Ok(()) } else { write_text(&folders.dictionary, &words) }
 }
 
+/// What the kernel says of a partition.
+const UEVENT: &str = "add@/devices/virtual/block/loop0/loop0p1\0ACTION=add\0\
+    DEVPATH=/devices/virtual/block/loop0/loop0p1\0SUBSYSTEM=block\0MAJOR=259\0MINOR=3\0\
+    DEVNAME=loop0p1\0DEVTYPE=partition\0DISKSEQ=12\0PARTN=1\0SEQNUM=2917\0";
+
+/// Beginnings of devices: where a file system has its signature, and what it is.
+fn superblocks() -> Vec<Vec<u8>> {
+    let signatures: [(usize, &[u8]); 6] = [
+        (3, b"EXFAT   "),
+        (0, b"hsqs"),
+        (1080, &[0x53, 0xef]),
+        (0x8001, b"CD001"),
+        (0x8801, b"NSR03"),
+        (11, &[0, 2, 1, 1, 0, 2, 0xe0, 0, 0x40, 0x0b, 0xf0]),
+    ];
+    let head = |(offset, bytes): (usize, &[u8])| [vec![0; offset], bytes.to_vec()].concat();
+    signatures.map(head).to_vec()
+}
+
 fn seeds(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
     match name {
         "bundle" => bundles(),
@@ -55,6 +76,8 @@ fn seeds(name: &str) -> Result<Vec<Vec<u8>>, Failure> {
         "sigstore" => sigstore(),
         "attestation" => Ok(attestations()),
         "tar" => Ok(archives()),
+        "superblock" => Ok(superblocks()),
+        "uevent" => Ok(vec![UEVENT.as_bytes().to_vec()]),
         _ => Ok(Vec::new()),
     }
 }

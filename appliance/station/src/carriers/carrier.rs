@@ -11,6 +11,7 @@ use oms_sys::superblock::FileSystem;
 use oms_verify::reason::{Code, Reason};
 use rustix::fs::fstat;
 
+use super::archive::{self, Unpacked};
 use super::program::Program;
 use super::{Arrival, Device, Entry, Source, mounter};
 
@@ -27,6 +28,10 @@ pub struct Means {
     pub file_systems: Vec<FileSystem>,
     /// The spool: archives are unpacked there.
     pub spool: PathBuf,
+    /// The most files and folders of an archive.
+    pub most_files: usize,
+    /// The most bytes of an archive.
+    pub most_bytes: u64,
     /// Without sandboxes: for development only.
     pub insecure_no_sandbox: bool,
 }
@@ -38,6 +43,7 @@ pub struct Carrier {
     device: Option<Device>,
     file_system: Option<FileSystem>,
     program: Option<Program>,
+    _unpacked: Option<Unpacked>,
 }
 
 impl Arrival {
@@ -49,7 +55,7 @@ impl Arrival {
     pub fn open(&self, means: &Means) -> Result<Carrier, Reason> {
         let opened = match &self.source {
             Source::Folder(entry) => of_entry(entry),
-            Source::Archive(entry) => super::archive::unpacked(entry, means),
+            Source::Archive(entry) => archive::open(entry, means),
             Source::Device(device) => of_device(device, means),
         };
         opened.map_err(|reason| {
@@ -60,6 +66,11 @@ impl Arrival {
 }
 
 impl Carrier {
+    /// What was in an archive.
+    pub(super) fn unpacked(root: Root, folder: Unpacked) -> Self {
+        Carrier { root, device: None, file_system: None, program: None, _unpacked: Some(folder) }
+    }
+
     /// Its first folder.
     #[must_use]
     pub fn root(&self) -> &Root {
@@ -111,7 +122,7 @@ fn of_entry(entry: &Entry) -> Result<Carrier, Reason> {
         let detail = "another folder has its name by now";
         return Err(Reason::new(Code::CarrierEntry, detail));
     }
-    Ok(Carrier { root, device: None, file_system: None, program: None })
+    Ok(Carrier { root, device: None, file_system: None, program: None, _unpacked: None })
 }
 
 /// A device, mounted.
@@ -135,7 +146,7 @@ fn of_device(device: &Device, means: &Means) -> Result<Carrier, Reason> {
     };
     let root = Root::from_descriptor(folder).map_err(unreadable)?;
     let file_system = Some(mounted.file_system);
-    Ok(Carrier { root, device: Some(device.clone()), file_system, program })
+    Ok(Carrier { root, device: Some(device.clone()), file_system, program, _unpacked: None })
 }
 
 /// Opens the first folder of what a program serves, which can keep who opens it waiting: then it is

@@ -12,13 +12,14 @@
 //! folder or at `/sys/class/block` finds, and each thing is taken once: an [`Arrival`] has an
 //! identity, which the journal keeps.
 
-mod archive;
+pub(crate) mod archive;
 mod carrier;
 pub mod devices;
 mod hot;
 pub(crate) mod mounter;
 pub(crate) mod program;
 mod settings;
+mod tar;
 mod watch;
 
 use std::ffi::OsString;

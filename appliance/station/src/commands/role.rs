@@ -10,7 +10,7 @@ use oms_sys::confine::Pid;
 use oms_verify::reason::{Code, Reason};
 
 use super::Done;
-use crate::carriers::{mounter, program};
+use crate::carriers::{archive, mounter, program};
 use crate::chain::{Link, copier, decider, give_up, inspector};
 use crate::config::Config;
 use crate::intake::absent_or_unreadable;
@@ -35,6 +35,9 @@ pub(super) enum Command {
         /// The folder of the spool for the copies
         #[arg(long)]
         into: Option<PathBuf>,
+        /// The folder of the spool for the content of an archive, which is read instead
+        #[arg(long, conflicts_with = "carrier")]
+        unpack: Option<PathBuf>,
     },
     /// Decide about one model
     Decider {
@@ -102,7 +105,12 @@ fn work(command: &Command) -> Result<(), Reason> {
     }
     let beginning = here()?;
     match command {
-        Command::Copier { common, carrier: Some(carrier), into } => {
+        Command::Copier { common, unpack: Some(into), .. } => {
+            let files = Files { read: Vec::new(), write: vec![Place::Path(into)] };
+            let Link(wire) = common.enter(beginning, Role::Copier, &files)?;
+            archive::serve(&wire, into).map_err(|error| refused(&format!("the copier: {error}")))
+        }
+        Command::Copier { common, carrier: Some(carrier), into, .. } => {
             let root = Root::open(carrier).map_err(|error| absent_or_unreadable(&error, carrier));
             let write = into.iter().map(|folder| Place::Path(folder)).collect();
             let read = root.iter().map(|_| Place::Path(carrier)).collect();

@@ -125,6 +125,7 @@ codes! {
     CarrierFolder = "carrier.folder", Undecided, "A hot folder cannot be read.", "Put the folder back where the configuration names it, and start the station again.";
     CarrierDevice = "carrier.device", Undecided, "A device cannot be used as a carrier.", "Pull it; treat it as hostile if it claims what cannot be, else try another one.";
     CarrierFileSystem = "carrier.file-system", Undecided, "The file system of a device is not one that the station mounts.", "Copy the models to a file system of carriers.file-systems, or have the officer add this one.";
+    CarrierArchive = "carrier.archive", Undecided, "An archive cannot be unpacked safely.", "Make a tar file of plain files and folders, with paths inside it, and within the station's bounds.";
     CarrierMount = "carrier.mount", Undecided, "The file system of a device could not be mounted.", "Check the device on another machine: its file system is damaged, hostile or in use.";
 
     IntakeCancelled = "intake.cancelled", Undecided, "Reading was cancelled before a decision.", "Start again when you want a decision.";
