@@ -10,3 +10,4 @@
 mod served;
 mod station;
 mod stopped;
+mod unit;
