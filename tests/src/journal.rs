@@ -35,5 +35,7 @@ pub fn column(state: &Path, query: &str) -> Vec<String> {
 
 /// Whether a decision was begun that is not known to be out.
 pub fn is_unfinished(state: &Path) -> bool {
-    !column(state, "SELECT entry FROM decision WHERE state <> 'published'").is_empty()
+    // Looking would make one, and it would not be a station's.
+    file(state).exists()
+        && !column(state, "SELECT entry FROM decision WHERE state <> 'published'").is_empty()
 }

@@ -1,12 +1,15 @@
 //! `role`: one of the station's processes. Only the station itself starts it: standard input is the
 //! socket to the supervisor.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use oms_sys::beneath::Root;
 use oms_sys::confine::Pid;
+use oms_sys::ring;
 use oms_verify::reason::{Code, Reason};
 
 use super::Done;
@@ -114,6 +117,7 @@ fn work(command: &Command) -> Result<(), Reason> {
             let root = Root::open(carrier).map_err(|error| absent_or_unreadable(&error, carrier));
             let write = into.iter().map(|folder| Place::Path(folder)).collect();
             let read = root.iter().map(|_| Place::Path(carrier)).collect();
+            make_rings();
             let link = common.enter(beginning, Role::Copier, &Files { read, write })?;
             serve(link, |link| copier::serve(link, Arc::new(root?), carrier, into.as_deref()))
         }
@@ -126,6 +130,7 @@ fn work(command: &Command) -> Result<(), Reason> {
         }
         Command::Inspector { common, copies: Some(copies) } => {
             let files = Files { read: vec![Place::Path(copies)], write: Vec::new() };
+            make_rings();
             let link = common.enter(beginning, Role::Inspector, &files)?;
             serve(link, |link| inspector::serve(link, copies))
         }
@@ -153,6 +158,14 @@ fn work(command: &Command) -> Result<(), Reason> {
         }
         Command::Signer { common, config: None, .. } => idle(common, beginning, Role::Signer),
     }
+}
+
+/// Makes what the sandbox does not let be made: two rings for each core, of which one is for small
+/// files, and one to try. Where there can be none, threads read, or whoever asks for rings by name is
+/// told so.
+fn make_rings() {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    let _ = ring::make_beforehand(cores.saturating_mul(2).saturating_add(1));
 }
 
 /// Enters the sandbox and waits until the supervisor hangs up: that it can be entered is all that is

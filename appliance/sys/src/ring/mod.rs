@@ -48,6 +48,7 @@ use std::time::{Duration, Instant};
 pub use self::arena::Buffer;
 pub use self::file::{Handle, Shared};
 pub use self::report::{NoUring, Reader, Registration, Report};
+pub use self::setup::make_beforehand;
 
 use self::arena::Arena;
 use self::threads::Threads;

@@ -35,6 +35,9 @@ pub enum NoUring {
     /// the kernel is too old for what is needed
     #[error("the io_uring of this kernel is too old: it cannot {0}")]
     TooOld(&'static str),
+    /// more is asked for than a ring can do that was made beforehand
+    #[error("the rings that were made before the sandbox are too small for so many buffers")]
+    TooSmall,
     /// the kernel answered with another error
     #[error("io_uring cannot be set up: {0}")]
     Failed(io::Error),

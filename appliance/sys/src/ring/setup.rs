@@ -5,6 +5,7 @@
 //! that is not in [`CHANGES`].
 
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use io_uring::register::Restriction;
 use io_uring::squeue::Flags;
@@ -34,26 +35,81 @@ const CHANGES: [u8; 2] = [6, 16];
 /// Where an administrator turns io_uring off.
 const SWITCH: &str = "/proc/sys/kernel/io_uring_disabled";
 
+/// Operations at once of a ring that is made beforehand.
+const DEPTH_BEFOREHAND: usize = 4096;
+
+/// The rings that were made beforehand; `None` where each is made when it is needed.
+static BEFOREHAND: Mutex<Option<Vec<IoUring>>> = Mutex::new(None);
+
+/// Makes `count` rings for this process, which is about to give up the right to make any. From then
+/// on [`Ring::new`](super::Ring::new) takes these. They have no tables: to fill one is a right that
+/// is given up, too.
+///
+/// # Errors
+/// When there can be none. Then there are none later either.
+pub fn make_beforehand(count: usize) -> Result<(), NoUring> {
+    let mut beforehand = BEFOREHAND.lock().unwrap_or_else(PoisonError::into_inner);
+    let rings = beforehand.insert(Vec::new());
+    for _ in 0..count {
+        let ring = checked(build(u32::try_from(DEPTH_BEFOREHAND).unwrap_or(u32::MAX), &SHARED))?;
+        restrict(&ring)?;
+        rings.push(ring);
+    }
+    Ok(())
+}
+
+/// A ring for `depth` operations at once, which was made beforehand; `None` where that is not how
+/// they are made.
+fn made_beforehand(depth: usize) -> Option<Result<IoUring, NoUring>> {
+    let mut beforehand = BEFOREHAND.lock().unwrap_or_else(PoisonError::into_inner);
+    let rings = beforehand.as_mut()?;
+    if depth > DEPTH_BEFOREHAND {
+        return Some(Err(NoUring::TooSmall));
+    }
+    Some(rings.pop().ok_or(NoUring::Forbidden))
+}
+
+/// What a ring can be told of before it is used.
+pub(super) struct Tables {
+    /// Places for files.
+    pub(super) files: u32,
+    /// Why there is no table of buffers, if there is none.
+    pub(super) no_buffers: Option<io::Error>,
+}
+
 /// A ring for `depth` operations at once, with tables for [`FILES`] files and for `buffers`
-/// buffers; and why there is no table of buffers, if there is none.
-pub(super) fn set_up(
-    depth: usize,
-    buffers: usize,
-) -> Result<(IoUring, Option<io::Error>), NoUring> {
+/// buffers, unless it was made beforehand.
+pub(super) fn set_up(depth: usize, buffers: usize) -> Result<(IoUring, Tables), NoUring> {
+    if let Some(ring) = made_beforehand(depth) {
+        let no_buffers = Some(io::Error::from(io::ErrorKind::PermissionDenied));
+        return Ok((ring?, Tables { files: 0, no_buffers }));
+    }
     let entries = u32::try_from(depth.next_power_of_two()).unwrap_or(u32::MAX);
-    let ring = build(entries).map_err(why)?;
+    let ring = checked(build(entries, &OWN))?;
+    let submitter = ring.submitter();
+    submitter.register_files(&[-1; FILES as usize]).map_err(why)?;
+    // Without this table the ring works too.
+    let count = u32::try_from(buffers.max(1)).unwrap_or(u32::MAX);
+    let no_buffers = submitter.register_buffers_sparse(count).err();
+    restrict(&ring)?;
+    Ok((ring, Tables { files: FILES, no_buffers }))
+}
+
+/// A ring that can do what the backend relies on.
+fn checked(ring: io::Result<IoUring>) -> Result<IoUring, NoUring> {
+    let ring = ring.map_err(why)?;
     if !ring.params().is_feature_nodrop() {
         return Err(NoUring::TooOld("keep every completion (Linux 5.5)"));
     }
     if !ring.params().is_feature_ext_arg() {
         return Err(NoUring::TooOld("wait for a time (Linux 5.11)"));
     }
-    let submitter = ring.submitter();
-    submitter.register_files(&[-1; FILES as usize]).map_err(why)?;
-    // Without this table the ring works too.
-    let count = u32::try_from(buffers.max(1)).unwrap_or(u32::MAX);
-    let refused = submitter.register_buffers_sparse(count).err();
+    Ok(ring)
+}
 
+/// Limits a ring for good to what is needed, and enables it.
+fn restrict(ring: &IoUring) -> Result<(), NoUring> {
+    let submitter = ring.submitter();
     let flags = Restriction::sqe_flags_allowed((Flags::FIXED_FILE | Flags::ASYNC).bits());
     let mut restrictions: Vec<_> = OPERATIONS
         .map(Restriction::sqe_op)
@@ -65,20 +121,31 @@ pub(super) fn set_up(
     submitter.register_enable_rings().map_err(why)?;
     // A filter may let a ring be made and not be used.
     submitter.submit().map_err(why)?;
-    Ok((ring, refused))
+    Ok(())
 }
 
-/// Takes the newest way of running completions that the kernel knows.
-fn build(entries: u32) -> io::Result<IoUring> {
-    let wishes: [fn(&mut Builder); 3] = [
-        |b| {
-            b.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all();
-        },
-        |b| {
-            b.setup_coop_taskrun().setup_taskrun_flag().setup_submit_all();
-        },
-        |_| {},
-    ];
+type Wish = fn(&mut Builder);
+
+/// Ways of running completions, the newest first, for a ring that is used by the thread that made
+/// it.
+const OWN: [Wish; 3] = [
+    |b| {
+        b.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all();
+    },
+    SHARED[0],
+    SHARED[1],
+];
+
+/// The same for one that another thread uses.
+const SHARED: [Wish; 2] = [
+    |b| {
+        b.setup_coop_taskrun().setup_taskrun_flag().setup_submit_all();
+    },
+    |_| {},
+];
+
+/// Takes the newest way that the kernel knows.
+fn build(entries: u32, wishes: &[Wish]) -> io::Result<IoUring> {
     let mut last = io::Error::from(io::ErrorKind::InvalidInput);
     for wish in wishes {
         let mut builder = IoUring::builder();

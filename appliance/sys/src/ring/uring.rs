@@ -25,7 +25,7 @@ use rustix::io::Errno;
 
 use super::arena::{Arena, Buffer};
 use super::file::{Detached, FixedFile, Handle, Shared};
-use super::setup::{FILES, set_up};
+use super::setup::{Tables, set_up};
 use super::{Done, NoUring, Operation, Outcome, Place, Registration};
 use crate::beneath::{BeneathError, LOOK, LOOK_AT, Look, OPEN, RESOLVE, opened};
 
@@ -83,7 +83,8 @@ impl std::fmt::Debug for Uring {
 impl Uring {
     /// A ring for `depth` operations at once on the buffers of `arena`.
     pub(super) fn new(depth: usize, arena: &Arc<Arena>) -> Result<Self, NoUring> {
-        let (ring, refused) = set_up(depth, arena.slots())?;
+        let (ring, tables) = set_up(depth, arena.slots())?;
+        let Tables { files, no_buffers: refused } = tables;
         let records = depth.saturating_mul(size_of::<Statx>());
         let records = MmapMut::map_anon(records).map_err(NoUring::Failed)?;
         Ok(Uring {
@@ -93,7 +94,7 @@ impl Uring {
             records: Arc::new(MmapRaw::from(records)),
             arena: Arc::clone(arena),
             buffers: Buffers { uses: vec![0; arena.slots()], registered: 0, refused },
-            files: Files { free: (0..FILES).collect(), detached: Arc::default() },
+            files: Files { free: (0..files).collect(), detached: Arc::default() },
         })
     }
 
