@@ -127,6 +127,7 @@ fn payload(result: &str, digest: Sha256Digest, particulars: Value) -> Value {
     let mut detail = json!({
         "mode": "ingest",
         "sequence": 1,
+        "previous": Sha256Digest::ZERO.to_hex(),
         "policy": {"id": "p", "version": 1, "sha256": "", "inputs": [], "crls": []},
         "warnings": [],
         "bundles": [{"file": "model.sig", "sha256": Sha256Digest::of(b"source").to_hex()}],
