@@ -35,7 +35,9 @@ pub fn column(state: &Path, query: &str) -> Vec<String> {
 
 /// Whether a decision was begun that is not known to be out.
 pub fn is_unfinished(state: &Path) -> bool {
-    // Looking would make one, and it would not be a station's.
+    // Looking would make one, and it would not be a station's. One that a full disk kept from being
+    // made has no tables.
     file(state).exists()
+        && !column(state, "SELECT name FROM sqlite_schema WHERE name = 'decision'").is_empty()
         && !column(state, "SELECT entry FROM decision WHERE state <> 'published'").is_empty()
 }

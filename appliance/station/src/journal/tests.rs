@@ -339,7 +339,7 @@ fn a_model_is_kept_until_it_is_given_up_and_the_record_says_when() {
     journal.keep(&kept).unwrap();
     journal.published(first, T).unwrap();
     let second = publish(&mut journal);
-    assert_eq!(journal.kept().unwrap(), [kept.clone()]);
+    assert_eq!(journal.kept().unwrap(), std::slice::from_ref(&kept));
     let sent = journal.sent(first).unwrap().unwrap();
     assert_eq!((sent.passed, sent.resend_of, sent.kept), (false, None, Some(kept.clone())));
     assert_eq!(sent.payload, Sha256Digest::of(b"payload 1"));

@@ -21,10 +21,13 @@ const MOST_OF_A_LINE: u64 = 2_000;
 /// The most lines that are shown; what a process says beyond is read and thrown away.
 const MOST_LINES: usize = 1_000;
 
+/// How long a killed process is waited for.
+const DYING: Duration = Duration::from_secs(2);
+
 /// How long a process that closed its wire may take to end.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// A process of a role. Dropped, it is killed and waited for.
+/// A process of a role. Dropped, it is killed, and waited for a little.
 #[derive(Debug)]
 pub struct Child {
     role: Role,
@@ -133,8 +136,13 @@ impl Child {
 }
 
 impl Drop for Child {
+    /// A process that hangs in the kernel at a dead medium ends when that answers or goes. Nobody
+    /// waits for it.
     fn drop(&mut self) {
-        let _ = self.kill();
+        if self.ended.is_none() {
+            let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+            let _ = self.wait(Instant::now().checked_add(DYING));
+        }
     }
 }
 
