@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OpenFlags, Row};
 
 /// Where the journal is in the folder of a state.
 pub fn file(state: &Path) -> PathBuf {
@@ -33,11 +33,15 @@ pub fn column(state: &Path, query: &str) -> Vec<String> {
     statement.query_map([], text).unwrap().map(Result::unwrap).collect()
 }
 
-/// Whether a decision was begun that is not known to be out.
+/// Whether a decision was begun that is not known to be out. A journal that a full disk kept from
+/// being made holds none.
 pub fn is_unfinished(state: &Path) -> bool {
-    // Looking would make one, and it would not be a station's. One that a full disk kept from being
-    // made has no tables.
-    file(state).exists()
-        && !column(state, "SELECT name FROM sqlite_schema WHERE name = 'decision'").is_empty()
-        && !column(state, "SELECT entry FROM decision WHERE state <> 'published'").is_empty()
+    let count = || {
+        // To read, since looking must not make one.
+        let connection =
+            Connection::open_with_flags(file(state), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let query = "SELECT count(*) FROM decision WHERE state <> 'published'";
+        connection.query_row(query, [], |row| row.get::<_, u32>(0))
+    };
+    count().is_ok_and(|unfinished| unfinished > 0)
 }

@@ -206,8 +206,8 @@ impl Watched<'_> {
             }
             silent_since = Instant::now();
             match role {
-                Role::Copier => self.let_go(|own| &mut own.copier)?,
-                Role::Inspector => self.let_go(|own| &mut own.inspector)?,
+                Role::Copier => self.copier.take().map_or(Ok(()), Worker::hung_up)?,
+                Role::Inspector => self.inspector.take().map_or(Ok(()), Worker::hung_up)?,
                 _ => return Err(self.decider.failure(ENDING)),
             }
         }

@@ -21,6 +21,8 @@ use crate::process::{Child, Ended, Role, SpawnError, Started, spawn};
 const BEGINNING: Duration = Duration::from_secs(120);
 /// How long a process may take to end when its work is done.
 pub(crate) const ENDING: Duration = Duration::from_secs(30);
+/// How long a process that hung up may take to end before it is taken to be held by a medium.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// How long a message may wait until the other end takes it.
 const TAKING: Duration = Duration::from_secs(60);
 
@@ -91,6 +93,18 @@ impl Worker {
     pub(crate) fn end(mut self, within: Duration) -> Result<(), Reason> {
         match self.child.wait(Some(Instant::now() + within)) {
             Ok(Some(Ended::Done)) => Ok(()),
+            other => Err(self.told(other.ok().flatten())),
+        }
+    }
+
+    /// Lets go of one that hung up before its work was done, if it did so in order: then somebody
+    /// else says why. One that a dead medium holds cannot end.
+    ///
+    /// # Errors
+    /// When it failed: how it ended.
+    pub(crate) fn hung_up(mut self) -> Result<(), Reason> {
+        match self.child.wait(Some(Instant::now() + LAST_MOMENT)) {
+            Ok(None | Some(Ended::Done)) => Ok(()),
             other => Err(self.told(other.ok().flatten())),
         }
     }

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use oms_sys::beneath::{RegularFile, Root};
 use oms_verify::name::ResourcePath;
@@ -32,6 +33,11 @@ pub(crate) const ATTESTATIONS: &str = "attestations";
 
 /// The source's bundle, in quarantine and in an entry of outbound.
 pub(crate) const SOURCE: &str = "source.sig";
+
+/// How often a folder is tried to be removed that others still put something into.
+const REMOVALS: u32 = 20;
+/// How long between two tries.
+const REMOVAL_PAUSE: Duration = Duration::from_millis(20);
 
 /// Modes of what is published: for the station and the sender's group.
 const FILE: u32 = 0o640;
@@ -285,8 +291,16 @@ impl Copies {
 impl Drop for Quarantine {
     fn drop(&mut self) {
         if !self.keep {
-            // What cannot be removed now is removed when the station starts again.
-            let _ = std::fs::remove_dir_all(&self.folder);
+            // A process that was killed while the disk gave no answer may end its last call now. What
+            // cannot be removed is removed when the station starts again.
+            for _ in 0..REMOVALS {
+                match std::fs::remove_dir_all(&self.folder) {
+                    Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                        std::thread::sleep(REMOVAL_PAUSE);
+                    }
+                    _ => break,
+                }
+            }
         }
     }
 }
