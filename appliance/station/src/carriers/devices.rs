@@ -89,7 +89,7 @@ pub fn boot() -> io::Result<String> {
 /// of their names. A device that goes away meanwhile is left out.
 ///
 /// # Errors
-/// When the folder of block devices cannot be read, or there are more than [`MOST_DEVICES`].
+/// When the folder of block devices cannot be read, or there are more than `MOST_DEVICES`.
 pub fn scan(sysfs: &Path, which: BlockDevices) -> io::Result<Vec<Device>> {
     let mut devices = Vec::new();
     for (at, entry) in fs::read_dir(sysfs.join("class/block"))?.enumerate() {

@@ -133,7 +133,7 @@ impl Quarantine {
         Ok(Copies { folder: Arc::new(opened), model: model.into() })
     }
 
-    /// Keeps what goes into the entry beside the model: [`SOURCE`], or else an attestation.
+    /// Keeps what goes into the entry beside the model: `source.sig`, or else an attestation.
     ///
     /// # Errors
     /// When it is there already or cannot be written.
