@@ -365,6 +365,7 @@ impl Outbound {
         let Intake { id, quarantine } = intake;
         let Decided { decision, sealed, files, kept, sandbox, .. } = decided;
         if decision.passed() {
+            check_kept(decision, kept)?;
             let keep =
                 |(name, bytes): &(String, Sealed)| quarantine.keep_beside(name, bytes.as_slice());
             kept.iter().try_for_each(keep)?;
@@ -517,6 +518,25 @@ impl Outbound {
         }
         Ok(())
     }
+}
+
+/// That what goes out beside a model is what was decided about, under the names that are the
+/// station's to give: the decider hands it over, and must not choose where anything is written.
+fn check_kept(decision: &Decision, kept: &[(String, Sealed)]) -> Result<(), Reason> {
+    let source = decision.admitted_bundle.map(|digest| (SOURCE.to_owned(), digest.to_hex()));
+    let attestations = decision.attestations.iter().enumerate().filter_map(|(at, one)| {
+        let named = one.clone().numbered(Some(at.saturating_add(1)));
+        named.published.map(|name| (name, named.sha256))
+    });
+    let due: Vec<(String, String)> = source.into_iter().chain(attestations).collect();
+    let found = kept
+        .iter()
+        .map(|(name, bytes)| (name.clone(), Sha256Digest::of(bytes.as_slice()).to_hex()));
+    if found.eq(due) {
+        return Ok(());
+    }
+    let detail = "the decider handed over other bundles than it decided about";
+    Err(Reason::new(Code::ProcessProtocol, detail))
 }
 
 /// A staged entry that is not what was decided about, unless looking at it was cancelled. Nothing of

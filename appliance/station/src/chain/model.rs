@@ -141,6 +141,8 @@ pub fn decide(
         kept: Vec::new(),
         sandbox,
         course: Course::from(Instant::now()),
+        is_inspected: false,
+        alive: None,
     }
     .hear()
 }
@@ -161,6 +163,10 @@ struct Watched<'a> {
     kept: Vec<(String, Sealed)>,
     sandbox: Option<String>,
     course: Course,
+    /// Whether the copies were given to an inspector.
+    is_inspected: bool,
+    /// One that hung up and has not ended.
+    alive: Option<Role>,
 }
 
 impl Watched<'_> {
@@ -206,11 +212,27 @@ impl Watched<'_> {
             }
             silent_since = Instant::now();
             match role {
-                Role::Copier => self.copier.take().map_or(Ok(()), Worker::hung_up)?,
-                Role::Inspector => self.inspector.take().map_or(Ok(()), Worker::hung_up)?,
+                Role::Copier => self.lose(|own| &mut own.copier)?,
+                Role::Inspector => self.lose(|own| &mut own.inspector)?,
                 _ => return Err(self.decider.failure(ENDING)),
             }
         }
+    }
+
+    /// A process hung up early. Where it has not ended with that, no decision counts any more, since
+    /// it may still write.
+    fn lose(&mut self, which: impl Fn(&mut Self) -> &mut Option<Worker>) -> Result<(), Reason> {
+        let Some(child) = which(self).take() else { return Ok(()) };
+        let role = child.role();
+        if !child.hung_up()? {
+            self.alive = Some(role);
+        }
+        Ok(())
+    }
+
+    /// That every process that could write or lie has ended which has hung up.
+    fn none_alive(&self) -> Result<(), Reason> {
+        self.alive.map_or(Ok(()), |role| Err(role.is_silent()))
     }
 
     /// A process whose work is done has its last word, and has to end well.
@@ -236,10 +258,12 @@ impl Watched<'_> {
 
     /// The copies are made: from here on nobody may write to them.
     fn inspect(&mut self) -> Result<(), Reason> {
-        if self.inspector.is_some() {
+        if self.is_inspected {
             return Err(Role::Decider.spoke_nonsense());
         }
         self.let_go(|own| &mut own.copier)?;
+        self.none_alive()?;
+        self.is_inspected = true;
         let mut inspector =
             self.task.start(Role::Inspector, &[("--copies", &self.into.join(MODEL))])?;
         let (asking, answering) = Link::pair()?;
@@ -268,12 +292,17 @@ impl Watched<'_> {
         with.end()?;
         self.let_go(|own| &mut own.copier)?;
         self.let_go(|own| &mut own.inspector)?;
-        let Watched { decider, task, kept, sandbox, .. } = self;
+        self.none_alive()?;
+        let Watched { decider, task, kept, sandbox, is_inspected, .. } = self;
         decider.end(ENDING)?;
         let nonsense = |detail: String| Reason::new(Code::ProcessProtocol, detail);
         let decision = Decision::read(sealed.as_slice())
             .map_err(|error| nonsense(format!("the decision: {error}")))?;
         if decision.policy.sha256 != task.policy.digest.to_hex() {
+            return Err(Role::Decider.spoke_nonsense());
+        }
+        // Nothing passes whose copies nobody looked at.
+        if decision.passed() && !is_inspected {
             return Err(Role::Decider.spoke_nonsense());
         }
         let floors = CrlFloors::parse(floors.as_slice())

@@ -98,13 +98,15 @@ impl Worker {
     }
 
     /// Lets go of one that hung up before its work was done, if it did so in order: then somebody
-    /// else says why. One that a dead medium holds cannot end.
+    /// else says why. Says whether it has ended: one that a dead medium holds cannot, and may still
+    /// be in the middle of a write.
     ///
     /// # Errors
     /// When it failed: how it ended.
-    pub(crate) fn hung_up(mut self) -> Result<(), Reason> {
+    pub(crate) fn hung_up(mut self) -> Result<bool, Reason> {
         match self.child.wait(Some(Instant::now() + LAST_MOMENT)) {
-            Ok(None | Some(Ended::Done)) => Ok(()),
+            Ok(Some(Ended::Done)) => Ok(true),
+            Ok(None) => Ok(false),
             other => Err(self.told(other.ok().flatten())),
         }
     }
