@@ -100,7 +100,9 @@ fn chip(hsm: &Hsm, port: u16) -> Child {
 
 fn broker(hsm: &Hsm, port: u16) -> Child {
     let tcti = format!("--tcti=swtpm:host=127.0.0.1,port={port}");
-    let child = run(hsm, "/usr/sbin/tpm2-abrmd", &["--session", "--allow-root", &tcti]);
+    // A broker that was killed leaves what it had loaded in the chip, which has three places.
+    let args = ["--session", "--allow-root", "--flush-all", &tcti];
+    let child = run(hsm, "/usr/sbin/tpm2-abrmd", &args);
     until(|| {
         let asked = ["--session", "--dest=org.freedesktop.DBus", "--print-reply", "/"];
         let owner = ["org.freedesktop.DBus.NameHasOwner", "string:com.intel.tss2.Tabrmd"];
