@@ -46,15 +46,17 @@ impl CrlMemory {
         self.kept.clone().unwrap_or_default()
     }
 
-    /// Keeps what a decision has `raised`. To be called before the decision goes out, passed or
-    /// refused.
+    /// Keeps what a decision has `raised` beside what is kept: another decision may have been made
+    /// meanwhile. To be called before the decision goes out, passed or refused.
     ///
     /// # Errors
     /// When it cannot be made durable.
     pub fn keep(&mut self, raised: CrlFloors) -> Result<(), Reason> {
-        if self.kept.as_ref() != Some(&raised) {
-            record::write_bytes(&self.path, &raised.to_json())?;
-            self.kept = Some(raised);
+        let mut kept = self.floors();
+        kept.join(raised);
+        if self.kept.as_ref() != Some(&kept) {
+            record::write_bytes(&self.path, &kept.to_json())?;
+            self.kept = Some(kept);
         }
         Ok(())
     }

@@ -335,6 +335,19 @@ impl Outbound {
         Err(reason.about(self.outbound.display().to_string()))
     }
 
+    /// That the quota has room for this model still: another one may have gone out since it began.
+    fn check_room(&self, quarantine: &Quarantine) -> Result<(), Reason> {
+        let Some(room) = self.room()? else { return Ok(()) };
+        let folder = quarantine.folder();
+        let bytes = held(folder).map_err(|error| failed("reading the spool", &error, folder))?;
+        if bytes <= room {
+            return Ok(());
+        }
+        let detail = format!("the model has {bytes} bytes, the quota leaves {room}");
+        let reason = Reason::new(Code::OutboundQuota, detail);
+        Err(reason.about(self.outbound.display().to_string()))
+    }
+
     /// Records that nothing could be decided about a model, and gives the reason back.
     ///
     /// # Errors
@@ -369,6 +382,7 @@ impl Outbound {
             let keep =
                 |(name, bytes): &(String, Sealed)| quarantine.keep_beside(name, bytes.as_slice());
             kept.iter().try_for_each(keep)?;
+            self.check_room(&quarantine)?;
         } else {
             quarantine.clear()?;
         }
@@ -389,6 +403,7 @@ impl Outbound {
         self.file_system
             .sync()
             .map_err(|error| failed("syncing the spool", &error, quarantine.folder()))?;
+        let is_next = self.journal.unfinished()?.is_empty();
         let sequence = self.journal.next()?;
         let (subject, root) = verdict::subject(decision);
         let numbered = Numbered {
@@ -409,6 +424,11 @@ impl Outbound {
             quarantine.keep();
         }
         begun?;
+        if !is_next {
+            // Another carrier's, since its own would have stopped: they are ended in their order.
+            let detail = "it was decided, and waits for a verdict before it that is not out";
+            return Err(Reason::new(Code::StateUnfinished, detail));
+        }
         let payload = self.sign(&numbered, made, None)?;
         self.release(Begun { decision: numbered, payload })
     }

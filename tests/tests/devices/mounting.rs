@@ -112,7 +112,7 @@ fn what_is_mounted_cannot_be_written_executed_or_followed_and_has_no_path() {
             let is_free = |_: &u32| {
                 let opened = BlockDevice::open_unused(&plugged.device);
                 if opened.is_err() {
-                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    std::thread::sleep(Duration::from_millis(20));
                 }
                 opened.is_ok()
             };

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use oms_station::cancel::Cancel;
 use oms_station::carriers::{
     Arrival, BlockDevices, Device, Means, News, Settings, Source, Watch, devices,
 };
@@ -55,7 +56,9 @@ fn arrival(plugged: &Plugged) -> Arrival {
 
 /// What is in the file of the carrier.
 fn content(arrival: &Arrival, kind: FileSystem) -> String {
-    let carrier = arrival.open(&means(&[kind])).unwrap_or_else(|reason| panic!("{kind}: {reason}"));
+    let carrier = arrival
+        .open(&means(&[kind]), &Cancel::default())
+        .unwrap_or_else(|reason| panic!("{kind}: {reason}"));
     assert_eq!(carrier.file_system(), Some(kind));
     let file = carrier.root().file(FILE).map(|file| {
         let mut bytes = [0; 64];
@@ -92,7 +95,7 @@ fn each_file_system_is_read_by_whoever_can() {
 
 fn refused(path: &Path, file_systems: &[FileSystem]) -> oms_verify::reason::Reason {
     let plugged = Plugged::image(path);
-    arrival(&plugged).open(&means(file_systems)).unwrap_err()
+    arrival(&plugged).open(&means(file_systems), &Cancel::default()).unwrap_err()
 }
 
 fn what_is_not_listed_is_not_mounted() {
@@ -125,13 +128,14 @@ fn what_cannot_be_is_told() {
         let path = memory.path().join("claims");
         fs::File::create(&path).unwrap().set_len(1 << 60).unwrap();
         let plugged = Plugged::image(&path);
-        let reason = arrival(&plugged).open(&means(&FileSystem::ALL)).unwrap_err();
+        let reason =
+            arrival(&plugged).open(&means(&FileSystem::ALL), &Cancel::default()).unwrap_err();
         assert_eq!(reason.code, Code::CarrierDevice, "{reason}");
         assert!(reason.detail.contains("1152921504606846976"), "{reason}");
         drop(plugged);
         let dir = tempfile::tempdir().unwrap();
         let gone = arrival(&Plugged::image(&image(FileSystem::Ext4, &dir)));
-        let reason = gone.open(&means(&FileSystem::ALL)).unwrap_err();
+        let reason = gone.open(&means(&FileSystem::ALL), &Cancel::default()).unwrap_err();
         assert!(
             matches!(
                 reason.code,
@@ -149,7 +153,8 @@ fn a_device_in_use_is_left_alone() {
         let at = dir.path().join("at");
         fs::create_dir(&at).unwrap();
         let _ = run::outcome(Command::new("mount").arg(&plugged.device).arg(&at)).expect_status(0);
-        let reason = arrival(&plugged).open(&means(&FileSystem::ALL)).unwrap_err();
+        let reason =
+            arrival(&plugged).open(&means(&FileSystem::ALL), &Cancel::default()).unwrap_err();
         assert_eq!(reason.code, Code::CarrierDevice, "{reason}");
         fs::write(at.join("still"), "writable").unwrap();
         oms_tests::mounts::detach(&at);
@@ -192,7 +197,7 @@ fn partitions_come_one_by_one() {
             .collect();
         // Side by side.
         let [one, two] = arrivals.as_slice() else { panic!("{arrivals:?}") };
-        let first = one.open(&means(&[FileSystem::Ext4])).unwrap();
+        let first = one.open(&means(&[FileSystem::Ext4]), &Cancel::default()).unwrap();
         assert_eq!(content(two, FileSystem::Squashfs), CONTENT);
         assert!(first.root().file(FILE).is_ok());
         first.release().unwrap();
@@ -215,7 +220,7 @@ fn a_disk_is_told_of_and_taken_once() {
         let mut about = |name: &str, seconds| {
             let until = Instant::now() + Duration::from_secs(seconds);
             let mut told = Vec::new();
-            while let Some(news) = watch.next(until, &mut |_| false).unwrap() {
+            while let Some(news) = watch.next(until).unwrap() {
                 match news {
                     News::Arrived(Arrival { source: Source::Device(device), identity })
                         if device.name.starts_with(name) =>
@@ -268,15 +273,16 @@ fn an_archive_is_unpacked_and_cleared_away() {
     let settings = Settings { hot_folders: vec![hot.clone()], settle, ..Settings::default() };
     let mut watch = Watch::open(&settings).unwrap();
     let until = Instant::now() + Duration::from_secs(20);
-    let Some(News::Arrived(arrival)) = watch.next(until, &mut |_| false).unwrap() else { panic!() };
+    let Some(News::Arrived(arrival)) = watch.next(until).unwrap() else { panic!() };
     let means = Means { spool: spool.clone(), ..means(&[]) };
-    let carrier = arrival.open(&means).unwrap();
+    let carrier = arrival.open(&means, &Cancel::default()).unwrap();
     assert!(carrier.root().file(&format!("model/{FILE}")).is_ok());
     carrier.release().unwrap();
     assert_eq!(fs::read_dir(&spool).unwrap().count(), 0);
-    let reason = arrival.open(&Means { most_files: 1, ..means.clone() }).unwrap_err();
+    let reason =
+        arrival.open(&Means { most_files: 1, ..means.clone() }, &Cancel::default()).unwrap_err();
     assert_eq!(reason.code, Code::CarrierArchive, "{reason}");
-    let reason = arrival.open(&Means { most_bytes: 10, ..means }).unwrap_err();
+    let reason = arrival.open(&Means { most_bytes: 10, ..means }, &Cancel::default()).unwrap_err();
     assert_eq!(reason.code, Code::OutboundWrite, "{reason}");
     assert_eq!(fs::read_dir(&spool).unwrap().count(), 0, "after a failure, too");
     assert!(hot.join("a.tar").exists());

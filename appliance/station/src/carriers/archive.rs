@@ -12,8 +12,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use oms_sys::beneath::Root;
+use oms_sys::channel::ChannelError;
 use oms_verify::reason::{Code, Reason};
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat, statvfs};
 use serde::{Deserialize, Serialize};
@@ -21,8 +23,14 @@ use serde::{Deserialize, Serialize};
 use super::Entry;
 use super::carrier::{Carrier, Means};
 use super::tar::{Member, Tar, TarError};
+use crate::cancel::Cancel;
 use crate::process::wire::{Wire, WireError, WireReason, one};
 use crate::process::{Role, spawn};
+
+/// How long the process that unpacks may take to begin.
+const BEGINNING: Duration = Duration::from_secs(60);
+/// How often it is looked whether to end while it unpacks.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What the folders of archives are called, so that the next start clears away what a crash left.
 const FOLDER: &str = "ingest-archive";
@@ -55,7 +63,7 @@ impl Drop for Unpacked {
 }
 
 /// Unpacks the archive, if it is still the one that came, and opens what was in it.
-pub(super) fn open(entry: &Entry, means: &Means) -> Result<Carrier, Reason> {
+pub(super) fn open(entry: &Entry, means: &Means, cancel: &Cancel) -> Result<Carrier, Reason> {
     let unreadable = |e: io::Error| Reason::new(Code::MediaUnreadable, e.to_string());
     let unwritable = |e: io::Error| Reason::new(Code::OutboundWrite, e.to_string());
     let folder = Root::open(&entry.hot_folder).map_err(unreadable)?;
@@ -85,11 +93,19 @@ pub(super) fn open(entry: &Entry, means: &Means) -> Result<Carrier, Reason> {
     };
     let mut args = vec!["--unpack".into(), unpacked.0.clone().into_os_string()];
     args.extend(means.insecure_no_sandbox.then(|| "--insecure-no-sandbox".into()));
-    let mut started = spawn(Role::Copier, &args, None, soon()).map_err(|e| failed(&e))?;
+    let now = Instant::now();
+    let begun = now.checked_add(BEGINNING).unwrap_or(now);
+    let mut started = spawn(Role::Copier, &args, None, begun).map_err(|e| failed(&e))?;
     let order = Order { most_files: means.most_files, most_bytes: means.most_bytes };
     started.wire.send(&order, &[file.as_fd()], None).map_err(|e| failed(&e))?;
     // As long as it takes: it reads a disk of the station, and in bounds.
-    let word = started.wire.receive(None).map_err(|e| failed(&e))?;
+    let word = loop {
+        cancel.check()?;
+        match started.wire.receive(Instant::now().checked_add(LOOK)) {
+            Err(WireError::Channel(ChannelError::Late)) => {}
+            word => break word.map_err(|e| failed(&e))?,
+        }
+    };
     let _ = started.child.kill();
     match word {
         Word::Unpacked {} => {
@@ -98,11 +114,6 @@ pub(super) fn open(entry: &Entry, means: &Means) -> Result<Carrier, Reason> {
         }
         Word::Failed(reason) => Err(reason.0),
     }
-}
-
-fn soon() -> std::time::Instant {
-    let now = std::time::Instant::now();
-    now.checked_add(std::time::Duration::from_secs(60)).unwrap_or(now)
 }
 
 /// Unpacks what comes over the wire into the folder `into`.

@@ -14,6 +14,7 @@ use rustix::fs::fstat;
 use super::archive::{self, Unpacked};
 use super::program::Program;
 use super::{Arrival, Device, Entry, Source, mounter};
+use crate::cancel::Cancel;
 
 /// How long a program may take to show the first folder of what it serves.
 const FIRST: Duration = Duration::from_secs(60);
@@ -52,10 +53,11 @@ impl Arrival {
     ///
     /// # Errors
     /// When it is gone, or not what it was when it came, or cannot be used; each with what to do.
-    pub fn open(&self, means: &Means) -> Result<Carrier, Reason> {
+    /// When it was cancelled.
+    pub fn open(&self, means: &Means, cancel: &Cancel) -> Result<Carrier, Reason> {
         let opened = match &self.source {
             Source::Folder(entry) => of_entry(entry),
-            Source::Archive(entry) => archive::open(entry, means),
+            Source::Archive(entry) => archive::open(entry, means, cancel),
             Source::Device(device) => of_device(device, means),
         };
         opened.map_err(|reason| {

@@ -92,19 +92,15 @@ impl Watch {
         })
     }
 
-    /// Waits for the next news until `deadline`; none when the time is over. `is_known` says
-    /// whether a carrier of this identity was served before the station was started.
+    /// Waits for the next news until `deadline`; none when the time is over. After a restart, what
+    /// was served before comes again: the journal knows it by its identity.
     ///
     /// # Errors
     /// When the kernel does not let this process wait.
-    pub fn next(
-        &mut self,
-        deadline: Instant,
-        is_known: &mut dyn FnMut(&str) -> bool,
-    ) -> io::Result<Option<News>> {
+    pub fn next(&mut self, deadline: Instant) -> io::Result<Option<News>> {
         loop {
             if self.listen()? || Instant::now() >= self.look_at {
-                self.look(is_known);
+                self.look();
             }
             self.settle();
             if let Some(news) = self.ready.pop_front() {
@@ -141,7 +137,7 @@ impl Watch {
     }
 
     /// Looks at everything: what is new waits from now on, what is gone is forgotten.
-    fn look(&mut self, is_known: &mut dyn FnMut(&str) -> bool) {
+    fn look(&mut self) {
         let now = Instant::now();
         self.look_at = now.checked_add(EVERY).unwrap_or(now);
         let mut here = BTreeSet::new();
@@ -176,7 +172,7 @@ impl Watch {
         for (folder, is_complete, arrival) in found {
             here.insert(arrival.identity.clone());
             if !self.taken.contains(&arrival.identity) {
-                self.found(arrival, folder, is_complete, is_known);
+                self.found(arrival, folder, is_complete);
             }
         }
         self.forget(&here);
@@ -187,18 +183,8 @@ impl Watch {
     }
 
     /// Something that has not been given out.
-    fn found(
-        &mut self,
-        arrival: Arrival,
-        folder: Option<usize>,
-        is_complete: bool,
-        is_known: &mut dyn FnMut(&str) -> bool,
-    ) {
+    fn found(&mut self, arrival: Arrival, folder: Option<usize>, is_complete: bool) {
         let identity = arrival.identity.clone();
-        if !self.unsettled.contains_key(&identity) && is_known(&identity) {
-            self.taken.insert(identity);
-            return;
-        }
         let now = Instant::now();
         let due = if is_complete { now } else { now.checked_add(self.settle).unwrap_or(now) };
         let one = self.unsettled.entry(identity);

@@ -28,7 +28,7 @@ mod worker;
 use oms_verify::reason::Reason;
 
 use self::messages::Word;
-pub use self::model::{Decided, Task, decide};
+pub use self::model::{Decided, Folder, Task, decide};
 pub use self::survey::survey;
 pub(crate) use self::worker::{Attached, Link, Worker};
 use crate::process::wire::WireReason;

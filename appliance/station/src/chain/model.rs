@@ -6,6 +6,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use oms_sys::beneath::Root;
 use oms_sys::sealed::Sealed;
 use oms_verify::pki::CrlFloors;
 use oms_verify::policy::Policy;
@@ -28,11 +29,25 @@ pub(super) const SILENCE: Duration = Duration::from_secs(120);
 /// Bytes of a decision without its files.
 const MOST_DECISION: usize = 64 << 20;
 
+/// The first folder of a carrier.
+#[derive(Clone, Copy, Debug)]
+pub enum Folder<'a> {
+    /// Where it is mounted: the copier opens it, which a hostile file system may not let end.
+    Path(&'a Path),
+    /// It is open, and need not have a path.
+    Open {
+        /// The folder.
+        root: &'a Root,
+        /// What people know it by.
+        shown: &'a str,
+    },
+}
+
 /// What is to be decided about, and with what.
 #[derive(Clone, Copy, Debug)]
 pub struct Task<'a> {
-    /// The carrier: a mounted folder.
-    pub carrier: &'a Path,
+    /// The carrier.
+    pub carrier: Folder<'a>,
     /// Policy, anchors and CRLs.
     pub trust: &'a TrustPaths,
     /// What the CRLs that were used before rule out.
@@ -70,7 +85,12 @@ impl Task<'_> {
         Means { settings, rules, budget: self.policy.budget.clone() }
     }
 
-    fn start(&self, role: Role, args: &[(&str, &Path)]) -> Result<Worker, Reason> {
+    fn start(
+        &self,
+        role: Role,
+        args: &[(&str, &Path)],
+        folder: Option<(&Root, &str)>,
+    ) -> Result<Worker, Reason> {
         let mut given: Vec<OsString> = Vec::new();
         for (flag, path) in args {
             // Processes start in the topmost folder.
@@ -79,17 +99,26 @@ impl Task<'_> {
             })?;
             given.extend([OsString::from(flag), full.into()]);
         }
+        if let Some((_, shown)) = folder {
+            // Together, or a name could be taken for a flag.
+            given.push(format!("--opened={shown}").into());
+        }
         if !self.is_sandboxed {
             given.push("--insecure-no-sandbox".into());
         }
-        Worker::start(role, &given)
+        Worker::start(role, &given, folder.map(|(root, _)| root.as_fd()))
     }
 
     /// The copier, which writes beneath `into`.
     pub(super) fn copier(&self, into: Option<&Path>) -> Result<Worker, Reason> {
-        let mut args = vec![("--carrier", self.carrier)];
+        let (path, opened) = match self.carrier {
+            Folder::Path(path) => (Some(path), None),
+            Folder::Open { root, shown } => (None, Some((root, shown))),
+        };
+        let mut args = Vec::new();
+        args.extend(path.map(|folder| ("--carrier", folder)));
         args.extend(into.map(|folder| ("--into", folder)));
-        self.start(Role::Copier, &args)
+        self.start(Role::Copier, &args, opened)
     }
 
     fn decider(&self) -> Result<Worker, Reason> {
@@ -98,7 +127,7 @@ impl Task<'_> {
         let mut args = vec![("--policy", policy.as_path())];
         args.extend(roots.as_deref().map(|folder| ("--roots", folder)));
         args.extend(crls.as_deref().map(|folder| ("--crls", folder)));
-        self.start(Role::Decider, &args)
+        self.start(Role::Decider, &args, None)
     }
 }
 
@@ -265,7 +294,7 @@ impl Watched<'_> {
         self.none_alive()?;
         self.is_inspected = true;
         let mut inspector =
-            self.task.start(Role::Inspector, &[("--copies", &self.into.join(MODEL))])?;
+            self.task.start(Role::Inspector, &[("--copies", &self.into.join(MODEL))], None)?;
         let (asking, answering) = Link::pair()?;
         self.sandbox = held(self.sandbox.take(), &inspector);
         inspector.tell(&Order::Inspect(self.task.means()), &[answering.as_fd()])?;

@@ -36,12 +36,17 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a process of this role.
+    /// Starts a process of this role, with `folder` open for it where there is one.
     ///
     /// # Errors
     /// When it cannot be started, or is not in its sandbox.
-    pub(crate) fn start(role: Role, args: &[OsString]) -> Result<Worker, Reason> {
-        let Started { child, wire, sandbox } = spawn(role, args, None, Instant::now() + BEGINNING)?;
+    pub(crate) fn start(
+        role: Role,
+        args: &[OsString],
+        folder: Option<BorrowedFd<'_>>,
+    ) -> Result<Worker, Reason> {
+        let deadline = Instant::now() + BEGINNING;
+        let Started { child, wire, sandbox } = spawn(role, args, folder, deadline)?;
         Ok(Worker { child, link: Link(wire), sandbox })
     }
 

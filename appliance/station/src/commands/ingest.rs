@@ -1,7 +1,7 @@
 //! `ingest`: the whole way, once, for every model of a carrier.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use oms_verify::reason::{Printable, Reason};
 
@@ -9,7 +9,6 @@ use super::reading::{ReadingArgs, Watch};
 use super::{Done, print, print_json, warn};
 use crate::config::Config;
 use crate::intake::{Pulse, Reading, alone};
-use crate::journal::CarrierKind;
 use crate::media::Candidate;
 use crate::opening;
 use crate::present::{IngestDocument, IngestedModel, Outcome, decision_text, reasons_text};
@@ -126,11 +125,11 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         is_sandboxed: !args.insecure_no_sandbox,
     };
     let mut shown = Shown { tally, watch: &watch, is_quiet: args.json };
+    let outbound = Mutex::new(outbound);
     for folder in &args.carriers {
         watch.cancel.check()?;
-        let source = &folder.display().to_string();
-        let carrier = Carrier { kind: CarrierKind::Folder, source, folder };
-        let served = supervisor::serve(&mut outbound, carrier, &means, &watch.cancel, &mut shown)?;
+        let carrier = Carrier::Folder(folder);
+        let served = supervisor::serve(&outbound, carrier, &means, &watch.cancel, &mut shown)?;
         if served == Served::Stopped {
             break;
         }

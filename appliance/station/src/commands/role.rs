@@ -2,7 +2,8 @@
 //! socket to the supervisor.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -35,11 +36,14 @@ pub(super) enum Command {
         /// The carrier; without one, nothing is done
         #[arg(long)]
         carrier: Option<PathBuf>,
+        /// What people know the carrier by that is open already, as standard output
+        #[arg(long, conflicts_with = "carrier")]
+        opened: Option<String>,
         /// The folder of the spool for the copies
         #[arg(long)]
         into: Option<PathBuf>,
         /// The folder of the spool for the content of an archive, which is read instead
-        #[arg(long, conflicts_with = "carrier")]
+        #[arg(long, conflicts_with_all = ["carrier", "opened"])]
         unpack: Option<PathBuf>,
     },
     /// Decide about one model
@@ -106,7 +110,7 @@ fn work(command: &Command) -> Result<(), Reason> {
         let parent = Pid::from_raw(common.parent).unwrap_or(Pid::INIT);
         return Err(program::become_it(parent, common.insecure_no_sandbox));
     }
-    let beginning = here()?;
+    let mut beginning = here()?;
     match command {
         Command::Copier { common, unpack: Some(into), .. } => {
             let files = Files { read: Vec::new(), write: vec![Place::Path(into)] };
@@ -121,6 +125,17 @@ fn work(command: &Command) -> Result<(), Reason> {
             let link = common.enter(beginning, Role::Copier, &Files { read, write })?;
             serve(link, |link| copier::serve(link, Arc::new(root?), carrier, into.as_deref()))
         }
+        Command::Copier { common, opened: Some(shown), into, .. } => {
+            let folder = beginning.take_folder().ok_or_else(|| refused("no carrier is open"))?;
+            let root =
+                Root::from_descriptor(folder).map_err(|error| refused(&error.to_string()))?;
+            let write = into.iter().map(|folder| Place::Path(folder)).collect();
+            let read = vec![Place::Open(root.as_fd())];
+            make_rings();
+            let link = common.enter(beginning, Role::Copier, &Files { read, write })?;
+            let shown = Path::new(shown);
+            serve(link, |link| copier::serve(link, Arc::new(root), shown, into.as_deref()))
+        }
         Command::Decider { common, policy: Some(policy), roots, crls } => {
             // The station's own files, read while they can be.
             let (policy, roots, crls) = (policy.clone(), roots.clone(), crls.clone());
@@ -134,7 +149,7 @@ fn work(command: &Command) -> Result<(), Reason> {
             let link = common.enter(beginning, Role::Inspector, &files)?;
             serve(link, |link| inspector::serve(link, copies))
         }
-        Command::Copier { common, carrier: None, .. } => idle(common, beginning, Role::Copier),
+        Command::Copier { common, .. } => idle(common, beginning, Role::Copier),
         Command::Decider { common, policy: None, .. } => idle(common, beginning, Role::Decider),
         Command::Inspector { common, copies: None } => idle(common, beginning, Role::Inspector),
         Command::Mounter { common } => {

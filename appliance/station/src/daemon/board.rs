@@ -54,15 +54,21 @@ pub(super) struct Facts {
     pub(super) why: Vec<Reason>,
     pub(super) again: Option<Instant>,
     queue: VecDeque<Arrival>,
-    /// The identity of the carrier that is being served.
-    current: Option<String>,
-    /// The model that is being read.
-    reading: Option<(String, Arc<Progress>)>,
-    /// Carriers with their identities, the newest first.
-    served: VecDeque<(String, CarrierStatus)>,
+    /// Carriers that are or were served, the newest first.
+    served: VecDeque<Served>,
     verdicts: VecDeque<VerdictStatus>,
     pub(super) health: Health,
     pub(super) counts: Counts,
+}
+
+/// A carrier that is or was served.
+#[derive(Debug)]
+struct Served {
+    identity: String,
+    status: CarrierStatus,
+    is_now: bool,
+    /// The model that is being read.
+    reading: Option<(String, Arc<Progress>)>,
 }
 
 /// What is counted from the start on, for the metrics.
@@ -88,8 +94,6 @@ impl Board {
             why: Vec::new(),
             again: None,
             queue: VecDeque::new(),
-            current: None,
-            reading: None,
             served: VecDeque::new(),
             verdicts: VecDeque::new(),
             health: Health::default(),
@@ -128,10 +132,9 @@ impl Board {
     pub(super) fn gone(&self, identity: &str) -> Option<String> {
         let mut facts = self.facts();
         facts.queue.retain(|arrival| arrival.identity != identity);
-        let served = facts.served.iter_mut().find(|(known, _)| known == identity);
-        let (_, carrier) = served?;
-        carrier.is_gone = true;
-        Some(carrier.source.clone())
+        let carrier = facts.served.iter_mut().find(|served| served.identity == identity)?;
+        carrier.status.is_gone = true;
+        Some(carrier.status.source.clone())
     }
 
     /// The next carrier, which is waited for no longer than `most`.
@@ -144,25 +147,17 @@ impl Board {
     /// Puts a carrier back that could not be served yet: it is the next one, if it is still here.
     pub(super) fn put_back(&self, arrival: Arrival) {
         let mut facts = self.facts();
-        let is_gone = |facts: &Facts| {
-            facts.served.iter().any(|(known, one)| *known == arrival.identity && one.is_gone)
-        };
-        if !is_gone(&facts) {
+        let is_gone = |one: &Served| one.identity == arrival.identity && one.status.is_gone;
+        if !facts.served.iter().any(is_gone) {
             facts.queue.push_front(arrival);
+            drop(facts);
+            self.changed.notify_all();
         }
     }
 
     /// How it is now.
     pub(super) fn status(&self) -> Status {
         let facts = self.facts();
-        let mut carriers: Vec<CarrierStatus> =
-            facts.served.iter().map(|(_, carrier)| carrier.clone()).collect();
-        if let (Some(_), Some(carrier)) = (&facts.current, carriers.first_mut()) {
-            carrier.reading = facts.reading.as_ref().map(|(path, progress)| ModelStatus {
-                path: path.clone(),
-                progress: progress.reached(),
-            });
-        }
         let until = |at: Instant| at.saturating_duration_since(Instant::now()).as_secs();
         Status {
             schema: SCHEMA.to_owned(),
@@ -173,7 +168,7 @@ impl Board {
             state: facts.state,
             why: facts.why.iter().take(MOST_REASONS).map(detail).collect(),
             again_in: facts.again.map(until),
-            carriers,
+            carriers: facts.served.iter().map(Served::status).collect(),
             queue: facts.queue.iter().map(|arrival| arrival.source.to_string()).collect(),
             verdicts: facts.verdicts.iter().cloned().collect(),
             health: facts.health.clone(),
@@ -190,9 +185,8 @@ impl Facts {
     /// The service of a carrier begins, or is taken up again.
     pub(super) fn begin(&mut self, identity: &str, source: &str) {
         self.state = State::Serving;
-        self.current = Some(identity.to_owned());
-        self.served.retain(|(known, _)| known != identity);
-        let carrier = CarrierStatus {
+        self.served.retain(|served| served.identity != identity);
+        let status = CarrierStatus {
             source: shown(source),
             may_be_pulled: false,
             is_gone: false,
@@ -204,35 +198,54 @@ impl Facts {
             reading: None,
             reasons: Vec::new(),
         };
-        self.served.push_front((identity.to_owned(), carrier));
-        self.served.truncate(MOST_SERVED);
+        let identity = identity.to_owned();
+        self.served.push_front(Served { identity, status, is_now: true, reading: None });
+        let mut room = MOST_SERVED;
+        self.served.retain(|served| {
+            let stays = served.is_now || room > 0;
+            room = room.saturating_sub(1);
+            stays
+        });
     }
 
-    /// A model is being read; none any more.
-    pub(super) fn read(&mut self, model: Option<(&str, &Arc<Progress>)>) {
-        self.reading = model.map(|(path, progress)| (shown(path), Arc::clone(progress)));
+    fn served(&mut self, identity: &str) -> Option<&mut Served> {
+        self.served.iter_mut().find(|served| served.is_now && served.identity == identity)
     }
 
-    /// The carrier that is being served.
-    pub(super) fn carrier(&mut self) -> Option<&mut CarrierStatus> {
-        let current = self.current.as_ref()?;
-        self.served.front_mut().filter(|(known, _)| known == current).map(|(_, carrier)| carrier)
+    /// A model of this carrier is being read; none any more.
+    pub(super) fn read(&mut self, identity: &str, model: Option<(&str, &Arc<Progress>)>) {
+        if let Some(served) = self.served(identity) {
+            served.reading = model.map(|(path, progress)| (shown(path), Arc::clone(progress)));
+        }
+    }
+
+    /// The carrier of this identity, while it is served.
+    pub(super) fn carrier(&mut self, identity: &str) -> Option<&mut CarrierStatus> {
+        self.served(identity).map(|served| &mut served.status)
+    }
+
+    /// Whether any carrier is served.
+    pub(super) fn is_serving(&self) -> bool {
+        self.served.iter().any(|served| served.is_now)
     }
 
     /// The carrier is no longer served.
-    pub(super) fn end(&mut self, may_be_pulled: bool) {
-        if let Some(carrier) = self.carrier() {
-            carrier.may_be_pulled = may_be_pulled;
+    pub(super) fn end(&mut self, identity: &str, may_be_pulled: bool) {
+        if let Some(served) = self.served(identity) {
+            served.status.may_be_pulled = may_be_pulled;
+            (served.is_now, served.reading) = (false, None);
         }
-        (self.current, self.reading) = (None, None);
+        if self.state == State::Serving && !self.is_serving() {
+            self.state = State::Waiting;
+        }
     }
 
     /// Reasons that a person should see beside the carrier, and that are counted.
-    pub(super) fn blame(&mut self, reasons: &[Reason]) {
+    pub(super) fn blame(&mut self, identity: &str, reasons: &[Reason]) {
         for reason in reasons {
             self.count(reason.code.id());
         }
-        if let Some(carrier) = self.carrier() {
+        if let Some(carrier) = self.carrier(identity) {
             let room = MOST_REASONS.saturating_sub(carrier.reasons.len());
             carrier.reasons.extend(reasons.iter().take(room).map(detail));
         }
@@ -262,6 +275,17 @@ impl Facts {
     pub(super) fn measure(&mut self, spool: &Path) {
         let told = rustix::fs::statvfs(spool).ok();
         self.health.free_bytes = told.map(|told| told.f_bavail.saturating_mul(told.f_frsize));
+    }
+}
+
+impl Served {
+    fn status(&self) -> CarrierStatus {
+        let mut status = self.status.clone();
+        status.reading = self.reading.as_ref().map(|(path, progress)| ModelStatus {
+            path: path.clone(),
+            progress: progress.reached(),
+        });
+        status
     }
 }
 
@@ -327,8 +351,8 @@ mod tests {
             let mut facts = board.facts();
             facts.begin(&number.to_string(), "x\u{1b}[2J");
             let reasons = vec![Reason::new(Code::BundleMissing, "n\u{202e}".repeat(9_000)); 50];
-            facts.blame(&reasons);
-            facts.end(true);
+            facts.blame(&number.to_string(), &reasons);
+            facts.end(&number.to_string(), true);
             facts.publish(VerdictStatus {
                 sequence: number,
                 model: shown(&"m".repeat(9_000)),

@@ -102,7 +102,7 @@ mod tests {
         let mut facts = board.facts();
         facts.state = State::Unfit;
         facts.why = vec![Reason::new(Code::HsmToken, "away")];
-        facts.blame(&[Reason::new(Code::BundleMissing, "none")]);
+        facts.blame("x", &[Reason::new(Code::BundleMissing, "none")]);
         facts.counts.passed = 2;
         let text = text(&facts, 1, Some(4096));
         for line in text.lines().filter(|line| !line.starts_with('#')) {

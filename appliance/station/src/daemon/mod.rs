@@ -151,7 +151,7 @@ impl Daemon<'_> {
             return;
         }
         let Some(watch) = &mut self.watch else { return };
-        match watch.next(deadline, &mut |_| false) {
+        match watch.next(deadline) {
             Ok(None) => {}
             Ok(Some(News::Arrived(arrival))) => {
                 let fields = [("carrier", arrival.source.to_string().into())];

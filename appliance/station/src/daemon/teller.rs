@@ -1,7 +1,5 @@
 //! Hears what happens to the carrier that is served, and puts it on the board and into the log.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use oms_verify::reason::Reason;
@@ -25,11 +23,8 @@ pub(super) struct Teller<'a> {
     board: &'a Board,
     log: &'a Log,
     cancel: &'a Cancel,
-    source: &'a str,
-    /// The models that have their end.
-    done: &'a mut BTreeSet<PathBuf>,
-    /// The model that is being read.
-    pub(super) at: Option<PathBuf>,
+    /// The carrier's identity, and what people know it by.
+    carrier: (&'a str, &'a str),
     /// Why the carrier has to wait.
     pub(super) held: Option<Reason>,
 }
@@ -39,22 +34,16 @@ impl<'a> Teller<'a> {
         board: &'a Board,
         log: &'a Log,
         cancel: &'a Cancel,
-        source: &'a str,
-        done: &'a mut BTreeSet<PathBuf>,
+        carrier: (&'a str, &'a str),
     ) -> Self {
-        Teller { board, log, cancel, source, done, at: None, held: None }
-    }
-
-    /// What has come cannot be served at all.
-    pub(super) fn is_no_carrier(&self, reason: &Reason) {
-        self.trouble(std::slice::from_ref(reason));
+        Teller { board, log, cancel, carrier, held: None }
     }
 
     fn trouble(&self, reasons: &[Reason]) {
-        self.board.facts().blame(reasons);
+        self.board.facts().blame(self.carrier.0, reasons);
         for reason in reasons.iter().take(MOST_LOGGED) {
             let fields = [
-                ("carrier", self.source.into()),
+                ("carrier", self.carrier.1.into()),
                 ("code", reason.code.id().into()),
                 ("reason", said(reason)),
             ];
@@ -65,11 +54,11 @@ impl<'a> Teller<'a> {
 
 impl Observer for Teller<'_> {
     fn tell(&mut self, event: Event<'_>) {
-        let carrier = ("carrier", self.source.into());
+        let carrier = ("carrier", self.carrier.1.into());
         match event {
             Event::Troubled(reasons) => self.trouble(reasons),
             Event::Surveyed { models, unclaimed } => {
-                if let Some(carrier) = self.board.facts().carrier() {
+                if let Some(carrier) = self.board.facts().carrier(self.carrier.0) {
                     carrier.models = Some(models);
                 }
                 let unclaimed = ("unclaimed", unclaimed.len().into());
@@ -77,20 +66,19 @@ impl Observer for Teller<'_> {
                 self.log.tell(Level::Info, "carrier-surveyed", &fields);
             }
             Event::Published { path, decision, published, summary } => {
-                self.done.extend(self.at.take());
                 let mut codes: Vec<String> =
                     decision.reasons.iter().map(|reason| reason.code.clone()).collect();
                 codes.sort();
                 codes.dedup();
                 let mut facts = self.board.facts();
-                facts.read(None);
+                facts.read(self.carrier.0, None);
                 let (passed, counts) = (decision.passed(), &mut facts.counts);
                 let count = if passed { &mut counts.passed } else { &mut counts.refused };
                 *count = count.saturating_add(1);
                 counts.bytes = counts.bytes.saturating_add(summary.bytes);
                 counts.seconds += summary.took.as_secs_f64();
                 codes.iter().for_each(|code| facts.count(code));
-                if let Some(carrier) = facts.carrier() {
+                if let Some(carrier) = facts.carrier(self.carrier.0) {
                     let count = if passed { &mut carrier.passed } else { &mut carrier.refused };
                     *count = count.saturating_add(1);
                 }
@@ -127,35 +115,29 @@ impl Observer for Teller<'_> {
         }
     }
 
-    fn wants(&mut self, candidate: &Candidate) -> bool {
-        !self.done.contains(Path::new(&candidate.model))
-    }
-
     fn begin(&mut self, candidate: &Candidate) -> Arc<Progress> {
-        self.at = Some(PathBuf::from(&candidate.model));
         let progress = Arc::new(Progress::new("", Display::None, self.cancel));
-        self.board.facts().read(Some((&candidate.model, &progress)));
+        self.board.facts().read(self.carrier.0, Some((&candidate.model, &progress)));
         progress
     }
 
     fn failed(&mut self, candidate: &Candidate, reason: &Reason) -> bool {
-        self.board.facts().read(None);
+        self.board.facts().read(self.carrier.0, None);
         // The station's own trouble is no model's end, nor is the wish to stop.
         let code = reason.code.id();
-        if code.starts_with("hsm.") || self.cancel.is_asked() {
+        if code.starts_with("hsm.") || code.starts_with("state.") || self.cancel.is_asked() {
             self.held = Some(reason.clone());
             return false;
         }
-        self.done.extend(self.at.clone());
         let mut facts = self.board.facts();
         facts.counts.undecided = facts.counts.undecided.saturating_add(1);
-        if let Some(carrier) = facts.carrier() {
+        if let Some(carrier) = facts.carrier(self.carrier.0) {
             carrier.undecided = carrier.undecided.saturating_add(1);
         }
-        facts.blame(std::slice::from_ref(reason));
+        facts.blame(self.carrier.0, std::slice::from_ref(reason));
         drop(facts);
         let fields = [
-            ("carrier", self.source.into()),
+            ("carrier", self.carrier.1.into()),
             ("path", candidate.model.as_str().into()),
             ("code", code.into()),
             ("reason", said(reason)),

@@ -76,6 +76,23 @@ impl Journal {
         })
     }
 
+    /// The models of a carrier of this identity that were decided about before it was interrupted,
+    /// by their paths on it, in order.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn decided_on(&self, identity: &str) -> Result<Vec<String>, Reason> {
+        self.read("looking for a carrier's models", |connection| {
+            let mut statement = connection.prepare(
+                "SELECT DISTINCT model FROM intake JOIN carrier ON carrier.id = intake.carrier
+                 WHERE identity = :identity AND intake.state = 'decided' ORDER BY model",
+            )?;
+            let models =
+                statement.query_map(named_params! { ":identity": identity }, |row| row.get(0))?;
+            models.collect()
+        })
+    }
+
     fn arrived(
         &mut self,
         kind: CarrierKind,

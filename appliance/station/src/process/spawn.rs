@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use oms_sys::channel::{Channel, ChannelError};
 use oms_sys::confine::{ConfineError, close_on_exec};
-use rustix::fs::{Mode, OFlags, openat};
 
 use super::child::{Child, Ended};
 use super::role::Role;
@@ -67,8 +66,8 @@ pub enum SpawnError {
 
 /// Starts this program as `role` with `args` after it, and waits until `deadline` for it to be in
 /// its sandbox. It inherits nothing but the wire, standard error, and `folder` as its standard
-/// output: a folder that its sandbox is to leave open, such as a mount that has no path. What it
-/// says on standard error is told here line by line.
+/// output: a folder, open for reading, that its sandbox is to leave open, such as that of a mount
+/// which has no path. What it says on standard error is told here line by line.
 ///
 /// It ends when the thread that called this ends: keep that thread as long as the child.
 ///
@@ -83,12 +82,8 @@ pub fn spawn(
     close_on_exec()?;
     let (here, there) = Channel::pair()?;
     let told = |error| SpawnError::Start { role, error };
-    // A mount comes as a descriptor that is only a place, which Rust's start takes for a closed one.
-    let opened = folder.map(|folder| {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(folder, c".", flags, Mode::empty())
-    });
-    let folder = opened.transpose().map_err(|errno| told(errno.into()))?;
+    // The same open folder, since opening it again would ask whoever serves its file system.
+    let folder = folder.map(|folder| folder.try_clone_to_owned()).transpose().map_err(told)?;
     let process = command(role, args)
         .stdin(Stdio::from(there.into_descriptor()))
         .stdout(folder.map_or_else(Stdio::null, Stdio::from))

@@ -112,7 +112,7 @@ impl RemoteSigner {
 
 /// Starts a signer, and has its keys opened. Gives the public key of verdicts.
 fn open(args: &[OsString], time: UnixTime) -> Result<(Worker, PublicKey), Reason> {
-    let mut worker = Worker::start(Role::Signer, args)?;
+    let mut worker = Worker::start(Role::Signer, args, None)?;
     worker.tell(&Ask::Open { time }, &[])?;
     let (Answer::Open { verdict }, with) = answer(&mut worker)? else {
         return Err(Role::Signer.spoke_nonsense());

@@ -2,44 +2,43 @@
 //! both go this way.
 //!
 //! ```text
-//!  arrive ─▶ survey ─▶ each model: begin ─▶ chain::decide ─▶ publish ─▶ released
-//!    │         │                     │            │             │           │
-//!    └─────────┴─────────────────────┴─── Event ──┴─────────────┴───────────┴──▶ Observer
+//!  arrive ─▶ open ─▶ survey ─▶ each model: begin ─▶ chain::decide ─▶ publish ─▶ let go, released
+//!    │         │        │                    │            │             │           │
+//!    └─────────┴────────┴────────────────────┴─── Event ──┴─────────────┴───────────┴──▶ Observer
 //! ```
 //!
 //! It parses nothing of the carrier: processes of the [`chain`] do. What happens is told to an
-//! [`Observer`], who shows it to people, and decides whether it is worth going on.
+//! [`Observer`], who shows it to people, and decides whether it is worth going on. Carriers may be
+//! served side by side, each by a thread: they are read and decided about at the same time, and
+//! what is recorded and published takes its turn.
 
 mod observer;
+mod visit;
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oms_sys::sealed::Sealed;
 use oms_verify::policy::Policy;
-use oms_verify::reason::{Code, Reason};
-use oms_verify::verdict::Decision;
+use oms_verify::reason::Reason;
 
 pub use self::observer::{Event, Observer};
+use self::visit::Visit;
 use crate::cancel::Cancel;
-use crate::chain::{self, Task};
+use crate::carriers::{self, Arrival};
+use crate::chain::Folder;
 use crate::clock::system_time;
-use crate::handover::Survey;
 use crate::intake::Settings;
-use crate::journal::{CarrierId, CarrierKind};
-use crate::media::Candidate;
-use crate::outbound::{Intake, Outbound, Published};
-use crate::progress::Progress;
+use crate::journal::{CarrierId, CarrierKind, Journal};
+use crate::outbound::Outbound;
 use crate::trust::TrustPaths;
 
 /// A carrier that has come.
 #[derive(Clone, Copy, Debug)]
-pub struct Carrier<'a> {
-    /// What it is.
-    pub kind: CarrierKind,
-    /// What people know it by.
-    pub source: &'a str,
-    /// Where it is mounted.
-    pub folder: &'a Path,
+pub enum Carrier<'a> {
+    /// A folder that somebody has mounted and names.
+    Folder(&'a Path),
+    /// One that came by itself, and what opening it takes.
+    Arrival(&'a Arrival, &'a carriers::Means),
 }
 
 /// With what models are decided about.
@@ -60,121 +59,81 @@ pub struct Means<'a> {
 pub enum Served {
     /// It may be pulled: every model has its end in the record.
     Released,
+    /// Every model has its end in the record, and something still holds the device.
+    Held,
     /// The observer, or a verdict that was begun and is not out, forbids to go on. The carrier is
     /// not released; the next [`Outbound::recover`] ends what was begun.
     Stopped,
 }
 
-/// Serves one carrier: every model on it, one after the other.
+/// Serves one carrier: every model on it, one after the other. Of one that came by itself and was
+/// interrupted, those that have no verdict yet.
 ///
 /// # Errors
 /// When it was cancelled, or the record cannot be written. What is wrong with the carrier or a
 /// model is told to `observer` and is no error here.
 pub fn serve(
-    outbound: &mut Outbound,
+    outbound: &Mutex<Outbound>,
     carrier: Carrier<'_>,
     means: &Means<'_>,
     cancel: &Cancel,
     observer: &mut dyn Observer,
 ) -> Result<Served, Reason> {
-    let Carrier { kind, source, folder } = carrier;
-    let visit = outbound.journal.arrive(kind, source, system_time())?;
-    let floors = &outbound.crl_memory.floors();
-    let Means { trust, policy, settings, is_sandboxed } = *means;
-    let task = Task { carrier: folder, trust, floors, policy, settings, is_sandboxed };
-    // What is wrong with one carrier, or a spot of it, is told and ends nothing else.
-    let (found, sealed) = match chain::survey(&task, cancel) {
-        Ok(found) => found,
-        Err(reason) => {
-            cancel.check()?;
-            let reasons = [reason];
-            outbound.journal.released(visit, &reasons, system_time())?;
-            observer.tell(Event::Troubled(&reasons));
-            observer.tell(Event::Released);
-            return Ok(Served::Released);
-        }
+    let source = &carrier.source();
+    let (id, done, floors) = {
+        let Outbound { journal, crl_memory, .. } = &mut *locked(outbound);
+        let done = carrier.done(journal)?;
+        (carrier.arrive(source, journal)?, done, crl_memory.floors())
     };
-    let (candidates, own) = surveyed(found, source, policy, observer);
-    for (number, candidate) in candidates.iter().enumerate() {
-        cancel.check()?;
-        if !observer.wants(candidate) {
-            continue;
+    let visit = Visit { outbound, id, source, done, floors, means, cancel };
+    let (own, let_go) = match carrier {
+        Carrier::Folder(path) => (visit.models(Folder::Path(path), observer)?, Ok(())),
+        Carrier::Arrival(arrival, with) => match arrival.open(with, cancel) {
+            Ok(opened) => {
+                let folder = Folder::Open { root: opened.root(), shown: source };
+                let own = visit.models(folder, observer)?;
+                (own, opened.release())
+            }
+            Err(reason) => (visit.is_in_trouble(reason, observer)?, Ok(())),
+        },
+    };
+    match own {
+        Some(own) => visit.end(own, let_go, observer),
+        None => Ok(Served::Stopped),
+    }
+}
+
+/// The station, when nobody else works with it.
+pub(crate) fn locked(outbound: &Mutex<Outbound>) -> MutexGuard<'_, Outbound> {
+    // Whoever panicked left the record as a crash would, and it says what is unfinished.
+    outbound.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Carrier<'_> {
+    /// What people know it by.
+    fn source(&self) -> String {
+        match self {
+            Carrier::Folder(path) => path.display().to_string(),
+            Carrier::Arrival(arrival, _) => arrival.source.to_string(),
         }
-        let progress = observer.begin(candidate);
-        let done = serve_one(outbound, visit, &task, (&sealed, number, candidate), &progress);
-        let summary = progress.summary();
-        drop(progress);
-        match done {
-            Ok((path, decision, published)) => observer.tell(Event::Published {
-                path: &path,
-                decision: &decision,
-                published: &published,
-                summary: &summary,
-            }),
-            Err(reason) => {
-                let goes_on = observer.failed(candidate, &reason);
-                // A verdict that was begun and is not out: the next one must follow it.
-                if outbound.is_unfinished()? || !goes_on {
-                    return Ok(Served::Stopped);
-                }
+    }
+
+    /// Of one that was interrupted, the models that have their verdicts, by their paths.
+    fn done(&self, journal: &Journal) -> Result<Vec<String>, Reason> {
+        match self {
+            Carrier::Folder(_) => Ok(Vec::new()),
+            Carrier::Arrival(arrival, _) => journal.decided_on(&arrival.identity),
+        }
+    }
+
+    /// Records that it has arrived.
+    fn arrive(&self, source: &str, journal: &mut Journal) -> Result<CarrierId, Reason> {
+        let now = system_time();
+        match self {
+            Carrier::Folder(_) => journal.arrive(CarrierKind::Folder, source, now),
+            Carrier::Arrival(arrival, _) => {
+                journal.arrive_as(arrival.source.kind(), source, &arrival.identity, now)
             }
         }
     }
-    outbound.journal.released(visit, own.as_slice(), system_time())?;
-    observer.tell(Event::Released);
-    Ok(Served::Released)
-}
-
-/// Tells what a survey found. Gives the models, and the first reason that is no model's.
-fn surveyed(
-    found: Survey,
-    source: &str,
-    policy: &Policy,
-    observer: &mut dyn Observer,
-) -> (Vec<Candidate>, Option<Reason>) {
-    let Survey { candidates, attestations, mut reasons, mut unclaimed } = found;
-    if candidates.is_empty() && reasons.is_empty() {
-        let detail = "there is no OMS bundle (*.sig) on the carrier";
-        reasons.push(Reason::new(Code::BundleMissing, detail).about(source));
-    }
-    observer.tell(Event::Troubled(&reasons));
-    // Attestations beside a model are looked at with it, where the policy asks for any.
-    let beside = !policy.attestations.is_empty()
-        && candidates.iter().any(|candidate| !candidate.model.contains('/'));
-    unclaimed.retain(|path| !(beside && attestations.at_top(path)));
-    observer.tell(Event::Surveyed { models: candidates.len(), unclaimed: &unclaimed });
-    (candidates, reasons.into_iter().next())
-}
-
-/// Brings one model from the carrier to an entry in outbound. Gives where it lay on the carrier,
-/// what was decided, and its entry.
-fn serve_one(
-    outbound: &mut Outbound,
-    visit: CarrierId,
-    task: &Task<'_>,
-    one: (&Sealed, usize, &Candidate),
-    progress: &Progress,
-) -> Result<(String, Decision, Published), Reason> {
-    let intake = outbound.begin(visit, &one.2.model)?;
-    let id = intake.id;
-    let served = into(outbound, intake, task, one, progress);
-    served.or_else(|reason| outbound.fail(id, reason))
-}
-
-/// The way of a model whose reading has been recorded.
-fn into(
-    outbound: &mut Outbound,
-    intake: Intake,
-    task: &Task<'_>,
-    one: (&Sealed, usize, &Candidate),
-    progress: &Progress,
-) -> Result<(String, Decision, Published), Reason> {
-    let quarantine = &intake.quarantine;
-    let time = outbound.clock.now()?;
-    let decided = chain::decide(task, one, quarantine, time, progress)?;
-    // The last moment: what was begun to be published is ended.
-    progress.check()?;
-    outbound.crl_memory.keep(decided.floors.clone())?;
-    let published = outbound.publish(&decided, intake)?;
-    Ok((one.2.path(decided.elsewhere).to_owned(), decided.decision, published))
 }

@@ -14,11 +14,6 @@ pub trait Observer {
     /// Something has happened.
     fn tell(&mut self, event: Event<'_>);
 
-    /// Whether this model is to be looked at; every one is where nothing else is said.
-    fn wants(&mut self, _candidate: &Candidate) -> bool {
-        true
-    }
-
     /// A model is going to be read: what counts it, and says when to end.
     fn begin(&mut self, candidate: &Candidate) -> Arc<Progress>;
 
@@ -33,7 +28,7 @@ pub enum Event<'a> {
     Troubled(&'a [Reason]),
     /// It is known what is on it.
     Surveyed {
-        /// How many models there are.
+        /// How many models are to be decided about.
         models: usize,
         /// What no bundle names: it decides nothing.
         unclaimed: &'a [String],

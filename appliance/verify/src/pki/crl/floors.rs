@@ -71,12 +71,12 @@ impl Floor {
         Floor { number: crl.number().cloned(), this_update: crl.this_update() }
     }
 
-    /// Whether `crl` is older. The number decides, then thisUpdate; thisUpdate alone where either
+    /// Whether `other` is older. The number decides, then thisUpdate; thisUpdate alone where either
     /// has no number, as CRLs of version 1 have none.
-    fn is_above(&self, crl: &Crl) -> bool {
-        match (&self.number, crl.number()) {
-            (Some(floor), Some(number)) => (number, crl.this_update()) < (floor, self.this_update),
-            _ => crl.this_update() < self.this_update,
+    fn is_above(&self, other: &Floor) -> bool {
+        match (&self.number, &other.number) {
+            (Some(this), Some(number)) => (number, other.this_update) < (this, self.this_update),
+            _ => other.this_update < self.this_update,
         }
     }
 }
@@ -123,19 +123,27 @@ impl CrlFloors {
         until: Option<UnixTime>,
     ) -> bool {
         self.0.get(series).is_some_and(|floor| {
-            floor.is_above(crl) && until.is_none_or(|until| floor.this_update <= until)
+            floor.is_above(&Floor::of(crl)) && until.is_none_or(|until| floor.this_update <= until)
         })
     }
 
     /// Remembers a verified CRL, unless a newer one of its series is known.
     pub(in crate::pki) fn raise(&mut self, series: Series, crl: &Crl) {
-        if self.has_newer(&series, crl, None) {
+        self.raise_to(series, Floor::of(crl));
+    }
+
+    /// Raises these to what `others` rule out besides. None is lowered or forgotten.
+    pub fn join(&mut self, others: CrlFloors) {
+        others.0.into_iter().for_each(|(series, floor)| self.raise_to(series, floor));
+    }
+
+    fn raise_to(&mut self, series: Series, mut floor: Floor) {
+        if self.0.get(&series).is_some_and(|known| known.is_above(&floor)) {
             return;
         }
         if self.0.len() >= MOST_SERIES && !self.0.contains_key(&series) {
             return;
         }
-        let mut floor = Floor::of(crl);
         // A CRL without a number does not wipe out the number that others of its series had.
         if floor.number.is_none() {
             floor.number = self.0.get(&series).and_then(|old| old.number.clone());
@@ -222,6 +230,19 @@ mod tests {
         let empty = CrlFloors::default();
         assert!(empty.is_empty());
         assert_eq!(CrlFloors::parse(&empty.to_json()), Ok(empty));
+    }
+
+    #[test]
+    fn joined_floors_are_the_higher_ones_of_both() {
+        let read = |list: &[String]| CrlFloors::parse(floors(list).as_bytes()).unwrap();
+        let number = |text: &str| format!(r#""number":"{text}","#);
+        let mut one = read(&[floor(0, &number("05")), floor(1, &number("05"))]);
+        one.join(read(&[floor(0, &number("04")), floor(1, &number("06")), floor(2, "")]));
+        one.join(read(&[floor(1, "")]));
+        let higher = [floor(0, &number("05")), floor(1, &number("06")), floor(2, "")];
+        assert_eq!(one, read(&higher));
+        one.join(CrlFloors::default());
+        assert_eq!(one, read(&higher), "nothing is forgotten");
     }
 
     #[test]
