@@ -6,6 +6,8 @@
     reason = "what a test helper does not find is a failed test"
 )]
 
+mod comings;
+mod devices;
 mod served;
 mod station;
 mod stopped;

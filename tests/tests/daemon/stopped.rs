@@ -132,7 +132,7 @@ fn a_killed_daemon_leaves_nothing_behind_that_the_next_one_minds() {
 const LONG: u64 = 8 << 30;
 
 /// A carrier with a signed model that became long, beside the scene's own.
-fn long_model(scene: &Scene) -> PathBuf {
+pub(crate) fn long_model(scene: &Scene) -> PathBuf {
     let carrier = files::folder(scene.path("long"));
     let folder = model::write(carrier.join("demo"), 30_000);
     scene.sign(&folder, &folder.join("model.sig"), &[]);
@@ -145,6 +145,6 @@ fn is_reading(status: &Value) -> bool {
     status["carriers"][0]["reading"]["progress"]["bytes"].as_u64() > Some(0)
 }
 
-fn spooled(scene: &Scene) -> usize {
+pub(crate) fn spooled(scene: &Scene) -> usize {
     fs::read_dir(&scene.station.spool).unwrap().count()
 }

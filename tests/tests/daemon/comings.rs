@@ -1,0 +1,123 @@
+//! How carriers come: in tar files, again after a restart, and several at once.
+
+use std::fs;
+use std::process::Command;
+
+use oms_testkit::{files, model, run};
+use oms_tests::scene::Scene;
+use oms_tests::{journal, json};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::station::{Daemon, bring, with_hot_folder};
+use crate::stopped::{long_model, spooled};
+
+#[test]
+fn a_tar_file_is_a_carrier() {
+    let scene = Scene::signed();
+    let hot = with_hot_folder(&scene);
+    let (good, cut) = (scene.path("good.tar"), scene.path("cut.tar"));
+    let mut pack = Command::new("tar");
+    pack.arg("-C").arg(&scene.carrier).arg("-cf").arg(&good).arg(".");
+    let _ = run::outcome(&mut pack).expect_status(0);
+    let bytes = fs::read(&good).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let daemon = Daemon::start(&scene);
+    for (tar, codes, passed) in [(&cut, vec!["carrier.archive"], 0), (&good, vec![], 1)] {
+        let there = hot.join(tar.file_name().unwrap());
+        fs::rename(tar, &there).unwrap();
+        let told = daemon.served(&there);
+        assert_eq!(json::codes(&told["reasons"]), codes, "{told:#}");
+        assert_eq!(told["passed"], passed, "{told:#}");
+    }
+    assert_eq!(spooled(&scene), 0, "what was unpacked is removed");
+    let kinds = journal::column(&scene.station.state, "SELECT kind FROM carrier");
+    assert_eq!(kinds, ["stream"; 2]);
+    daemon.stop();
+}
+
+#[test]
+fn what_was_served_is_not_served_again_after_a_restart() {
+    let scene = Scene::signed();
+    let hot = with_hot_folder(&scene);
+    let second = files::folder(scene.path("second"));
+    let folder = model::write(second.join("demo"), 30_000);
+    scene.sign(&folder, &folder.join("model.sig"), &[]);
+    let daemon = Daemon::start(&scene);
+    let _ = daemon.served(&bring(&scene.carrier, &hot, "first"));
+    daemon.stop();
+    let daemon = Daemon::start(&scene);
+    let _ = daemon.served(&bring(&second, &hot, "second"));
+    let _ = daemon.until("told of the first", |_| daemon.events("carrier-known").len() == 1);
+    assert_eq!(scene.station.entries().len(), 2);
+    daemon.stop();
+}
+
+#[test]
+fn of_an_interrupted_carrier_the_rest_is_served() {
+    let scene = Scene::signed();
+    let hot = with_hot_folder(&scene);
+    let carrier = long_model(&scene);
+    // In the order of their paths: this one has its verdict when the long one is read.
+    let first = model::write(carrier.join("a-first"), 30_000);
+    scene.sign(&first, &first.join("model.sig"), &[]);
+    let daemon = Daemon::start(&scene);
+    let there = bring(&carrier, &hot, "both");
+    let _ = daemon
+        .until("reading the second", |status| status["carriers"][0]["reading"]["path"] == "demo");
+    daemon.stop();
+    assert_eq!(scene.station.entries().len(), 1);
+    fs::File::options()
+        .write(true)
+        .open(there.join("demo/model.safetensors"))
+        .unwrap()
+        .set_len(100_000)
+        .unwrap();
+    let daemon = Daemon::start(&scene);
+    let told = daemon.served(&there);
+    assert_eq!((&told["models"], &told["refused"]), (&1.into(), &1.into()), "{told:#}");
+    daemon.stop();
+    let models = journal::column(
+        &scene.station.state,
+        "SELECT model FROM decision JOIN intake ON intake.id = intake ORDER BY sequence",
+    );
+    assert_eq!(models, ["a-first", "demo"], "one verdict for each");
+}
+
+#[test]
+fn carriers_are_read_side_by_side() {
+    let scene = Scene::signed();
+    let hot = with_hot_folder(&scene);
+    scene.configure("[carriers]\n", "[carriers]\nat-once = 2\n");
+    let long = long_model(&scene);
+    let daemon = Daemon::start(&scene);
+    let held = bring(&long, &hot, "held");
+    let reads = |status: &Value, name: &str| {
+        let carriers = status["carriers"].as_array().unwrap();
+        let mut carriers =
+            carriers.iter().filter(|one| one["source"].as_str().unwrap().ends_with(name));
+        carriers.any(|one| one["reading"]["progress"]["bytes"].as_u64() > Some(0))
+    };
+    let _ = daemon.until("reading", |status| reads(status, "held"));
+    // The copier of the first one stands still, and the second one is served all the same.
+    let copiers: Vec<Pid> = daemon
+        .processes()
+        .into_iter()
+        .filter(|(_, line)| line.contains("role copier"))
+        .map(|(pid, _)| Pid::from_raw(pid).unwrap())
+        .collect();
+    let [copier] = copiers.as_slice() else { panic!("{copiers:?}") };
+    kill_process(*copier, Signal::STOP).unwrap();
+    let told = daemon.served(&bring(&scene.carrier, &hot, "quick"));
+    assert_eq!(told["passed"], 1, "{told:#}");
+    let status = daemon.status();
+    assert!(reads(&status, "held") && status["state"] == "serving", "{status:#}");
+    kill_process(*copier, Signal::KILL).unwrap();
+    let told = daemon.served(&held);
+    assert_eq!(json::codes(&told["reasons"]), ["process.failed"]);
+    assert_eq!(
+        daemon.until("waiting", |status| status["state"] == "waiting")["why"],
+        Value::Array(vec![])
+    );
+    daemon.stop();
+}
