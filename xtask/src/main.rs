@@ -22,6 +22,7 @@ mod purity;
 mod reasons;
 mod sanitize;
 mod setup;
+mod soak;
 mod source;
 mod test;
 mod tidy;
@@ -110,6 +111,8 @@ enum Command {
     },
     /// Kill the processes of a station at random moments, and check that nothing is lost
     Crash(crash::Options),
+    /// Give a daemon good and hostile carriers for a set time, and check that nothing grows
+    Soak(soak::Options),
     /// Measure the appliance beside openssl, cp, b3sum and the Python model_signing
     Bench(bench::Options),
     /// Run the tests of oms-sys under AddressSanitizer and Miri
@@ -160,6 +163,7 @@ fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Fuzz { targets, seconds, jobs } => fuzz::run(&targets, seconds, jobs),
         Command::Crash(options) => crash::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Sanitize { watchers, filter } => sanitize::run(&watchers, filter.as_deref()),
         Command::Demo { model } => demo::run(model.as_deref()),

@@ -17,7 +17,6 @@
     reason = "it talks to a person, and what it cannot set up ends it as a failed test"
 )]
 
-mod dice;
 mod fault;
 mod kill;
 mod power;
@@ -32,6 +31,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use oms_tests::dice;
 
 /// What is to be done.
 #[derive(Parser)]

@@ -4,17 +4,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A sequence of numbers (splitmix64).
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub struct Dice(u64);
 
 /// A seed that is not known before.
-pub(crate) fn any_seed() -> u64 {
+pub fn any_seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.as_micros() as u64 % 1_000_000_000
 }
 
 impl Dice {
     /// The sequence of a seed.
-    pub(crate) fn new(seed: u64) -> Dice {
+    pub fn new(seed: u64) -> Dice {
         Dice(seed)
     }
 
@@ -27,22 +27,25 @@ impl Dice {
     }
 
     /// A number below `limit`, which is not zero.
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }
 
     /// Whether it happens, once in `times`.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+    pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
     /// One of them.
-    pub(crate) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         all.get(self.below(all.len())).expect("something to choose from")
     }
 
     /// A part of a time.
-    pub(crate) fn moment(&mut self, within: Duration) -> Duration {
+    pub fn moment(&mut self, within: Duration) -> Duration {
         within.mul_f64((self.next() >> 11) as f64 / (1u64 << 53) as f64)
     }
 }
