@@ -47,7 +47,7 @@ pub(crate) fn metrics(scene: &Scene) -> PathBuf {
 pub(crate) fn with_hot_folder(scene: &Scene) {
     let hot = files::folder(scene.path("hot"));
     scene.station.configure(&format!(
-        "\n[carriers]\nhot-folders = [{hot:?}]\nsettle = \"1s\"\n\
+        "\n[carriers]\nhot-folders = [{hot:?}]\nsettle = \"1s\"\nat-once = 2\n\
          [run]\nsocket = {:?}\nlog = \"text\"\nlog-file = {:?}\nmetrics = {:?}\n",
         scene.path("status.sock"),
         log(scene),

@@ -27,17 +27,25 @@ impl Course {
     }
 }
 
-/// The margins: what is added to the first third's median.
-type Margin = fn(u64) -> u64;
+/// What has to be flat.
+struct Watched {
+    name: &'static str,
+    of: fn(&Sample) -> u64,
+    /// What the last third's median may be, by that of the first.
+    may: fn(u64) -> u64,
+}
 
-/// What has to be flat, with its margin.
-const WATCHED: [(&str, fn(&Sample) -> u64, Margin); 6] = [
-    ("memory, KiB", |sample| sample.memory, |first| first + first / 10 + 2048),
-    ("descriptors", |sample| sample.descriptors, |first| first + 2),
-    ("threads", |sample| sample.threads, |first| first + 1),
-    ("processes", |sample| sample.processes, |first| first + 1),
-    ("zombies", |sample| sample.zombies, |first| first),
-    ("spool, entries", |sample| sample.spool, |first| first + 1),
+const WATCHED: &[Watched] = &[
+    Watched {
+        name: "memory, KiB",
+        of: |sample| sample.memory,
+        may: |first| first + first / 10 + 2048,
+    },
+    Watched { name: "descriptors", of: |sample| sample.descriptors, may: |first| first + 2 },
+    Watched { name: "threads", of: |sample| sample.threads, may: |first| first + 1 },
+    Watched { name: "processes", of: |sample| sample.processes, may: |first| first + 1 },
+    Watched { name: "zombies", of: |sample| sample.zombies, may: |first| first },
+    Watched { name: "spool, entries", of: |sample| sample.spool, may: |first| first + 1 },
 ];
 
 /// All courses.
@@ -47,17 +55,17 @@ pub(crate) fn courses(samples: &[Sample]) -> Vec<Course> {
     let (first, last) = (&counted[..third], &counted[counted.len() - third..]);
     let mut courses: Vec<Course> = WATCHED
         .iter()
-        .map(|(name, of, margin)| {
+        .map(|Watched { name, of, may }| {
             let most = samples.iter().map(of).max().unwrap_or_default();
             let (first, last) = (median(first, of), median(last, of));
-            Course { name, first, last, most, may: margin(first) }
+            Course { name, first, last, most, may: may(first) }
         })
         .collect();
     // A record grows, by what is written down.
     let (before, after) = (growth(first), growth(last));
     let most = before.max(after);
     let name = "journal, bytes a row";
-    courses.push(Course { name, first: before, last: after, most, may: before * 3 / 2 + 512 });
+    courses.push(Course { name, first: before, last: after, most, may: before * 3 / 2 + 1024 });
     let wal = |sample: &Sample| sample.wal;
     let (before, after) = (median(first, &wal), median(last, &wal));
     let most = samples.iter().map(wal).max().unwrap_or_default();
