@@ -5,6 +5,7 @@
 //! and that of the payload. Beside it lie the payload and the re-signed bundle of the last number,
 //! since a bundle that is made again has another signature, and so the payload another digest.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -20,6 +21,10 @@ use crate::storage::failed;
 /// The folder of the state that is the signer's.
 pub(crate) const FOLDER: &str = "signer";
 const RECORD: &str = "record";
+/// How the names of papers end.
+const PAYLOAD: &str = "payload";
+const BUNDLE: &str = "model.sig";
+const PAPERS: [&str; 2] = [PAYLOAD, BUNDLE];
 /// Bytes of a line: a number of 12 digits or more, and two digests.
 const LINE: u64 = 12 + 1 + 64 + 1 + 64 + 1;
 /// Bytes of a payload, or of a bundle.
@@ -63,7 +68,9 @@ impl Record {
         }
         let path = folder.join(RECORD);
         let last = last_line(&path)?;
-        Ok(Record { folder, last })
+        let record = Record { folder, last };
+        record.sweep()?;
+        Ok(record)
     }
 
     /// What `sequence` stands for already: nothing, when it is the next number.
@@ -89,12 +96,12 @@ impl Record {
             return Err(damaged(&detail, &path));
         }
         let payload = self
-            .paper(sequence, "payload")?
+            .paper(sequence, PAYLOAD)?
             .filter(|bytes| Sha256Digest::of(bytes) == line.payload);
         let payload = payload.and_then(|bytes| String::from_utf8(bytes).ok());
         let payload =
             payload.ok_or_else(|| damaged("the payload of the last line is lost", &path))?;
-        Ok(Some(Papers { payload, bundle: self.paper(sequence, "model.sig")? }))
+        Ok(Some(Papers { payload, bundle: self.paper(sequence, BUNDLE)? }))
     }
 
     /// Writes down what is going to be signed. From here on the number stands for it.
@@ -112,9 +119,9 @@ impl Record {
             durable::replace(&path, bytes, 0o600)
                 .map_err(|error| failed("writing the signer's record", &error, &path))
         };
-        write("payload", papers.payload.as_bytes())?;
+        write(PAYLOAD, papers.payload.as_bytes())?;
         if let Some(bundle) = &papers.bundle {
-            write("model.sig", bundle)?;
+            write(BUNDLE, bundle)?;
         }
         let line =
             Line { sequence, decision, payload: Sha256Digest::of(papers.payload.as_bytes()) };
@@ -122,20 +129,42 @@ impl Record {
         append(&path, &line)
             .map_err(|error| failed("writing the signer's record", &error, &path))?;
         self.last = Some(line);
-        for kind in ["payload", "model.sig"] {
-            // What cannot be removed is in nobody's way.
+        for kind in PAPERS {
+            // What cannot be removed is in nobody's way, and the next start removes it.
             let _ = std::fs::remove_file(self.path(sequence.saturating_sub(1), kind));
         }
         Ok(())
     }
 
+    /// Removes what a crash left beside the papers of the last number: those before it, which the
+    /// next number would have removed, and those after it, for which there is no line.
+    fn sweep(&self) -> Result<(), Reason> {
+        let told = |error: io::Error| failed("clearing the signer's record", &error, &self.folder);
+        let last = self.last.map(|line| line.sequence);
+        let stays = |name: &OsStr| {
+            let is_last = |last| PAPERS.iter().any(|kind| *name == *paper_name(last, kind));
+            name == RECORD || last.is_some_and(is_last)
+        };
+        for entry in std::fs::read_dir(&self.folder).map_err(told)? {
+            let entry = entry.map_err(told)?;
+            if !stays(&entry.file_name()) {
+                std::fs::remove_file(entry.path()).map_err(told)?;
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, sequence: u64, kind: &str) -> PathBuf {
-        self.folder.join(format!("{sequence:012}.{kind}"))
+        self.folder.join(paper_name(sequence, kind))
     }
 
     fn paper(&self, sequence: u64, kind: &str) -> Result<Option<Vec<u8>>, Reason> {
         read_bytes(&self.path(sequence, kind), MOST)
     }
+}
+
+fn paper_name(sequence: u64, kind: &str) -> String {
+    format!("{sequence:012}.{kind}")
 }
 
 fn append(path: &Path, line: &Line) -> io::Result<()> {
@@ -226,6 +255,23 @@ mod tests {
         assert_eq!(record.standing(2, digest("b")).unwrap().unwrap().payload, "two");
         std::fs::write(&path, format!("{:012} {} {}\n", 7, digest("a"), digest("b"))).unwrap();
         assert_eq!(Record::open(state.path()).unwrap_err().code, Code::StateDamaged);
+    }
+
+    #[test]
+    fn what_a_crash_left_beside_the_last_papers_is_removed_by_the_next_start() {
+        let state = tempfile::tempdir().unwrap();
+        let mut record = Record::open(state.path()).unwrap();
+        record.add(1, digest("a"), &papers("one")).unwrap();
+        record.add(2, digest("b"), &papers("two")).unwrap();
+        for left in ["000000000001.payload", "000000000003.model.sig", "000000000002.payload.new"] {
+            std::fs::write(state.path().join(FOLDER).join(left), "left").unwrap();
+        }
+        let record = Record::open(state.path()).unwrap();
+        let names = std::fs::read_dir(state.path().join(FOLDER)).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["000000000002.model.sig", "000000000002.payload", "record"]);
+        assert_eq!(record.standing(2, digest("b")).unwrap().unwrap().payload, "two");
     }
 
     #[test]
