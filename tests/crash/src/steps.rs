@@ -11,11 +11,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
+use crate::violation::Violation;
+
 /// Tells each step when it is done.
 #[derive(Debug)]
 pub(crate) struct Steps {
     inotify: OwnedFd,
     spool: (i32, PathBuf),
+    outbound: i32,
+    in_place: Vec<String>,
     seen: usize,
 }
 
@@ -27,11 +31,11 @@ impl Steps {
     pub(crate) fn of(station: &Station) -> Steps {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).expect("inotify");
         let spool = station.spool.clone();
-        let mut steps = Steps { inotify, spool: (0, spool.clone()), seen: 0 };
-        for folder in [&station.state, &station.outbound] {
-            steps.look_at(folder);
-        }
-        for folder in ["open", "archive"] {
+        let (in_place, seen) = (Vec::new(), 0);
+        let mut steps = Steps { inotify, spool: (0, spool.clone()), outbound: 0, in_place, seen };
+        steps.look_at(&station.state);
+        steps.outbound = steps.look_at(&station.outbound);
+        for folder in ["open", "archive", "signer"] {
             steps.look_at(&station.state.join(folder));
         }
         steps.spool.0 = steps.look_at(&spool);
@@ -48,6 +52,16 @@ impl Steps {
         inotify::add_watch(&self.inotify, folder, what).unwrap_or_default()
     }
 
+    /// That nothing was made or changed in outbound itself: things are moved there, and that is all.
+    ///
+    /// # Errors
+    /// When something was.
+    pub(crate) fn are_moves(&mut self) -> Result<(), Violation> {
+        self.done(Duration::ZERO);
+        let in_place = std::mem::take(&mut self.in_place);
+        if in_place.is_empty() { Ok(()) } else { Err(Violation::InPlace(in_place)) }
+    }
+
     /// How many steps were done so far. Waits for another, at most for `pause`.
     ///
     /// # Panics
@@ -62,6 +76,11 @@ impl Steps {
             match reader.next() {
                 Ok(event) => {
                     self.seen += 1;
+                    let is_moved = event.events().contains(ReadFlags::MOVED_TO);
+                    if event.wd() == self.outbound && !is_moved {
+                        let name = event.file_name().unwrap_or_default().to_string_lossy();
+                        self.in_place.push(name.into_owned());
+                    }
                     let is_folder = event.events().contains(ReadFlags::ISDIR | ReadFlags::CREATE);
                     if let (true, Some(name)) =
                         (event.wd() == self.spool.0 && is_folder, event.file_name())
@@ -108,5 +127,8 @@ mod tests {
         assert_eq!(steps.done(Duration::ZERO), 2);
         std::fs::rename(spool.join("ingest-1"), outbound.join("1")).unwrap();
         assert_eq!(steps.done(Duration::ZERO), 4);
+        assert!(steps.are_moves().is_ok());
+        std::fs::write(outbound.join("2"), "in place").unwrap();
+        assert!(matches!(steps.are_moves(), Err(Violation::InPlace(_))));
     }
 }

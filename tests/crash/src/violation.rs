@@ -15,8 +15,8 @@ pub(crate) enum Violation {
     #[error("processes were left behind: {}", .0.join(", "))]
     Processes(Vec<String>),
     /// Something is still mounted.
-    #[error("there were {before} mounts, and there are {after}")]
-    Mounts { before: usize, after: usize },
+    #[error("it is still mounted: {0}")]
+    Mounts(String),
     /// An entry of outbound is not complete, or not as its verdict says.
     #[error("the entry {name}: {why}")]
     Entry { name: String, why: String },
@@ -39,19 +39,43 @@ pub(crate) enum Violation {
     #[error("decision {sequence} was {before}, and is {after}")]
     Decision { sequence: u64, before: String, after: String },
     /// One model was decided about twice within one visit.
-    #[error("intake {0} has two decisions")]
-    TwoDecisions(u64),
+    #[error("the model {0} has two decisions of one visit")]
+    TwoDecisions(String),
+    /// An entry is visible before its decision was signed in the journal.
+    #[error("number {0} is out, and the journal has no signature of it")]
+    Early(u64),
+    /// What shows in outbound was not moved there as a whole.
+    #[error("in outbound itself was made or changed: {}", .0.join(", "))]
+    InPlace(Vec<String>),
+    /// A visit that nothing came between did not decide about what was on the carrier.
+    #[error("on the carrier are {due:?}, and decided was {found:?}")]
+    Visit { due: Vec<String>, found: Vec<String> },
+    /// A model, or what was begun of it, is not there any more.
+    #[error("{0} is lost")]
+    Lost(String),
+    /// The signer's record tells something else than it did, or than the journal.
+    #[error("the signer's record: {0}")]
+    Signer(String),
+    /// What is kept is not what passed.
+    #[error("the kept model of {0} is missing, or is another")]
+    Kept(String),
+    /// Outbound holds more than it may, or takes nothing though it is empty.
+    #[error("outbound holds {held} bytes, and may hold {quota}")]
+    Quota { held: u64, quota: u64 },
+    /// An ingest beside the daemon did something.
+    #[error("an ingest beside the daemon changed outbound")]
+    Beside,
     /// A model that is not as signed passed, or the other way round.
     #[error("{model} is {result}")]
     Result { model: String, result: String },
     /// Something was begun and is not ended.
     #[error("begun and not ended: {}", .0.join(", "))]
     Unfinished(Vec<String>),
-    /// The spool or the folder of open payloads is not empty.
+    /// Something is in the spool or the state that belongs to nothing.
     #[error("left behind: {}", .0.join(", "))]
     Left(Vec<String>),
     /// What the station keeps is not what went out.
-    #[error("the archive of {0} is another than its entry")]
+    #[error("the archive of {0} is not as its entry")]
     Archive(String),
     /// `verdict verify --ledger` does not take outbound.
     #[error("verdict verify --ledger: {0}")]

@@ -1,34 +1,58 @@
 //! What is known of a station from outside, and what must hold of it after each crash.
+//!
+//! ```text
+//!  outbound ──┐
+//!  journal  ──┤ each against what was seen before, against the others,
+//!  signer   ──┤ and against what was on the carriers
+//!  archive  ──┤
+//!  spool    ──┘
+//! ```
+
+mod entry;
+mod journal;
+mod signer;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use oms_station::clock::system_time;
-use oms_station::intake::Reading;
-use oms_station::progress::Progress;
-use oms_station::receive::{ReceiverTrust, check_entry};
+use oms_station::receive::ReceiverTrust;
 use oms_station::trust::{Anchors, Guard};
-use oms_testkit::{files, run};
+use oms_testkit::run;
 use oms_tests::scene::{STATION, Scene, appliance};
-use oms_tests::{entry, journal};
-use oms_verify::reason::Code;
 
-use crate::stage::BROKEN;
+pub(crate) use self::entry::Originals;
+use self::entry::{Seen, belong_together, beside, digests};
+pub(crate) use self::journal::to_be_sent_again;
+use self::journal::{Decision, Journal};
+use self::signer::Line;
+use crate::stage::{Carrier, Stage};
 use crate::violation::Violation;
 
-/// How the names of verdicts end that stand beside their entries.
-const BESIDE: &str = ".verdict.json";
+/// What is archived of a model that passed, and of one that did not.
+const PASSED: [&str; 3] = ["model.sig", "source.sig", VERDICT];
+const REFUSED: [&str; 1] = [VERDICT];
+const VERDICT: &str = "verdict.sigstore.json";
+/// The folders of intakes in the spool.
+const INTAKE: &str = "ingest-";
+/// The folder of kept models in the spool.
+const KEPT: &str = "kept";
 
 /// What was ever seen of a station.
 #[derive(Debug)]
 pub(crate) struct Record {
     trust: ReceiverTrust,
+    originals: Originals,
+    /// Whether models are kept.
+    keeps: bool,
     /// By number.
     verdicts: BTreeMap<u64, Verdict>,
     /// By number, as the journal has it.
-    decisions: BTreeMap<u64, String>,
+    decisions: BTreeMap<u64, Decision>,
+    /// What the signer wrote down.
+    signed: Vec<Line>,
     /// Whether a sender took anything.
     is_taken: bool,
 }
@@ -40,8 +64,8 @@ struct Verdict {
     payload: String,
     /// The payload before it.
     previous: String,
-    /// The names in outbound.
-    names: BTreeSet<String>,
+    /// What was in outbound, by name.
+    names: BTreeMap<String, Seen>,
     /// Those that a sender took.
     taken: BTreeSet<String>,
 }
@@ -51,11 +75,20 @@ impl Record {
     ///
     /// # Panics
     /// When the station's roots cannot be read.
-    pub(crate) fn of(scene: &Scene) -> Record {
-        let anchors = Anchors::load(Some(&scene.station.roots), &Guard::default()).expect("roots");
+    pub(crate) fn of(stage: &Stage) -> Record {
+        let roots = &stage.scene.station.roots;
+        let anchors = Anchors::load(Some(roots), &Guard::default()).expect("roots");
         let trust =
             ReceiverTrust::Anchors { anchors: anchors.certificates, crls: Default::default() };
-        Record { trust, verdicts: BTreeMap::new(), decisions: BTreeMap::new(), is_taken: false }
+        Record {
+            trust,
+            originals: stage.originals(),
+            keeps: stage.keeps,
+            verdicts: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            signed: Vec::new(),
+            is_taken: false,
+        }
     }
 
     /// How many verdicts were seen.
@@ -63,23 +96,27 @@ impl Record {
         self.verdicts.len()
     }
 
-    /// At once after a crash: what is visible is complete, and what was written down before is
-    /// there as it was.
+    /// At once after a crash: what is visible is complete, what was written down before is there as
+    /// it was, and what lies around belongs to something.
     ///
     /// # Errors
     /// What does not hold.
     pub(crate) fn after_crash(&mut self, scene: &Scene) -> Result<(), Violation> {
-        self.check_outbound(scene)?;
-        self.check_journal(&Journal::copy(scene)?)
+        self.look(scene).map(|_| ())
     }
 
     /// Forgets what nobody outside has seen: `is_seen` tells of a name in outbound.
     pub(crate) fn only(&mut self, is_seen: impl Fn(&str) -> bool) {
         for verdict in self.verdicts.values_mut() {
-            verdict.names.retain(|name| is_seen(name));
+            verdict.names.retain(|name, _| is_seen(name));
         }
         self.verdicts.retain(|_, verdict| !verdict.names.is_empty());
         self.decisions.retain(|sequence, _| self.verdicts.contains_key(sequence));
+        for decision in self.decisions.values_mut() {
+            // That it is out was perhaps not written down yet.
+            decision.forget_publication();
+        }
+        self.signed.truncate(self.decisions.len());
     }
 
     /// A sender takes all that is visible.
@@ -101,63 +138,111 @@ impl Record {
     /// # Errors
     /// What does not hold.
     pub(crate) fn after_recovery(&mut self, scene: &Scene) -> Result<(), Violation> {
-        self.check_outbound(scene)?;
-        let journal = Journal::copy(scene)?;
-        self.check_journal(&journal)?;
+        let journal = self.look(scene)?;
         journal.is_at_rest()?;
-        let mut left = names(&scene.station.spool);
-        left.extend(names(&scene.station.state.join("open")));
-        if !left.is_empty() {
-            return Err(Violation::Left(left));
-        }
+        self.nothing_is_left(scene)?;
         let mut previous = "0".repeat(64);
-        for (sequence, entry) in journal.entries() {
-            let Some(verdict) = self.verdicts.get(&sequence) else {
-                return Err(Violation::Gone(entry));
+        for (sequence, decision) in &self.decisions {
+            let entry = || decision.entry.clone();
+            let verdict = self.verdicts.get(sequence);
+            let Some(verdict) = verdict.filter(|one| one.names.contains_key(&decision.entry)) else {
+                return Err(Violation::Gone(entry()));
             };
             if verdict.previous != previous {
-                return Err(Violation::Changed(entry));
+                return Err(Violation::Changed(entry()));
             }
             previous.clone_from(&verdict.payload);
-            if entry.ends_with(".tar") && !verdict.names.iter().any(|name| *name == entry) {
-                return Err(Violation::Gone(entry));
-            }
-            let folder = entry.split('.').next().unwrap_or_default();
-            let archived = entry::verdict(&scene.station.state.join("archive").join(folder));
-            let is_same = || files::sha256_hex(&entry::signed_bytes(&archived)) == verdict.payload;
-            if !archived.is_file() || !is_same() {
-                return Err(Violation::Archive(entry));
-            }
         }
+        if self.signed.len() != self.decisions.len() {
+            let found = (self.signed.len(), self.decisions.len());
+            return Err(Violation::Signer(format!("lines and decisions: {found:?}")));
+        }
+        self.check_archives(scene)?;
+        self.check_kept(scene)?;
         check_ledger(scene, &scene.station.state.join("archive"))?;
         if self.is_taken { Ok(()) } else { check_ledger(scene, &scene.station.outbound) }
     }
 
+    /// After a visit of this carrier that nothing came between: each model was decided about.
+    ///
+    /// # Errors
+    /// When one was not.
+    pub(crate) fn after_visit(&self, scene: &Scene, carrier: &Carrier) -> Result<(), Violation> {
+        let mut found = Journal::copy(scene)?.last_visit();
+        found.sort();
+        let mut due: Vec<_> = carrier.models.iter().map(|model| (*model).to_owned()).collect();
+        due.sort();
+        if carrier.is_ingested() && found != due {
+            return Err(Violation::Visit { due, found });
+        }
+        Ok(())
+    }
+
+    /// After visits of carriers that came by themselves: no model was lost. One that a fault hit
+    /// `may_fail`.
+    ///
+    /// # Errors
+    /// When one was lost.
+    pub(crate) fn after_visits(
+        &self,
+        scene: &Scene,
+        brought: &[(&Path, &Carrier)],
+        may_fail: bool,
+    ) -> Result<(), Violation> {
+        let journal = Journal::copy(scene)?;
+        brought.iter().try_for_each(|(source, one)| journal.has_served(source, one, may_fail))
+    }
+
+    /// All that must hold at any time.
+    fn look(&mut self, scene: &Scene) -> Result<Journal, Violation> {
+        self.check_outbound(scene)?;
+        let journal = Journal::copy(scene)?;
+        self.check_journal(&journal)?;
+        let lines = signer::lines(&scene.station.state);
+        signer::check(&self.signed, &lines, &self.decisions)?;
+        self.signed = lines;
+        self.check_visible(scene)?;
+        self.check_spool(scene, &journal)?;
+        Ok(journal)
+    }
+
     fn check_outbound(&mut self, scene: &Scene) -> Result<(), Violation> {
+        let outbound = &scene.station.outbound;
         let there: BTreeSet<String> = scene.station.entries().into_iter().collect();
         for name in &there {
-            let sequence = number(name).ok_or_else(|| Violation::Entry {
-                name: name.clone(),
-                why: "it is not a number's".to_owned(),
-            })?;
+            let wrong = |why: String| Violation::Entry { name: name.clone(), why };
+            let sequence = number(name).ok_or_else(|| wrong("it is not a number's".to_owned()))?;
             let verdict = self.verdicts.entry(sequence).or_default();
-            if verdict.taken.contains(name) || !belong_together(&verdict.names, name) {
+            let mut others = verdict.names.keys();
+            if verdict.taken.contains(name) || !others.all(|other| belong_together(other, name)) {
                 return Err(Violation::Twice(sequence));
             }
-            let seen = looked_at(scene, &self.trust, name, !verdict.names.contains(name));
-            let (payload, previous) =
-                seen.map_err(|why| Violation::Entry { name: name.clone(), why })?;
-            if verdict.names.is_empty() {
-                (verdict.payload, verdict.previous) = (payload, previous);
-            } else if verdict.payload != payload {
+            if let Some(seen) = verdict.names.get(name) {
+                if !seen.is_still(&outbound.join(name)) {
+                    return Err(Violation::Changed(name.clone()));
+                }
+                continue;
+            }
+            let seen = Seen::of(outbound, name, &self.trust, &self.originals).map_err(wrong)?;
+            let first = verdict.names.values().next();
+            if first.is_some_and(|first| first.verdict() != seen.verdict()) {
                 return Err(Violation::Changed(name.clone()));
             }
-            verdict.names.insert(name.clone());
+            verdict.payload.clone_from(&seen.payload);
+            verdict.previous.clone_from(&seen.previous);
+            verdict.names.insert(name.clone(), seen);
         }
         for verdict in self.verdicts.values() {
-            let gone = |name: &&String| !there.contains(*name) && !verdict.taken.contains(*name);
-            if let Some(name) = verdict.names.iter().find(gone) {
+            let is_gone = |name: &&String| !there.contains(*name) && !verdict.taken.contains(*name);
+            if let Some(name) = verdict.names.keys().find(is_gone) {
                 return Err(Violation::Gone(name.clone()));
+            }
+            let is_first = |name: &&String| {
+                beside(name).is_some_and(|beside| !verdict.names.contains_key(&beside))
+            };
+            if let Some(name) = verdict.names.keys().find(is_first) {
+                let why = "it came before its verdict".to_owned();
+                return Err(Violation::Entry { name: name.clone(), why });
             }
         }
         Ok(())
@@ -172,136 +257,120 @@ impl Record {
             }
         }
         for (sequence, before) in &self.decisions {
-            let after = now.get(sequence).map_or("gone", String::as_str);
-            if after != before {
-                let (before, after) = (before.clone(), after.to_owned());
-                return Err(Violation::Decision { sequence: *sequence, before, after });
-            }
-        }
-        for (sequence, verdict) in &self.verdicts {
-            let after = now.get(sequence).map_or("gone", String::as_str);
-            if !after.contains(&verdict.payload) {
-                let (before, after) = (verdict.payload.clone(), after.to_owned());
+            let is_same = |after: &&Decision| {
+                after.fixed == before.fixed
+                    && after.step >= before.step
+                    && (before.payload.is_empty() || after.payload == before.payload)
+                    && (!before.is_published() || after.verdict == before.verdict)
+            };
+            let after = now.get(sequence);
+            if after.filter(is_same).is_none() {
+                let (before, after) = (format!("{before:?}"), format!("{after:?}"));
                 return Err(Violation::Decision { sequence: *sequence, before, after });
             }
         }
         self.decisions = now;
         Ok(())
     }
-}
 
-/// The journal as it was left, in a copy: to open it is to change it.
-struct Journal {
-    _folder: tempfile::TempDir,
-    state: PathBuf,
-}
-
-impl Journal {
-    fn copy(scene: &Scene) -> Result<Journal, Violation> {
-        let folder = tempfile::tempdir().expect("a folder");
-        for name in ["journal.sqlite", "journal.sqlite-wal"] {
-            let from = scene.station.state.join(name);
-            if from.exists() {
-                fs::copy(&from, folder.path().join(name))
-                    .map_err(|error| Violation::Journal(error.to_string()))?;
-            }
-        }
-        let state = folder.path().to_owned();
-        Ok(Journal { _folder: folder, state })
-    }
-
-    fn column(&self, query: &str) -> Vec<String> {
-        if journal::file(&self.state).metadata().is_ok_and(|file| file.len() > 0) {
-            journal::column(&self.state, query)
-        } else {
-            Vec::new()
-        }
-    }
-
-    fn is_sound(&self) -> Result<(), Violation> {
-        for (query, due) in [("PRAGMA integrity_check", "ok"), ("PRAGMA foreign_key_check", "")] {
-            let found = self.column(query).join("\n");
-            if found != due && !found.is_empty() {
-                return Err(Violation::Journal(found));
-            }
-        }
-        let twice = "SELECT intake FROM decision WHERE intake IS NOT NULL
-                     GROUP BY intake HAVING count(*) > 1";
-        if let Some(intake) = self.column(twice).first() {
-            return Err(Violation::TwoDecisions(intake.parse().unwrap_or_default()));
-        }
-        let query = "SELECT intake.model || ' ' || result FROM decision
-                     JOIN intake ON intake.id = decision.intake";
-        for line in self.column(query) {
-            let (model, result) = line.split_once(' ').unwrap_or((&line, ""));
-            let due = if model == BROKEN { "refused" } else { "passed" };
-            if result != due {
-                let (model, result) = (model.to_owned(), result.to_owned());
-                return Err(Violation::Result { model, result });
+    /// What is or was visible is of a decision that was signed, and archived as it is.
+    fn check_visible(&self, scene: &Scene) -> Result<(), Violation> {
+        for (sequence, verdict) in &self.verdicts {
+            let decision = self.decisions.get(sequence);
+            let Some(decision) = decision.filter(|decision| decision.is_signed()) else {
+                return Err(Violation::Early(*sequence));
+            };
+            let archived = digests(&scene.station.state.join("archive").join(decision.stem()));
+            for (name, seen) in &verdict.names {
+                if decision.payload != verdict.payload || decision.verdict != seen.verdict() {
+                    let (before, after) = (format!("{seen:?}"), format!("{decision:?}"));
+                    return Err(Violation::Decision { sequence: *sequence, before, after });
+                }
+                let mut due = PASSED.iter().filter_map(|part| seen.parts.get_key_value(*part));
+                if !due.all(|(part, digest)| archived.get(part) == Some(digest)) {
+                    return Err(Violation::Archive(name.clone()));
+                }
             }
         }
         Ok(())
     }
 
-    /// Each decision that has a payload, with what must never change of it; by number.
-    fn decisions(&self) -> BTreeMap<u64, String> {
-        let query = "SELECT sequence || ' ' || concat_ws(' ', intake, resend_of, result, entry,
-                     payload_sha256) FROM decision WHERE payload_sha256 IS NOT NULL
-                     ORDER BY sequence";
-        self.column(query).iter().filter_map(|line| numbered(line)).collect()
-    }
-
-    /// The names of all entries, by number.
-    fn entries(&self) -> Vec<(u64, String)> {
-        let lines = self.column("SELECT sequence || ' ' || entry FROM decision ORDER BY sequence");
-        let named = lines.iter().filter_map(|line| numbered(line));
-        named.map(|(number, path)| (number, last(Path::new(&path)))).collect()
-    }
-
-    fn is_at_rest(&self) -> Result<(), Violation> {
-        let mut begun = self.column("SELECT entry FROM decision WHERE state <> 'published'");
-        begun.extend(self.column("SELECT 'intake ' || model FROM intake WHERE ended IS NULL"));
-        begun.extend(self.column("SELECT 'carrier ' || source FROM carrier WHERE ended IS NULL"));
-        if begun.is_empty() { Ok(()) } else { Err(Violation::Unfinished(begun)) }
-    }
-}
-
-/// The digests of an entry's payload and of the one before. `is_new` ones are looked at whole.
-fn looked_at(
-    scene: &Scene,
-    trust: &ReceiverTrust,
-    name: &str,
-    is_new: bool,
-) -> Result<(String, String), String> {
-    let path = scene.station.outbound.join(name);
-    let unpacked = tempfile::tempdir().expect("a folder");
-    let (folder, passed) = if name.ends_with(".tar") {
-        let mut unpack = Command::new("tar");
-        let _ = run::outcome(unpack.arg("-xf").arg(&path).arg("-C").arg(unpacked.path()))
-            .expect_status(0);
-        (unpacked.path().to_owned(), Some(true))
-    } else if name.ends_with(BESIDE) {
-        fs::copy(&path, entry::verdict(unpacked.path())).map_err(|error| error.to_string())?;
-        (unpacked.path().to_owned(), None)
-    } else {
-        (path, Some(name.ends_with("-passed")))
-    };
-    if let (true, Some(passed)) = (is_new, passed) {
-        let reading = &Progress::hidden();
-        let found = check_entry(&folder, STATION, trust, system_time(), &Reading::plain(reading))
-            .map_err(|reason| reason.to_string())?;
-        let other = found.reasons.iter().find(|one| passed || one.code != Code::VerdictFailed);
-        if let Some(other) = other {
-            return Err(other.to_string());
+    /// Whatever is in the spool is of an intake or a decision that the journal has, and what a
+    /// decision needs that is not out is there.
+    fn check_spool(&self, scene: &Scene, journal: &Journal) -> Result<(), Violation> {
+        let is_known = |name: &str| {
+            let Some(id) = name.strip_prefix(INTAKE) else { return name == KEPT && self.keeps };
+            let id = id.split('.').next().unwrap_or_default();
+            match id.strip_prefix("resend-") {
+                Some(first) => first.parse().is_ok_and(|first| self.decisions.contains_key(&first)),
+                // An archive is unpacked before anything is known of what it holds.
+                None => id.starts_with("archive-") || journal.knows_intake(id),
+            }
+        };
+        let mut left = names(&scene.station.spool);
+        left.retain(|name| !is_known(name));
+        if !left.is_empty() {
+            return Err(Violation::Left(left));
         }
-        if found.verdict.passed != passed {
-            return Err("its name says otherwise".to_owned());
-        }
+        let archive = scene.station.state.join("archive");
+        let lost = self.decisions.values().find(|decision| {
+            let is_archived = || archive.join(decision.stem()).join(VERDICT).is_file();
+            !decision.is_published() && !decision.folder.is_dir() && !is_archived()
+        });
+        lost.map_or(Ok(()), |decision| Err(Violation::Lost(decision.entry.clone())))
     }
-    let bytes = entry::signed_bytes(&entry::verdict(&folder));
-    let payload = entry::payload(&folder);
-    let previous = entry::detail(&payload)["previous"].as_str().unwrap_or_default();
-    Ok((files::sha256_hex(&bytes), previous.to_owned()))
+
+    fn nothing_is_left(&self, scene: &Scene) -> Result<(), Violation> {
+        let (spool, state) = (&scene.station.spool, &scene.station.state);
+        let mut left = names(spool);
+        left.retain(|name| name != KEPT || !self.keeps);
+        left.extend(names(&state.join("open")));
+        left.extend(names(state).into_iter().filter(|name| name.ends_with(".new")));
+        // The record stays, and the papers of the last number.
+        let last = self.decisions.keys().next_back().map(|last| format!("{last:012}."));
+        let is_last = |name: &str| last.as_ref().is_some_and(|last| name.starts_with(last));
+        let stays = |name: &str| name == "record" || is_last(name) && !name.ends_with(".new");
+        left.extend(names(&state.join("signer")).into_iter().filter(|name| !stays(name)));
+        if left.is_empty() { Ok(()) } else { Err(Violation::Left(left)) }
+    }
+
+    /// The archive holds what went out of every decision, and nothing else.
+    fn check_archives(&self, scene: &Scene) -> Result<(), Violation> {
+        let archive = scene.station.state.join("archive");
+        let due: BTreeSet<&str> = self.decisions.values().map(Decision::stem).collect();
+        if let Some(other) = names(&archive).into_iter().find(|name| !due.contains(name.as_str())) {
+            return Err(Violation::Archive(other));
+        }
+        for decision in self.decisions.values() {
+            let parts = digests(&archive.join(decision.stem()));
+            let due: &[&str] = if decision.has_passed() { &PASSED } else { &REFUSED };
+            let is_there = parts.keys().map(String::as_str).eq(due.iter().copied());
+            if !is_there || parts.get(VERDICT) != Some(&decision.verdict) {
+                return Err(Violation::Archive(decision.entry.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every model that passed is kept, with the bytes that it had.
+    fn check_kept(&self, scene: &Scene) -> Result<(), Violation> {
+        let kept = scene.station.spool.join(KEPT);
+        let found: BTreeSet<String> = names(&kept).into_iter().collect();
+        let is_due = |decision: &&Decision| self.keeps && decision.is_kept;
+        let due = self.decisions.values().filter(is_due).map(|one| one.stem().to_owned());
+        let due: BTreeSet<String> = due.collect();
+        if let Some(name) = found.symmetric_difference(&due).next() {
+            return Err(Violation::Kept(name.clone()));
+        }
+        for name in due {
+            let mut parts = digests(&kept.join(&name));
+            let bundle = parts.remove("source.sig").unwrap_or_default();
+            if parts != self.originals.model || !self.originals.bundles.contains(&bundle) {
+                return Err(Violation::Kept(name));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn check_ledger(scene: &Scene, folder: &Path) -> Result<(), Violation> {
@@ -315,23 +384,9 @@ fn check_ledger(scene: &Scene, folder: &Path) -> Result<(), Violation> {
     Err(Violation::Ledger(format!("{}: {}{}", outcome.status, outcome.stderr, outcome.stdout)))
 }
 
-/// A verdict and the tar beside it are of one number, and nothing else is.
-fn belong_together(names: &BTreeSet<String>, name: &str) -> bool {
-    let id = |name: &str| name.get(..29).unwrap_or_default().to_owned();
-    let as_files = |name: &str| name.ends_with(BESIDE) || name.ends_with("-passed.tar");
-    names
-        .iter()
-        .all(|other| other == name || (id(other) == id(name) && as_files(other) && as_files(name)))
-}
-
 /// The number of an entry.
 fn number(name: &str) -> Option<u64> {
     name.get(..12)?.parse().ok()
-}
-
-fn numbered(line: &str) -> Option<(u64, String)> {
-    let (number, rest) = line.split_once(' ')?;
-    Some((number.parse().ok()?, rest.to_owned()))
 }
 
 fn last(path: &Path) -> String {
@@ -342,65 +397,4 @@ fn names(folder: &Path) -> Vec<String> {
     fs::read_dir(folder).map_or(Vec::new(), |entries| {
         entries.filter_map(|entry| entry.ok().map(|entry| last(&entry.path()))).collect()
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dice::Dice;
-    use crate::stage::Stage;
-
-    /// What the record says of a station in which `harm` was done.
-    fn found(profile: &str, harm: impl FnOnce(&Scene, &[String])) -> Result<(), Violation> {
-        let folder = tempfile::tempdir().unwrap();
-        let stage = Stage::new(folder.path(), profile).unwrap();
-        let mut record = Record::of(&stage.scene);
-        record.after_recovery(&stage.scene).unwrap();
-        harm(&stage.scene, &stage.scene.station.entries());
-        // What it says to the harm does not matter.
-        let _ = stage.recover(&mut Dice::new(0));
-        record.after_recovery(&stage.scene)
-    }
-
-    #[test]
-    fn what_was_lost_or_changed_is_found() {
-        let outbound = |scene: &Scene, name: &String| scene.station.outbound.join(name);
-        let gone = found("tree", |scene, names| {
-            fs::remove_dir_all(outbound(scene, &names[1])).unwrap();
-        });
-        assert!(matches!(gone, Err(Violation::Gone(_))), "{gone:?}");
-        let changed = found("tree", |scene, names| {
-            let other = entry::verdict(&outbound(scene, &names[0]));
-            fs::copy(other, entry::verdict(&outbound(scene, &names[1]))).unwrap();
-        });
-        assert!(matches!(changed, Err(Violation::Changed(_))), "{changed:?}");
-        let twice = found("tree", |scene, names| {
-            fs::rename(outbound(scene, &names[0]), outbound(scene, &names[0]).with_extension("x"))
-                .unwrap();
-        });
-        assert!(matches!(twice, Err(Violation::Twice(1))), "{twice:?}");
-        let left = found("tree", |scene, _| {
-            files::folder(scene.station.spool.join("other"));
-        });
-        assert!(matches!(left, Err(Violation::Left(_))), "{left:?}");
-        let archive = found("tar", |scene, names| {
-            let folder = scene.station.state.join("archive").join(&names[0][..36]);
-            fs::remove_file(entry::verdict(&folder)).unwrap();
-        });
-        assert!(matches!(archive, Err(Violation::Archive(_))), "{archive:?}");
-    }
-
-    #[test]
-    fn what_the_journal_should_not_say_is_found() {
-        let found = |statements: &str| {
-            found("tree", |scene, _| journal::change(&scene.station.state, statements))
-        };
-        let changed =
-            found("UPDATE decision SET time = time, result = 'passed' WHERE sequence = 2");
-        assert!(matches!(changed, Err(Violation::Result { .. })), "{changed:?}");
-        let changed = found("UPDATE decision SET entry = entry || 'x' WHERE sequence = 3");
-        assert!(matches!(changed, Err(Violation::Decision { sequence: 3, .. })), "{changed:?}");
-        let begun = found("UPDATE intake SET state = 'reading', ended = NULL");
-        assert!(begun.is_ok(), "the next run interrupts it: {begun:?}");
-    }
 }
