@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::dice::Dice;
 use crate::processes::{self, Process};
-use crate::stage::{Carrier, Running};
+use crate::stage::Carrier;
 use crate::steps::Steps;
 
 /// What is done to a run.
@@ -17,8 +19,8 @@ pub(crate) enum Fault {
     Step(usize),
     /// A process that it started is killed: the one of this number, at this age.
     Process(usize, Duration),
-    /// One that is alive at a step, or the next one.
-    ProcessAtStep(usize),
+    /// One that is alive at a step, or the next one: any, by a number of any size.
+    ProcessAtStep(usize, usize),
 }
 
 /// How often is looked.
@@ -31,7 +33,7 @@ impl Fault {
         match dice.below(8) {
             0 | 1 => Fault::Time(dice.moment(carrier.whole)),
             2..=4 => Fault::Step(step),
-            5 => Fault::ProcessAtStep(step),
+            5 => Fault::ProcessAtStep(step, dice.below(usize::MAX)),
             _ => {
                 let number = dice.below(carrier.processes.len());
                 let life = carrier.processes.get(number).map(|(_, life)| *life);
@@ -45,23 +47,29 @@ impl Fault {
         matches!(self, Fault::Time(_) | Fault::Step(_))
     }
 
-    /// Waits for the moment and kills. Says what kind of fault it was, or nothing when the run
-    /// ended before.
-    pub(crate) fn strike(&self, running: &mut Running, steps: &mut Steps) -> Option<String> {
+    /// Waits for the moment and strikes: the supervisor with `signal`, any other process with
+    /// SIGKILL. Says what kind of fault it was, or nothing when it was all over before.
+    pub(crate) fn strike(
+        &self,
+        supervisor: u32,
+        signal: Signal,
+        steps: &mut Steps,
+        mut is_over: impl FnMut() -> bool,
+    ) -> Option<String> {
         let start = Instant::now();
         let mut seen = BTreeSet::new();
-        while !running.has_ended() {
+        while !is_over() {
             let struck = match self {
                 Fault::Time(moment) => {
                     let left = moment.saturating_sub(start.elapsed());
                     std::thread::sleep(left.min(PAUSE));
-                    left.is_zero().then(|| supervisor(running, "at a time"))
+                    left.is_zero().then(|| ended(supervisor, signal, "at a time"))
                 }
                 Fault::Step(number) => {
-                    (steps.done(PAUSE) >= *number).then(|| supervisor(running, "at a step"))
+                    (steps.done(PAUSE) >= *number).then(|| ended(supervisor, signal, "at a step"))
                 }
                 Fault::Process(number, age) => {
-                    let alive = processes::of(running.pid());
+                    let alive = processes::of(supervisor);
                     let found = alive.into_iter().find(|one| {
                         seen.insert(one.pid);
                         seen.len() > *number
@@ -71,11 +79,12 @@ impl Fault {
                         process(&found, "at an age")
                     })
                 }
-                Fault::ProcessAtStep(number) if steps.done(PAUSE) >= *number => {
-                    let alive = processes::of(running.pid());
-                    alive.first().map(|found| process(found, "at a step"))
+                Fault::ProcessAtStep(number, which) if steps.done(PAUSE) >= *number => {
+                    let alive = processes::of(supervisor);
+                    let found = alive.get(which % alive.len().max(1));
+                    found.map(|found| process(found, "at a step"))
                 }
-                Fault::ProcessAtStep(_) => None,
+                Fault::ProcessAtStep(..) => None,
             };
             if struck.is_some() {
                 return struck;
@@ -85,9 +94,10 @@ impl Fault {
     }
 }
 
-fn supervisor(running: &Running, when: &str) -> String {
-    processes::kill(running.pid());
-    format!("supervisor {when}")
+fn ended(supervisor: u32, signal: Signal, when: &str) -> String {
+    processes::signal(supervisor, signal);
+    let how = if signal == Signal::TERM { "told to end " } else { "" };
+    format!("supervisor {how}{when}")
 }
 
 fn process(found: &Process, when: &str) -> String {

@@ -1,14 +1,17 @@
 //! The station's processes are killed.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::processes;
 use crate::record::Record;
 use crate::report::Report;
-use crate::stage::{Running, Stage};
+use crate::stage::{MEMORY, QUOTA, Running, Stage, UNDECIDED};
 use crate::steps::Steps;
 use crate::violation::Violation;
 
@@ -16,8 +19,6 @@ use crate::violation::Violation;
 const A_STATION: u32 = 25;
 /// How long the processes of one that was killed may take to end.
 const MOMENT: Duration = Duration::from_secs(5);
-/// The exit code of an ingest that could not decide about a model.
-const UNDECIDED: i32 = 3;
 
 /// Crashes stations, at most `runs` times, and begins nothing new after `within`.
 pub(crate) fn run(runs: u32, within: Duration, seed: u64) -> Report {
@@ -26,9 +27,8 @@ pub(crate) fn run(runs: u32, within: Duration, seed: u64) -> Report {
     let mut dice = Dice::new(seed);
     let folder = tempfile::Builder::new().prefix("oms-crash-").tempdir().expect("a folder");
     while report.runs < runs && start.elapsed() < within {
-        let profile = *dice.one_of(&["tree", "tree", "tar"]);
-        let mut station = match Stage::new(folder.path(), profile) {
-            Ok(stage) => Station { record: Record::of(&stage.scene), stage },
+        let mut station = match Stage::any(place(folder.path(), &mut dice), &mut dice) {
+            Ok(stage) => Station { record: Record::of(&stage), stage },
             Err(violation) => {
                 report.violation(violation, folder.path());
                 break;
@@ -69,41 +69,66 @@ impl Station {
         let Station { stage, record } = self;
         let carrier = dice.one_of(&stage.carriers);
         let fault = Fault::any(carrier, dice);
-        let mounts = mounts();
         report.runs += 1;
         let mut steps = Steps::of(&stage.scene.station);
-        let mut running = Running::start(stage, carrier);
-        let struck = fault.strike(&mut running, &mut steps);
+        let mut running = Running::start(stage, carrier)?;
+        let signal = if dice.once_in(6) { Signal::TERM } else { Signal::KILL };
+        let struck = fault.strike(running.pid(), signal, &mut steps, || running.has_ended());
         let status = running.wait()?;
-        let may = match (&struck, fault.is_for_supervisor()) {
-            (Some(_), true) => vec![None, Some(carrier.status)],
-            (Some(_), false) => vec![Some(UNDECIDED), Some(carrier.status)],
-            (None, _) => vec![Some(carrier.status)],
-        };
+        let mut may = vec![Some(carrier.status)];
+        if struck.is_some() && fault.is_for_supervisor() {
+            // One that is told to end before it listens ends at once.
+            may.push(None);
+        }
+        let is_told = signal == Signal::TERM || !fault.is_for_supervisor();
+        if struck.is_some() && is_told || stage.has_quota {
+            may.push(Some(UNDECIDED));
+        }
         report.struck(struck);
         if !may.contains(&status) {
             return Err(running.ended_with(status.unwrap_or(-1)));
         }
         nobody_is_left(running.pid())?;
-        let after = self::mounts();
-        if after != mounts {
-            return Err(Violation::Mounts { before: mounts, after });
-        }
+        nothing_is_mounted(&stage.scene.path(""))?;
+        steps.are_moves()?;
         record.after_crash(&stage.scene)?;
+        stage.check_quota()?;
+        if status == Some(carrier.status) {
+            record.after_visit(&stage.scene, carrier)?;
+        }
         if dice.once_in(4) {
             record.is_taken(&stage.scene);
         }
         if dice.once_in(2) { self.recover(dice) } else { Ok(()) }
     }
 
+    /// A run that nothing comes between ends what was begun, and its own carrier.
     fn recover(&mut self, dice: &mut Dice) -> Result<(), Violation> {
-        self.stage.recover(dice)?;
-        self.record.after_recovery(&self.stage.scene)
+        let Station { stage, record } = self;
+        let carrier = dice.one_of(&stage.carriers);
+        if stage.recover(carrier)? != carrier.status {
+            // Outbound was full.
+            record.after_recovery(&stage.scene)?;
+            record.is_taken(&stage.scene);
+            if stage.recover(carrier)? != carrier.status {
+                return Err(Violation::Quota { held: 0, quota: QUOTA });
+            }
+        }
+        record.after_recovery(&stage.scene)?;
+        record.after_visit(&stage.scene, carrier)?;
+        stage.check_quota()
     }
 }
 
+/// Where a station is made: two of three in memory where that can be, which is quicker, and the
+/// third where syncing takes its time.
+pub(crate) fn place<'a>(folder: &'a Path, dice: &mut Dice) -> &'a Path {
+    let memory = Path::new(MEMORY);
+    if !dice.once_in(3) && memory.is_dir() { memory } else { folder }
+}
+
 /// The processes of a supervisor end with it.
-fn nobody_is_left(supervisor: u32) -> Result<(), Violation> {
+pub(crate) fn nobody_is_left(supervisor: u32) -> Result<(), Violation> {
     let start = Instant::now();
     loop {
         let left = processes::of(supervisor);
@@ -121,7 +146,10 @@ fn nobody_is_left(supervisor: u32) -> Result<(), Violation> {
     }
 }
 
-/// How much is mounted.
-fn mounts() -> usize {
-    fs::read_to_string("/proc/self/mountinfo").expect("the list of mounts").lines().count()
+/// Nothing is mounted below a folder.
+pub(crate) fn nothing_is_mounted(below: &Path) -> Result<(), Violation> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the list of mounts");
+    let below = below.display().to_string();
+    let mut lines = mounts.lines().filter(|line| line.contains(&below));
+    lines.next().map_or(Ok(()), |line| Err(Violation::Mounts(line.to_owned())))
 }

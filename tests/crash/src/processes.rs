@@ -37,7 +37,12 @@ fn role_of(pid: u32, supervisor: u32) -> Option<String> {
 
 /// Ends a process at once; one that has ended is no concern.
 pub(crate) fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+}
+
+/// Sends a process a signal; one that has ended is no concern.
+pub(crate) fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::KILL);
+        let _ = kill_process(pid, signal);
     }
 }

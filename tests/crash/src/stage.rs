@@ -10,6 +10,7 @@ use oms_tests::scene::Scene;
 
 use crate::dice::Dice;
 use crate::processes::{self, Process};
+use crate::record::{Originals, to_be_sent_again};
 use crate::steps::Steps;
 use crate::violation::Violation;
 
@@ -17,13 +18,27 @@ use crate::violation::Violation;
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// How often is looked whether a run has ended.
 const PAUSE: Duration = Duration::from_micros(500);
+/// Where a folder in memory is, if there is one.
+pub(crate) const MEMORY: &str = "/dev/shm";
+/// The exit code of what could not be decided or done.
+pub(crate) const UNDECIDED: i32 = 3;
 /// The model that is not as signed.
 pub(crate) const BROKEN: &str = "broken";
 
-/// A carrier.
+/// Bytes of weights.
+const WEIGHTS: u64 = 20_000;
+/// Bytes that outbound may hold, where there is a limit.
+pub(crate) const QUOTA: u64 = 1 << 20;
+/// Bytes of outbound that are no model's: refusals, and what goes out beside a model.
+const BESIDE: u64 = 256 << 10;
+
+/// A carrier that is ingested, or a model that is sent again.
 #[derive(Clone, Debug)]
 pub(crate) struct Carrier {
-    path: PathBuf,
+    /// Where it is; nowhere, when the newest model is sent again.
+    path: Option<PathBuf>,
+    /// The models on it.
+    pub(crate) models: &'static [&'static str],
     /// How an ingest of it ends when nothing comes between.
     pub(crate) status: i32,
     /// How long that takes.
@@ -40,37 +55,65 @@ pub(crate) struct Stage {
     pub(crate) scene: Scene,
     /// What comes to it, an empty one first.
     pub(crate) carriers: Vec<Carrier>,
+    /// Whether it keeps models, so that it can send them again.
+    pub(crate) keeps: bool,
+    /// Whether outbound may hold [`QUOTA`] only.
+    pub(crate) has_quota: bool,
 }
 
 impl Stage {
-    /// A station with this profile of outbound, below `parent`. It has ingested each carrier once.
+    /// A station below `parent`, of any kind. It has ingested each carrier once.
     ///
     /// # Errors
     /// When an ingest does not end as it should, without any fault.
-    pub(crate) fn new(parent: &Path, profile: &str) -> Result<Stage, Violation> {
+    pub(crate) fn any(parent: &Path, dice: &mut Dice) -> Result<Stage, Violation> {
+        let profile = *dice.one_of(&["tree", "tree", "tar"]);
+        let (keeps, has_quota) = (dice.once_in(2), dice.once_in(3));
+        Stage::new(parent, profile, keeps, has_quota)
+    }
+
+    /// One with this profile of outbound, that keeps models or not, with a quota or without.
+    ///
+    /// # Errors
+    /// As [`Stage::any`].
+    pub(crate) fn new(
+        parent: &Path,
+        profile: &str,
+        keeps: bool,
+        has_quota: bool,
+    ) -> Result<Stage, Violation> {
         let scene = Scene::within(parent, oms_tests::scene::POLICY);
+        let mut outbound = format!("profile = \"{profile}\"\n");
+        if keeps {
+            outbound.push_str("keep = \"1h\"\n");
+        }
+        if has_quota {
+            outbound.push_str("quota = \"1MiB\"\n");
+        }
         let config = fs::read_to_string(&scene.station.config).unwrap();
-        let other = config.replace("profile = \"tree\"", &format!("profile = \"{profile}\""));
-        files::public(&scene.station.config, other);
-        let carrier = |name, models: &[&str], status| {
+        let config = config.replace("profile = \"tree\"\n", &outbound);
+        files::public(&scene.station.config, config);
+        let carrier = |name, models: &'static [&'static str], status| {
             let path = files::folder(scene.path(name));
             for one in models {
-                let folder = model::write(path.join(one), 30_000);
+                let folder = model::write(path.join(one), WEIGHTS);
                 scene.sign(&folder, &path.join(format!("{one}.sig")), &[]);
                 if *one == BROKEN {
                     model::flip_weight_bit(&folder);
                 }
             }
-            let (whole, steps, processes) = (Duration::ZERO, 0, Vec::new());
-            Carrier { path, status, whole, steps, processes }
+            Carrier::at(Some(path), models, status)
         };
-        let carriers = vec![
+        let mut carriers = vec![
             carrier("empty", &[], 1),
             carrier("good", &["demo"], 0),
             carrier("refused", &[BROKEN], 1),
             carrier("several", &["demo", BROKEN, "second"], 1),
         ];
-        let mut stage = Stage { scene, carriers };
+        if keeps {
+            carriers.push(Carrier::at(None, &[], 0));
+        }
+        let mut stage = Stage { scene, carriers, keeps, has_quota };
         for mut carrier in std::mem::take(&mut stage.carriers) {
             carrier.measure(&stage)?;
             stage.carriers.push(carrier);
@@ -78,24 +121,77 @@ impl Stage {
         Ok(stage)
     }
 
-    /// An ingest that nothing comes between.
+    /// What is on the carriers and may go out.
+    pub(crate) fn originals(&self) -> Originals {
+        let mut originals = Originals::default();
+        let digest = |path: PathBuf| files::sha256_hex(&fs::read(path).unwrap());
+        for (path, model) in self.carriers.iter().flat_map(Carrier::good) {
+            let folder = path.join(model);
+            for file in oms_tests::entry::files(&folder) {
+                let digest = digest(folder.join(&file));
+                originals.model.insert(format!("model/{file}"), digest);
+            }
+            originals.bundles.insert(digest(path.join(format!("{model}.sig"))));
+        }
+        originals
+    }
+
+    /// That outbound does not hold more than it may.
     ///
     /// # Errors
-    /// When it does not end as it should.
-    pub(crate) fn recover(&self, dice: &mut Dice) -> Result<(), Violation> {
-        let carrier = dice.one_of(&self.carriers);
-        let mut running = Running::start(self, carrier);
-        running.wait()?;
-        running.expect(carrier.status)
+    /// When it does.
+    pub(crate) fn check_quota(&self) -> Result<(), Violation> {
+        let outbound = &self.scene.station.outbound;
+        let size = |file: String| fs::metadata(outbound.join(file)).map_or(0, |found| found.len());
+        let held: u64 = oms_tests::entry::files(outbound).into_iter().map(size).sum();
+        if self.has_quota && held > QUOTA + BESIDE {
+            return Err(Violation::Quota { held, quota: QUOTA });
+        }
+        Ok(())
+    }
+
+    /// A run for this carrier that nothing comes between. Gives its status, which is the one that
+    /// is due, or that of a full outbound.
+    ///
+    /// # Errors
+    /// When it ends otherwise.
+    pub(crate) fn recover(&self, carrier: &Carrier) -> Result<i32, Violation> {
+        let mut running = Running::start(self, carrier)?;
+        let status = running.wait()?.unwrap_or(-1);
+        let is_due = status == carrier.status || self.has_quota && status == UNDECIDED;
+        if is_due { Ok(status) } else { Err(running.ended_with(status)) }
     }
 }
 
 impl Carrier {
+    fn at(path: Option<PathBuf>, models: &'static [&'static str], status: i32) -> Carrier {
+        let (whole, steps, processes) = (Duration::ZERO, 0, Vec::new());
+        Carrier { path, models, status, whole, steps, processes }
+    }
+
+    /// Where it is, if it is ingested.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Whether it is ingested.
+    pub(crate) fn is_ingested(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// The models that pass, and where they are.
+    fn good(&self) -> impl Iterator<Item = (&Path, &str)> {
+        let good = self.models.iter().filter(|model| **model != BROKEN);
+        self.path
+            .iter()
+            .flat_map(move |path| good.clone().map(move |model| (path.as_path(), *model)))
+    }
+
     /// Ingests it, and sees what that takes.
     fn measure(&mut self, stage: &Stage) -> Result<(), Violation> {
         let start = Instant::now();
         let mut steps = Steps::of(&stage.scene.station);
-        let mut running = Running::start(stage, self);
+        let mut running = Running::start(stage, self)?;
         let mut seen: Vec<(Process, Instant, Instant)> = Vec::new();
         while !running.has_ended() {
             steps.done(Duration::from_millis(1));
@@ -124,13 +220,26 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts the ingest of a carrier.
-    pub(crate) fn start(stage: &Stage, carrier: &Carrier) -> Running {
-        let (stdout, stderr) = (stage.scene.path("stdout"), stage.scene.path("stderr"));
-        let to = |path: &Path| Stdio::from(fs::File::create(path).unwrap());
+    /// Starts the ingest of a carrier, or sends a model again.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn start(stage: &Stage, carrier: &Carrier) -> Result<Running, Violation> {
         let mut command: Command = run::command();
-        command.arg("ingest").arg(&carrier.path).arg("--config").arg(&stage.scene.station.config);
-        command.arg("--json").stdin(Stdio::null()).stdout(to(&stdout)).stderr(to(&stderr));
+        match &carrier.path {
+            Some(path) => command.arg("ingest").arg(path),
+            None => command.arg("resend").arg(to_be_sent_again(&stage.scene)?),
+        };
+        command.arg("--json");
+        Ok(Running::of(&stage.scene, command))
+    }
+
+    /// Starts what this command does with a station.
+    pub(crate) fn of(scene: &Scene, mut command: Command) -> Running {
+        let (stdout, stderr) = (scene.path("stdout"), scene.path("stderr"));
+        let to = |path: &Path| Stdio::from(fs::File::create(path).unwrap());
+        command.arg("--config").arg(&scene.station.config);
+        command.stdin(Stdio::null()).stdout(to(&stdout)).stderr(to(&stderr));
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Running { child, stdout, stderr }
     }

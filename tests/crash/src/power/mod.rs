@@ -62,8 +62,9 @@ fn one_station(
     goes_on: impl Fn() -> bool,
 ) -> Result<(), Violation> {
     let profile = *dice.one_of(&["tree", "tree", "tar"]);
-    let stage = Stage::new(folder, profile)?;
-    let mut record = Record::of(&stage.scene);
+    // Nobody takes anything from it, so that a quota would only end it.
+    let stage = Stage::new(folder, profile, dice.once_in(2), false)?;
+    let mut record = Record::of(&stage);
     record.after_recovery(&stage.scene)?;
     let at = stage.scene.station.config.parent().expect("the station's folder").to_owned();
     let mut bytes = image(&at, &folder.join("image"));
@@ -72,9 +73,14 @@ fn one_station(
         report.runs += 1;
         let options: &&str = dice.one_of(OPTIONS);
         let mounted = Drive::mount(bytes, &drive, &at, options);
+        // As it is found when the power has come back.
+        if let Err(violation) = record.after_crash(&stage.scene) {
+            fs::write(folder.join("violation.img"), mounted.cut(0, dice)).expect("room");
+            return Err(violation);
+        }
         let mut visible = BTreeMap::new();
         let carrier = dice.one_of(&stage.carriers);
-        let mut running = Running::start(&stage, carrier);
+        let mut running = Running::start(&stage, carrier)?;
         while !running.has_ended() {
             let came = mounted.came();
             for name in stage.scene.station.entries() {
