@@ -24,28 +24,33 @@ pub(crate) struct Options {
     /// part or as a whole. Needs root, /dev/fuse and loop devices
     #[arg(long)]
     power: bool,
+    /// Crash the daemon, while carriers come to its hot folder
+    #[arg(long, conflicts_with = "power")]
+    daemon: bool,
 }
 
 impl Options {
     /// As much as a check of every change may take.
     pub(crate) fn of_ci() -> Options {
         let runs = NonZeroU32::MIN.saturating_add(199);
-        Options { runs, seconds: Some(150), seed: None, power: false }
+        Options { runs, seconds: Some(150), seed: None, power: false, daemon: false }
     }
 }
 
 /// Builds the appliance and what crashes it, and runs that.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     build()?;
-    let Options { runs, seconds, seed, power } = options;
+    let Options { runs, seconds, seed, power, daemon } = options;
     let mut crash = command(binary("oms-crash"), &["--runs", &runs.to_string()]);
     for (flag, value) in [("--seconds", seconds), ("--seed", seed)] {
         if let Some(value) = value {
             crash.args([flag, &value.to_string()]);
         }
     }
-    if *power {
-        crash.arg("--power");
+    for (flag, is_given) in [("--power", power), ("--daemon", daemon)] {
+        if *is_given {
+            crash.arg(flag);
+        }
     }
     run_command(&mut crash)
 }

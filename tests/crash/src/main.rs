@@ -6,6 +6,7 @@
 //!        │                                    │
 //!        └──◀── the next ingest ──◀── Record: what is out is complete, nothing was lost or changed
 //!
+//!  daemon: the same of `run`, to which carriers come by a hot folder
 //!  power: the same on a drive that forgets what was not flushed to it
 //! ```
 
@@ -17,6 +18,7 @@
     reason = "it talks to a person, and what it cannot set up ends it as a failed test"
 )]
 
+mod daemon;
 mod fault;
 mod kill;
 mod power;
@@ -48,14 +50,20 @@ struct Arguments {
     /// Cut the power instead: what was not flushed to the drive is lost, in part or as a whole
     #[arg(long)]
     power: bool,
+    /// Crash the daemon, while carriers come to its hot folder
+    #[arg(long, conflicts_with = "power")]
+    daemon: bool,
 }
 
 fn main() -> ExitCode {
-    let Arguments { runs, seconds, seed, power } = Arguments::parse();
+    let Arguments { runs, seconds, seed, power, daemon } = Arguments::parse();
     let within = seconds.map_or(Duration::MAX, Duration::from_secs);
     let seed = seed.unwrap_or_else(dice::any_seed);
-    let report =
-        if power { power::cut(runs, within, seed) } else { Some(kill::run(runs, within, seed)) };
+    let report = match (power, daemon) {
+        (true, _) => power::cut(runs, within, seed),
+        (_, true) => Some(daemon::run(runs, within, seed)),
+        _ => Some(kill::run(runs, within, seed)),
+    };
     let Some(report) = report else {
         println!("the power cannot be cut here");
         return ExitCode::FAILURE;

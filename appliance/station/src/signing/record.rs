@@ -95,9 +95,8 @@ impl Record {
             let detail = format!("another decision was signed under number {sequence}");
             return Err(damaged(&detail, &path));
         }
-        let payload = self
-            .paper(sequence, PAYLOAD)?
-            .filter(|bytes| Sha256Digest::of(bytes) == line.payload);
+        let payload =
+            self.paper(sequence, PAYLOAD)?.filter(|bytes| Sha256Digest::of(bytes) == line.payload);
         let payload = payload.and_then(|bytes| String::from_utf8(bytes).ok());
         let payload =
             payload.ok_or_else(|| damaged("the payload of the last line is lost", &path))?;

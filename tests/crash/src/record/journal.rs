@@ -164,9 +164,10 @@ impl Journal {
         let decided = of("intake.state = 'decided'");
         let failed = of("intake.state = 'failed' AND carrier.state = 'released'");
         let is_there = |found: &[String], model: &str| found.iter().any(|one| one == model);
-        let lost = carrier.models.iter().find(|model| {
-            !is_there(&decided, model) && !(may_fail && is_there(&failed, model))
-        });
+        let lost = carrier
+            .models
+            .iter()
+            .find(|model| !(is_there(&decided, model) || may_fail && is_there(&failed, model)));
         lost.map_or(Ok(()), |model| Err(Violation::Lost(format!("{source}: {model}"))))
     }
 

@@ -145,7 +145,8 @@ impl Record {
         for (sequence, decision) in &self.decisions {
             let entry = || decision.entry.clone();
             let verdict = self.verdicts.get(sequence);
-            let Some(verdict) = verdict.filter(|one| one.names.contains_key(&decision.entry)) else {
+            let Some(verdict) = verdict.filter(|one| one.names.contains_key(&decision.entry))
+            else {
                 return Err(Violation::Gone(entry()));
             };
             if verdict.previous != previous {

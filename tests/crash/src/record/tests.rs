@@ -1,3 +1,5 @@
+//! Harm that is done to a station, and what the record says of it.
+
 use super::*;
 use crate::stage::{MEMORY, Stage};
 use oms_testkit::files;
