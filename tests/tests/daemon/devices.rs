@@ -1,7 +1,8 @@
 //! Disks that are plugged in while the daemon waits: mounted by it, read, and let go. As root, on
 //! loop devices.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,10 +18,9 @@ use serde_json::Value;
 
 use crate::station::{Daemon, with_hot_folder};
 
-/// A daemon that takes every device, but sees none other than `plugged` in its `/dev`: whatever else
+/// Has the station take every device, where none other than `plugged` is in `/dev`: whatever else
 /// this machine has is not the test's.
-fn with_devices(scene: &Scene, plugged: &[&Plugged]) -> Daemon {
-    let _ = with_hot_folder(scene);
+pub(crate) fn take_devices(scene: &Scene, plugged: &[&Plugged]) {
     scene.configure(
         "[carriers]\n",
         "[carriers]\nblock-devices = \"all\"\nfile-systems = [\"vfat\", \"ext4\"]\n",
@@ -29,7 +29,9 @@ fn with_devices(scene: &Scene, plugged: &[&Plugged]) -> Daemon {
     let found: Vec<_> = found.collect();
     tmpfs(Path::new("/dev"), 1 << 20);
     let node = |path: &Path, kind, number| {
-        mknodat(CWD, path, kind, Mode::from_bits_retain(0o666), number).unwrap();
+        mknodat(CWD, path, kind, Mode::RUSR, number).unwrap();
+        // Whatever the umask is.
+        fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
     };
     for (name, minor) in [("null", 3), ("zero", 5), ("urandom", 9)] {
         node(&Path::new("/dev").join(name), FileType::CharacterDevice, makedev(1, minor));
@@ -38,11 +40,26 @@ fn with_devices(scene: &Scene, plugged: &[&Plugged]) -> Daemon {
     for (path, found) in found {
         node(&path, FileType::BlockDevice, std::os::unix::fs::MetadataExt::rdev(&found));
     }
-    Daemon::start(scene)
+}
+
+/// A daemon that takes the devices `plugged`. As a user who is nobody, with the two capabilities
+/// that mounting takes.
+fn with_devices(scene: &Scene, plugged: &[&Plugged]) -> Daemon {
+    let _ = with_hot_folder(scene);
+    take_devices(scene, plugged);
+    let mut own = Command::new("chown");
+    let _ = run::outcome(own.args(["-R", "65534:65534"]).arg(scene.path(""))).expect_status(0);
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    for set in ["--bounding-set", "--inh-caps", "--ambient-caps"] {
+        command.arg(format!("{set}=-all,+sys_admin,+setpcap"));
+    }
+    command.arg(run::command().get_program());
+    Daemon::start_with(scene, command)
 }
 
 /// What is said about a device when it is done, whether it may be pulled or not.
-fn served(daemon: &Daemon, plugged: &Plugged) -> Value {
+pub(crate) fn served(daemon: &Daemon, plugged: &Plugged) -> Value {
     let name = format!("{},", plugged.name());
     let find = |status: &Value| {
         let carriers = status["carriers"].as_array().unwrap();

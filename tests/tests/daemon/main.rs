@@ -6,6 +6,7 @@
     reason = "what a test helper does not find is a failed test"
 )]
 
+mod booted;
 mod comings;
 mod devices;
 mod served;
