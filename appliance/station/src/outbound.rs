@@ -20,6 +20,7 @@
 mod keep;
 mod release;
 mod resend;
+mod signed;
 mod tar;
 
 use std::ffi::OsStr;
@@ -378,7 +379,7 @@ impl Outbound {
         let Intake { id, quarantine } = intake;
         let Decided { decision, sealed, files, kept, sandbox, .. } = decided;
         if decision.passed() {
-            check_kept(decision, kept)?;
+            quarantine.check_alone()?;
             let keep =
                 |(name, bytes): &(String, Sealed)| quarantine.keep_beside(name, bytes.as_slice());
             kept.iter().try_for_each(keep)?;
@@ -442,7 +443,10 @@ impl Outbound {
         written: Option<&Payload>,
     ) -> Result<Payload, Reason> {
         let position = self.journal.position(decision.sequence)?;
-        let Signed { payload, verdict, bundle } = self.signer.sign(position, made)?;
+        let signed = self.signer.sign(position, made)?;
+        // Before anything of it is written down: what is written must be what goes out.
+        signed::check(&signed, decision, position, self.signer.key())?;
+        let Signed { payload, verdict, bundle } = signed;
         match written {
             Some(written) if *written != payload => {
                 let detail = "the signer has another payload than the journal";
@@ -538,25 +542,6 @@ impl Outbound {
         }
         Ok(())
     }
-}
-
-/// That what goes out beside a model is what was decided about, under the names that are the
-/// station's to give: the decider hands it over, and must not choose where anything is written.
-fn check_kept(decision: &Decision, kept: &[(String, Sealed)]) -> Result<(), Reason> {
-    let source = decision.admitted_bundle.map(|digest| (SOURCE.to_owned(), digest.to_hex()));
-    let attestations = decision.attestations.iter().enumerate().filter_map(|(at, one)| {
-        let named = one.clone().numbered(Some(at.saturating_add(1)));
-        named.published.map(|name| (name, named.sha256))
-    });
-    let due: Vec<(String, String)> = source.into_iter().chain(attestations).collect();
-    let found = kept
-        .iter()
-        .map(|(name, bytes)| (name.clone(), Sha256Digest::of(bytes.as_slice()).to_hex()));
-    if found.eq(due) {
-        return Ok(());
-    }
-    let detail = "the decider handed over other bundles than it decided about";
-    Err(Reason::new(Code::ProcessProtocol, detail))
 }
 
 /// A staged entry that is not what was decided about, unless looking at it was cancelled. Nothing of

@@ -180,6 +180,21 @@ pub fn check_entry(
     Ok(Checked { verdict, reasons: reasons.into_vec(), warnings })
 }
 
+/// Checks the re-signed bundle that goes out with `verdict`, on the word of the verdict's `key`.
+///
+/// # Errors
+/// When it is not the verdict's, not signed, or says otherwise.
+pub(crate) fn check_bundle(
+    bundle: &[u8],
+    verdict: &ReceivedVerdict,
+    key: &PublicKey,
+    time: UnixTime,
+) -> Result<(), Reason> {
+    let (budget, trust) = (budget(), ReceiverTrust::Key(key.clone()));
+    let manifest = manifest_of(verdict, &budget)?;
+    check_resigned(bundle.to_vec(), verdict, &manifest, &trust, time, &budget).map_or(Ok(()), Err)
+}
+
 fn refusal(verdict: &ReceivedVerdict) -> Reason {
     let detail = format!("verdict {} is a refusal", verdict.sequence);
     Reason::new(Code::VerdictFailed, detail)

@@ -15,7 +15,8 @@ use super::messages::{Answer, Ask, Means, Order, Place, Word};
 use super::worker::Link;
 use crate::attestations;
 use crate::handover::{
-    MOST_SEALED, Sight, Survey, manifest_from_json, sealed_copy, sealed_json, sealed_with,
+    MOST_SEALED, MOST_SURVEY, Sight, Survey, manifest_from_json, sealed_copy, sealed_json,
+    sealed_with,
 };
 use crate::intake::{self, Quarantine, Reading, alone};
 use crate::media::{Candidate, Location, Lying, find, limits};
@@ -45,7 +46,7 @@ pub(crate) fn serve(
             Ok(supervisor.send(&Word::Surveyed, &[sealed.as_fd()])?)
         }
         Order::Serve { means, candidate, room } => {
-            let survey = with.sealed(MOST_SEALED)?;
+            let survey = with.sealed(MOST_SURVEY)?;
             let decider = with.link()?;
             with.end()?;
             let survey = Survey::from_json(survey.as_slice())?;

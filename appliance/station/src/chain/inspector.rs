@@ -1,18 +1,20 @@
 //! The inspector: it has the copies in quarantine, read-only. It hashes them once more, so that a
-//! copier which lied about what it wrote is found out, and looks inside. It can only add reasons
-//! against a model.
+//! copier which lied about what it wrote is found out, and looks inside. What the copies are it tells
+//! the decider and the supervisor; to the decision it can only add reasons against a model.
 
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use oms_verify::hash::Sha256Digest;
+use oms_verify::observe::Observed;
 use oms_verify::reason::{Class, Code, Reason};
 use oms_verify::statement::Manifest;
 
 use super::heartbeat::Heartbeat;
-use super::messages::{Answer, Ask, Means, Order};
+use super::messages::{Answer, Ask, Copies, Means, Order, Word};
 use super::worker::Link;
-use crate::handover::{MOST_SEALED, Sight, manifest_from_json, sealed_with};
+use crate::handover::{MOST_SEALED, Sight, files_to_json, manifest_from_json, sealed_with};
 use crate::inspection::{Place, look_inside};
 use crate::intake::{self, Pulse, Source, alone};
 use crate::process::wire::WireReason;
@@ -36,6 +38,10 @@ pub(crate) fn serve(supervisor: &Arc<Link>, model: &Path) -> Result<(), Reason> 
         let manifest = Arc::new(manifest_from_json(manifest.as_slice(), &means.budget)?);
         match look(model, &manifest, &means, &progress) {
             Ok(sight) => {
+                // Whoever decides is not the one who says what is there.
+                if let Some(copies) = whole(&manifest, &sight.observed)? {
+                    supervisor.send(&Word::Copies(copies), &[])?;
+                }
                 let how = (manifest.hash(), manifest.method());
                 let sealed = sealed_with(|writer| sight.to_json(how, writer))?;
                 decider.send(&Answer::Seen, &[sealed.as_fd()])?;
@@ -73,6 +79,20 @@ fn look(
         }
     };
     alone(&reading, work)
+}
+
+/// What the copies are, when they are all of the manifest and nothing else.
+fn whole(manifest: &Manifest, observed: &Observed) -> Result<Option<Copies>, Reason> {
+    if !observed.unlisted.is_empty() || observed.files.len() != manifest.files().len() {
+        return Ok(None);
+    }
+    let seen = manifest.files().iter().map(|file| {
+        let seen = observed.files.get(&file.path).filter(|seen| seen.pieces == file.pieces);
+        seen.map(|seen| (file.clone(), seen.size))
+    });
+    let Some(files) = seen.collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let listed = sealed_with(|writer| files_to_json(&files, writer))?;
+    Ok(Some(Copies { root: manifest.root(), files: Sha256Digest::of(listed.as_slice()) }))
 }
 
 /// What cannot be read in the spool is the station's own failure and not the carrier's.

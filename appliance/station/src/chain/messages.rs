@@ -76,6 +76,8 @@ pub(super) enum Word {
     Surveyed,
     /// From the decider: the copies are made.
     Copied,
+    /// From the inspector: what the copies are. Not said when they are not all that was signed.
+    Copies(Copies),
     /// From the decider: bytes that go into the entry when the model passes, under this name.
     Keep {
         /// [`SOURCE`](crate::outbound::SOURCE), or an attestation's name.
@@ -88,6 +90,16 @@ pub(super) enum Word {
     },
     /// Nothing could be decided, for this reason.
     Failed(WireReason),
+}
+
+/// Copies that are all files of a manifest, with its digests, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Copies {
+    /// The root digest of the manifest.
+    pub(super) root: Sha256Digest,
+    /// SHA-256 of the list of the files, with their sizes, as a decider hands it over.
+    pub(super) files: Sha256Digest,
 }
 
 /// From the decider, to whoever reads.

@@ -14,8 +14,9 @@ use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::Decision;
 
+use super::claims::{self, Claims, Known};
 use super::heartbeat::Course;
-use super::messages::{MOST_FLOORS, Means, Order, Word};
+use super::messages::{Copies, MOST_FLOORS, Means, Order, Word};
 use super::worker::{Attached, ENDING, Link, Worker, wait_for_any};
 use crate::handover::{MOST_SEALED, sealed_copy};
 use crate::intake::{MODEL, Quarantine, Settings};
@@ -103,10 +104,7 @@ impl Task<'_> {
             // Together, or a name could be taken for a flag.
             given.push(format!("--opened={shown}").into());
         }
-        if !self.is_sandboxed {
-            given.push("--insecure-no-sandbox".into());
-        }
-        Worker::start(role, &given, folder.map(|(root, _)| root.as_fd()))
+        Worker::start(role, given, folder.map(|(root, _)| root.as_fd()), self.is_sandboxed)
     }
 
     /// The copier, which writes beneath `into`.
@@ -163,6 +161,8 @@ pub fn decide(
     Watched {
         task,
         into,
+        candidate,
+        time,
         progress,
         copier: Some(copier),
         decider,
@@ -171,6 +171,7 @@ pub fn decide(
         sandbox,
         course: Course::from(Instant::now()),
         is_inspected: false,
+        copies: None,
         alive: None,
     }
     .hear()
@@ -185,6 +186,8 @@ fn held(others: Option<String>, worker: &Worker) -> Option<String> {
 struct Watched<'a> {
     task: &'a Task<'a>,
     into: &'a Path,
+    candidate: &'a Candidate,
+    time: UnixTime,
     progress: &'a Progress,
     copier: Option<Worker>,
     decider: Worker,
@@ -194,6 +197,8 @@ struct Watched<'a> {
     course: Course,
     /// Whether the copies were given to an inspector.
     is_inspected: bool,
+    /// What the inspector found them to be.
+    copies: Option<Copies>,
     /// One that hung up and has not ended.
     alive: Option<Role>,
 }
@@ -206,14 +211,18 @@ impl Watched<'_> {
             if !self.course.goes_on(&word, Instant::now()) {
                 return Err(Role::Decider.stands_still());
             }
+            if !matches!(word, Word::Keep { .. } | Word::Decided { .. }) && !with.is_empty() {
+                return Err(role.spoke_nonsense());
+            }
             match (role, word) {
                 (Role::Copier, Word::Progress(report)) => self.progress.absorb(report),
                 // What is read again is not read of the carrier: a sign of life.
                 (Role::Inspector, Word::Progress(_)) => {}
+                (Role::Inspector, Word::Copies(copies)) => self.found(copies)?,
                 (Role::Decider, Word::Copied) => self.inspect()?,
                 (Role::Decider, Word::Keep { name }) => self.keep(name, with)?,
                 (Role::Decider, Word::Decided { elsewhere }) => return self.end(elsewhere, with),
-                (_, Word::Failed(reason)) => return Err(reason.0),
+                (role, Word::Failed(reason)) => return Err(role.gave_up(reason)),
                 (role, _) => return Err(role.spoke_nonsense()),
             }
         }
@@ -278,7 +287,10 @@ impl Watched<'_> {
                     self.progress.absorb(report);
                 }
                 Some((Word::Progress(_), _)) => {}
-                Some((Word::Failed(reason), _)) => return Err(reason.0),
+                Some((Word::Copies(copies), _)) if child.role() == Role::Inspector => {
+                    self.found(copies)?;
+                }
+                Some((Word::Failed(reason), _)) => return Err(child.role().gave_up(reason)),
                 Some(_) => return Err(child.role().spoke_nonsense()),
             }
         }
@@ -313,29 +325,30 @@ impl Watched<'_> {
         Ok(())
     }
 
+    /// The inspector says once what the copies are.
+    fn found(&mut self, copies: Copies) -> Result<(), Reason> {
+        match self.copies.replace(copies) {
+            None => Ok(()),
+            Some(_) => Err(Role::Inspector.spoke_nonsense()),
+        }
+    }
+
     /// All end before anything is made of the decision.
     fn end(mut self, elsewhere: Option<usize>, mut with: Attached) -> Result<Decided, Reason> {
-        let sealed = with.sealed(MOST_DECISION)?;
+        let decision = with.sealed(MOST_DECISION)?;
         let files = with.sealed(MOST_SEALED)?;
         let floors = with.sealed(MOST_FLOORS)?;
         with.end()?;
         self.let_go(|own| &mut own.copier)?;
         self.let_go(|own| &mut own.inspector)?;
         self.none_alive()?;
-        let Watched { decider, task, kept, sandbox, is_inspected, .. } = self;
+        let Watched { decider, task, kept, sandbox, candidate, time, copies, .. } = self;
         decider.end(ENDING)?;
-        let nonsense = |detail: String| Reason::new(Code::ProcessProtocol, detail);
-        let decision = Decision::read(sealed.as_slice())
-            .map_err(|error| nonsense(format!("the decision: {error}")))?;
-        if decision.policy.sha256 != task.policy.digest.to_hex() {
-            return Err(Role::Decider.spoke_nonsense());
-        }
-        // Nothing passes whose copies nobody looked at.
-        if decision.passed() && !is_inspected {
-            return Err(Role::Decider.spoke_nonsense());
-        }
-        let floors = CrlFloors::parse(floors.as_slice())
-            .map_err(|error| nonsense(format!("what CRLs rule out: {error}")))?;
+        let claims = Claims { decision, files, floors, elsewhere, kept };
+        let Task { policy, floors, .. } = task;
+        let known = Known { policy, time, floors, candidate, copies };
+        let (decision, floors) = claims::check(&claims, &known)?;
+        let Claims { decision: sealed, files, kept, .. } = claims;
         let sandbox = sandbox.unwrap_or_else(|| "none".to_owned());
         Ok(Decided { decision, sealed, files, kept, floors, elsewhere, sandbox })
     }

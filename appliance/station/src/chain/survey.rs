@@ -9,7 +9,7 @@ use super::messages::{Order, Word};
 use super::model::{SILENCE, Task};
 use super::worker::{ENDING, wait_for_any};
 use crate::cancel::Cancel;
-use crate::handover::{MOST_SEALED, Survey};
+use crate::handover::{MOST_SURVEY, Survey};
 use crate::process::Role;
 
 /// The models of a carrier, and the same as its copiers are told.
@@ -33,12 +33,12 @@ pub fn survey(task: &Task<'_>, cancel: &Cancel) -> Result<(Survey, Sealed), Reas
             None => return Err(copier.failure(ENDING)),
             Some((Word::Progress(_), _)) => {}
             Some((Word::Surveyed, mut with)) => {
-                let sealed = with.sealed(MOST_SEALED)?;
+                let sealed = with.sealed(MOST_SURVEY)?;
                 with.end()?;
                 copier.end(ENDING)?;
                 return Ok((Survey::from_json(sealed.as_slice())?, sealed));
             }
-            Some((Word::Failed(reason), _)) => return Err(reason.0),
+            Some((Word::Failed(reason), _)) => return Err(Role::Copier.gave_up(reason)),
             Some(_) => return Err(Role::Copier.spoke_nonsense()),
         }
     }

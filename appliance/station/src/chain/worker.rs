@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::messages::Word;
-use crate::process::wire::{Wire, WireError};
+use crate::process::wire::{Wire, WireError, WireReason};
 use crate::process::{Child, Ended, Role, SpawnError, Started, spawn};
 
 /// How long a process may take to begin: it may have to read large CRLs.
@@ -36,17 +36,26 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts a process of this role, with `folder` open for it where there is one.
+    /// Starts a process of this role, with `folder` open for it where there is one, in its sandbox
+    /// unless that is waived.
     ///
     /// # Errors
     /// When it cannot be started, or is not in its sandbox.
     pub(crate) fn start(
         role: Role,
-        args: &[OsString],
+        mut args: Vec<OsString>,
         folder: Option<BorrowedFd<'_>>,
+        is_sandboxed: bool,
     ) -> Result<Worker, Reason> {
+        if !is_sandboxed {
+            args.push("--insecure-no-sandbox".into());
+        }
         let deadline = Instant::now() + BEGINNING;
-        let Started { child, wire, sandbox } = spawn(role, args, folder, deadline)?;
+        let Started { child, wire, sandbox } = spawn(role, &args, folder, deadline)?;
+        if sandbox.is_some() != is_sandboxed {
+            let detail = format!("the {role} is not in the sandbox that it was to enter");
+            return Err(Reason::new(Code::StationProcess, detail));
+        }
         Ok(Worker { child, link: Link(wire), sandbox })
     }
 
@@ -64,14 +73,19 @@ impl Worker {
         with: &[BorrowedFd<'_>],
     ) -> Result<(), Reason> {
         self.link.send(message, with).map_err(|unheard| {
-            loop {
-                match self.link.next::<Word>() {
-                    Ok(Some((Word::Failed(reason), _))) => break reason.0,
-                    Ok(Some((Word::Progress(_), _))) => {}
-                    Ok(None) => break self.failure(ENDING),
-                    Ok(Some(_)) | Err(_) => break unheard,
+            // It may also say more and more, or live on and say nothing.
+            let since = Instant::now();
+            while since.elapsed() < ENDING {
+                match wait_for_any(&[&self.link], ENDING).map(|at| at.map(|_| self.link.next())) {
+                    Ok(Some(Ok(Some((Word::Failed(reason), _))))) => {
+                        return self.role().gave_up(reason);
+                    }
+                    Ok(Some(Ok(Some((Word::Progress(_), _))))) => {}
+                    Ok(Some(Ok(None))) => return self.failure(ENDING),
+                    _ => break,
                 }
             }
+            unheard
         })
     }
 
@@ -140,6 +154,15 @@ impl Role {
         Reason::new(Code::ProcessFailed, detail)
     }
 
+    /// What it gave up for. Who has no keys does not say what is wrong with them: the station would
+    /// wait for a token, or not log in any more.
+    pub(crate) fn gave_up(self, WireReason(reason): WireReason) -> Reason {
+        if self != Role::Signer && reason.code.id().starts_with("hsm.") {
+            return self.spoke_nonsense();
+        }
+        reason
+    }
+
     /// It said what its role does not say.
     pub(crate) fn spoke_nonsense(self) -> Reason {
         let detail = format!("the {self} said what was not to be said now");
@@ -156,7 +179,9 @@ impl From<SpawnError> for Reason {
 impl From<WireError> for Reason {
     fn from(error: WireError) -> Reason {
         let code = match error {
-            WireError::Channel(_) => Code::ProcessFailed,
+            WireError::Channel(
+                ChannelError::Ended | ChannelError::Late | ChannelError::Failed(_),
+            ) => Code::ProcessFailed,
             _ => Code::ProcessProtocol,
         };
         Reason::new(code, format!("talking to another process: {error}"))

@@ -2,13 +2,13 @@
 //! about how it was made.
 
 use oms_sys::sealed::Sealed;
-use oms_verify::budget::Budget;
 use oms_verify::reason::Reason;
 use oms_verify::statement::ManifestFile;
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{Decision, FileEntry};
 use serde::Deserialize;
 
+use super::files::files_of;
 use super::{HandoverError, sealed_with};
 
 /// A decision with all that a verdict is made from.
@@ -34,8 +34,8 @@ struct Read<'a> {
     files: Vec<FileEntry<'a>>,
 }
 
-/// Writes down a decision and its files, which are the JSON that the decider handed over. The
-/// supervisor does not look into the files: the signer does.
+/// Writes down a decision and its files, which are the JSON that the decider handed over: each one
+/// value by itself, as [`Decision::read`] and [`files_from_json`](super::files_from_json) make sure.
 ///
 /// # Errors
 /// When there is no memory for it.
@@ -66,16 +66,7 @@ impl Made {
         let Read { sandbox, highest, decision, files } = serde_json::from_slice(bytes)?;
         // Once more by the rules of a decision, and not only of its structure.
         let decision = Decision::read(&decision.to_vec())?;
-        // The policy's budget was kept to when it was decided.
-        let budget = Budget { resources: usize::MAX, ..Budget::default() };
-        let files = match &decision.serialization {
-            None => Vec::new(),
-            Some(serialization) => {
-                let (method, hash) = serialization.read()?;
-                let files = files.iter().map(|entry| entry.read(method, hash, &budget));
-                files.collect::<Result<_, _>>()?
-            }
-        };
+        let files = files_of(&decision, &files)?;
         Ok(Made { decision, files, sandbox, highest })
     }
 }

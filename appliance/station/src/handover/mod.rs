@@ -20,12 +20,13 @@ mod survey;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::verdict::VerdictError;
 
-pub use files::files_to_json;
+pub(crate) use files::written;
+pub use files::{files_from_json, files_to_json};
 pub use made::{Made, made};
 pub use manifest::{manifest_from_json, manifest_to_json};
 pub use memory::{MOST_SEALED, sealed_copy, sealed_json, sealed_with};
 pub use sight::Sight;
-pub use survey::Survey;
+pub use survey::{MOST_SURVEY, Survey};
 
 /// Why what another process handed over is not what was agreed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,12 @@ pub enum HandoverError {
     /// a format that is in no table
     #[error("{0:?} is no format's name")]
     Format(String),
+    /// a survey with more bundles of one model than a search gives
+    #[error("one model has {found} bundles")]
+    Bundles {
+        /// How many there are.
+        found: usize,
+    },
     /// files that break the rules of a manifest
     #[error("its files: {0}")]
     Files(#[from] VerdictError),

@@ -1,7 +1,7 @@
 //! The quarantine: a folder of the spool for the copies of one model.
 
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, DirEntry, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -193,19 +193,41 @@ impl Quarantine {
         File::open(&full).map_err(|error| failed("opening a copy in the spool", &error, &full))
     }
 
-    /// Removes every copy of the carrier's files and bundle, and leaves an empty folder for the verdict.
+    /// That nothing lies beside the model's folder: the copier could make it, and the whole folder is
+    /// published.
+    ///
+    /// # Errors
+    /// When something does, or it cannot be listed.
+    pub fn check_alone(&self) -> Result<(), Reason> {
+        for entry in self.entries()? {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if entry.file_name() != MODEL || !is_folder {
+                let reason = Reason::new(Code::ProcessCopies, "it lies beside the copies");
+                return Err(reason.about(entry.file_name().to_string_lossy()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes all that is in it, and leaves an empty folder for the verdict.
     ///
     /// # Errors
     /// When that fails: then nothing may be published from here.
     pub fn clear(&self) -> Result<(), Reason> {
-        self.drop_source()?;
-        let attestations = match std::fs::remove_dir_all(self.folder.join(ATTESTATIONS)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
-        std::fs::remove_dir_all(self.model())
-            .and(attestations)
-            .map_err(|error| failed("clearing the quarantine", &error, &self.folder))
+        for entry in self.entries()? {
+            let path = entry.path();
+            let removed = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(&path),
+                _ => std::fs::remove_file(&path),
+            };
+            removed.map_err(|error| failed("clearing the quarantine", &error, &path))?;
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Vec<DirEntry>, Reason> {
+        let entries = std::fs::read_dir(&self.folder).and_then(Iterator::collect);
+        entries.map_err(|error| failed("listing the quarantine", &error, &self.folder))
     }
 
     /// Hands the folder to whoever publishes it: dropping this no longer removes it.
@@ -316,9 +338,13 @@ fn with_mode(file: File) -> io::Result<File> {
     Ok(file)
 }
 
+/// The mode is set by a descriptor: the sandbox lets nobody change that of a file by its path, since
+/// no rule of Landlock says which.
 fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(FOLDER).create(path)?;
-    std::fs::set_permissions(path, Permissions::from_mode(FOLDER))
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    File::from(rustix::fs::open(path, flags, Mode::empty())?)
+        .set_permissions(Permissions::from_mode(FOLDER))
 }
 
 #[cfg(test)]

@@ -139,6 +139,11 @@ const MODULE: &[Call] = &[
     (libc::SYS_umask, Always),
     // Modules with a database wait and lock by these.
     (libc::SYS_flock, Always),
+    // And set the modes of their files by their paths.
+    (libc::SYS_fchmodat, Always),
+    (libc::SYS_utimensat, Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, Always),
 ];
 
 /// On sockets that are there already; none can be made.
@@ -215,9 +220,9 @@ const WRITE: &[Call] = &[
     (libc::SYS_unlinkat, Always),
     (libc::SYS_renameat, Always),
     (libc::SYS_renameat2, Always),
+    // Of what could be opened. By a path it would be any file of the station's user, since no rule of
+    // Landlock is about modes and times.
     (libc::SYS_fchmod, Always),
-    (libc::SYS_fchmodat, Always),
-    (libc::SYS_utimensat, Always),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_mkdir, Always),
     #[cfg(target_arch = "x86_64")]
@@ -226,8 +231,6 @@ const WRITE: &[Call] = &[
     (libc::SYS_unlink, Always),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_rename, Always),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_chmod, Always),
 ];
 
 /// Using a ring that was made before.
@@ -307,6 +310,9 @@ mod tests {
     #[test]
     fn only_who_writes_copies_or_records_can_make_files() {
         for role in Role::ALL {
+            let by_path = [libc::SYS_fchmodat, libc::SYS_utimensat];
+            let modes = of(role).iter().any(|(call, _)| by_path.contains(call));
+            assert_eq!(modes, role == Role::Signer, "{role}");
             let writes = of(role).iter().any(|(call, _)| *call == libc::SYS_renameat2);
             assert_eq!(writes, matches!(role, Role::Copier | Role::Signer), "{role}");
             let mounts = of(role).iter().any(|(call, _)| *call == libc::SYS_fsmount);

@@ -6,7 +6,6 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
 use oms_sys::sealed::Sealed;
-use oms_verify::budget::Budget;
 use oms_verify::dsse::Message;
 use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
@@ -17,7 +16,7 @@ use super::messages::{Answer, Ask};
 use super::record::{FOLDER, Papers, Record};
 use crate::chain::Link;
 use crate::config::Config;
-use crate::handover::{MOST_SEALED, Made, sealed_copy, sealed_with};
+use crate::handover::{MOST_SEALED, Made, sealed_copy, sealed_with, written};
 use crate::journal;
 use crate::keys::{KeyRef, PinSource};
 use crate::opening::signers;
@@ -184,9 +183,7 @@ impl Desk {
         if decision.mode != Mode::Ingest {
             return Err(Reason::new(Code::ProcessProtocol, "it was not decided in an ingest"));
         }
-        // The policy's budget was kept to when it was decided.
-        let budget = Budget { resources: usize::MAX, ..Budget::default() };
-        let released = decision.released(files, &budget);
+        let released = decision.released(files, &written());
         let released: Option<Manifest> =
             released.map_err(|error| Reason::new(Code::ProcessProtocol, error.to_string()))?;
         let bundle = released.as_ref().map(|manifest| {

@@ -21,6 +21,7 @@ use crate::process::Role;
 #[derive(Debug)]
 pub struct RemoteSigner {
     args: Vec<OsString>,
+    is_sandboxed: bool,
     time: UnixTime,
     key: PublicKey,
     worker: Option<Worker>,
@@ -59,11 +60,8 @@ impl RemoteSigner {
         if let Some(policy) = policy {
             args.extend(["--policy".into(), full(policy)?]);
         }
-        if !is_sandboxed {
-            args.push("--insecure-no-sandbox".into());
-        }
-        let (worker, key) = open(&args, time)?;
-        Ok(RemoteSigner { args, time, key, worker: Some(worker), refused: None })
+        let (worker, key) = open(&args, is_sandboxed, time)?;
+        Ok(RemoteSigner { args, is_sandboxed, time, key, worker: Some(worker), refused: None })
     }
 
     /// The public key of verdicts.
@@ -101,7 +99,7 @@ impl RemoteSigner {
         if let Some(worker) = self.worker.take() {
             return Ok(worker);
         }
-        let (worker, key) = open(&self.args, self.time)?;
+        let (worker, key) = open(&self.args, self.is_sandboxed, self.time)?;
         if key != self.key {
             let detail = "the verdict key is another than when the station was started";
             return Err(Reason::new(Code::StateUnfinished, detail));
@@ -111,8 +109,12 @@ impl RemoteSigner {
 }
 
 /// Starts a signer, and has its keys opened. Gives the public key of verdicts.
-fn open(args: &[OsString], time: UnixTime) -> Result<(Worker, PublicKey), Reason> {
-    let mut worker = Worker::start(Role::Signer, args, None)?;
+fn open(
+    args: &[OsString],
+    is_sandboxed: bool,
+    time: UnixTime,
+) -> Result<(Worker, PublicKey), Reason> {
+    let mut worker = Worker::start(Role::Signer, args.to_vec(), None, is_sandboxed)?;
     worker.tell(&Ask::Open { time }, &[])?;
     let (Answer::Open { verdict }, with) = answer(&mut worker)? else {
         return Err(Role::Signer.spoke_nonsense());

@@ -131,13 +131,21 @@ impl Decision {
     /// Reads a decision that another process wrote as JSON.
     ///
     /// # Errors
-    /// When it is not one: other fields, a code that is in no table, a pass without an admitted
-    /// bundle.
+    /// When it is not one: other fields, a code that is in no table, a digest that is none, a pass
+    /// without an admitted bundle.
     pub fn read(bytes: &[u8]) -> Result<Self, VerdictError> {
         let decision: Decision = json::from_slice(bytes, Budget::default().json_depth)?;
         let mut reasons = decision.reasons.iter().chain(&decision.warnings);
         if reasons.any(|reason| Code::from_id(&reason.code).is_none()) {
             return Err(VerdictError::Field("reasons"));
+        }
+        // The station names entries and files by these.
+        let is_digest = |text: &str| Sha256Digest::from_hex(text).is_some();
+        if !decision.bundles.iter().filter_map(|one| one.sha256.as_deref()).all(is_digest) {
+            return Err(VerdictError::Field("bundles"));
+        }
+        if !decision.attestations.iter().all(|one| is_digest(&one.sha256)) {
+            return Err(VerdictError::Field("attestations"));
         }
         let is_admitted = decision.admitted_bundle.is_some()
             && decision.serialization.is_some()

@@ -79,6 +79,17 @@ impl Floor {
             _ => other.this_update < self.this_update,
         }
     }
+
+    /// Whether nothing that `older` rules out comes back by this one.
+    fn is_no_lower(&self, older: &Floor) -> bool {
+        match (&self.number, &older.number) {
+            (Some(number), Some(before)) => {
+                (number, self.this_update) >= (before, older.this_update)
+            }
+            (None, Some(_)) => false,
+            (_, None) => self.this_update >= older.this_update,
+        }
+    }
 }
 
 impl CrlFloors {
@@ -112,6 +123,12 @@ impl CrlFloors {
     /// Whether no CRL was ever verified.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether these are `older` ones, raised: no series is missing, and none is lower.
+    pub fn raise_all_of(&self, older: &CrlFloors) -> bool {
+        let raised = |(series, floor)| self.0.get(series).is_some_and(|own| own.is_no_lower(floor));
+        older.0.iter().all(raised)
     }
 
     /// Whether a newer CRL of the series has been verified before; with `until`, one that was
@@ -243,6 +260,27 @@ mod tests {
         assert_eq!(one, read(&higher));
         one.join(CrlFloors::default());
         assert_eq!(one, read(&higher), "nothing is forgotten");
+    }
+
+    #[test]
+    fn floors_are_raised_and_never_lowered() {
+        let read = |list: &[String]| CrlFloors::parse(floors(list).as_bytes()).unwrap();
+        let dated = |number: &str, year: &str| floor(0, number).replace("2030", year);
+        let number = |hex: &str| format!(r#""number":"{hex}","#);
+        let (one, two) = (number("01"), number("02"));
+        let before = read(&[dated(&one, "2030"), floor(1, "")]);
+        let raises = |of_0: String, of_1: String| read(&[of_0, of_1]).raise_all_of(&before);
+        assert!(raises(dated(&one, "2030"), floor(1, "")));
+        assert!(raises(dated(&one, "2031"), floor(1, &one)));
+        assert!(raises(dated(&two, "2029"), floor(1, "")), "the number decides");
+        assert!(read(&[dated(&one, "2030"), floor(1, ""), floor(2, "")]).raise_all_of(&before));
+        assert!(!raises(dated(&one, "2029"), floor(1, "")));
+        assert!(!raises(dated(&number(""), "2031"), floor(1, "")));
+        assert!(!raises(dated("", "2031"), floor(1, "")), "the number is forgotten");
+        assert!(!raises(dated(&one, "2030"), floor(1, &two).replace("2030", "2029")));
+        assert!(!read(&[dated(&one, "2030")]).raise_all_of(&before), "a series is forgotten");
+        assert!(before.raise_all_of(&CrlFloors::default()));
+        assert!(!CrlFloors::default().raise_all_of(&before));
     }
 
     #[test]
