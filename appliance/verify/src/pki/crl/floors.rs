@@ -79,17 +79,6 @@ impl Floor {
             _ => other.this_update < self.this_update,
         }
     }
-
-    /// Whether nothing that `older` rules out comes back by this one.
-    fn is_no_lower(&self, older: &Floor) -> bool {
-        match (&self.number, &older.number) {
-            (Some(number), Some(before)) => {
-                (number, self.this_update) >= (before, older.this_update)
-            }
-            (None, Some(_)) => false,
-            (_, None) => self.this_update >= older.this_update,
-        }
-    }
 }
 
 impl CrlFloors {
@@ -127,8 +116,9 @@ impl CrlFloors {
 
     /// Whether these are `older` ones, raised: no series is missing, and none is lower.
     pub fn raise_all_of(&self, older: &CrlFloors) -> bool {
-        let raised = |(series, floor)| self.0.get(series).is_some_and(|own| own.is_no_lower(floor));
-        older.0.iter().all(raised)
+        let mut joined = older.clone();
+        joined.join(self.clone());
+        joined == *self
     }
 
     /// Whether a newer CRL of the series has been verified before; with `until`, one that was
