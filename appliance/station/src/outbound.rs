@@ -21,6 +21,7 @@ mod keep;
 mod release;
 mod resend;
 mod signed;
+mod stated;
 mod tar;
 
 use std::ffi::OsStr;
@@ -34,7 +35,6 @@ use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::Span;
 use oms_verify::verdict::{self, Decision};
-use serde::Deserialize;
 
 use crate::chain::Decided;
 use crate::clock::{Clock, system_time};
@@ -50,6 +50,7 @@ use crate::signing::{RemoteSigner, Signed};
 use crate::storage::failed;
 use release::{held, move_out, out_folder, release_files};
 pub use resend::Today;
+use stated::StatedPlace;
 pub(crate) use tar::rank as rank_in_tar;
 
 /// The verdict's file in an entry.
@@ -558,47 +559,6 @@ fn damaged(reason: Reason) -> Reason {
 /// The last component of an entry's path.
 fn name_of(entry: &Path) -> &OsStr {
     entry.file_name().unwrap_or_default()
-}
-
-/// Where a payload says that it stands.
-#[derive(Debug, PartialEq, Eq)]
-struct StatedPlace {
-    sequence: u64,
-    previous: String,
-    verifier: String,
-}
-
-/// Of a verdict's payload, what tells its place.
-#[derive(Deserialize)]
-struct RawPayload {
-    predicate: RawPredicate,
-}
-
-#[derive(Deserialize)]
-struct RawPredicate {
-    verifier: RawVerifier,
-    #[serde(rename = "urn:oms-appliance:verdict:1")]
-    detail: RawDetail,
-}
-
-#[derive(Deserialize)]
-struct RawVerifier {
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct RawDetail {
-    sequence: u64,
-    previous: String,
-}
-
-impl StatedPlace {
-    fn of(payload: &str) -> Option<Self> {
-        let RawPredicate { verifier, detail } =
-            serde_json::from_str::<RawPayload>(payload).ok()?.predicate;
-        let RawDetail { sequence, previous } = detail;
-        Some(StatedPlace { sequence, previous, verifier: verifier.id })
-    }
 }
 
 /// `<sequence>-<id>-passed` or `-refused`; as a file, `<sequence>-<id>-passed.tar`, or for a refusal

@@ -361,5 +361,7 @@ pub(crate) fn mount() -> Option<OwnedFd> {
     let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
     let mut file = File::from(openat(&mount, "file", flags, Mode::RUSR).ok()?);
     file.write_all(b"mounted").ok()?;
-    Some(mount)
+    // What a process is started with is open, and not only a place.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(&mount, ".", flags, Mode::empty()).ok()
 }
