@@ -132,7 +132,7 @@ impl Station {
         let mut daemon = self.daemon.take().expect("it was started");
         let scene = &self.stage.scene;
         let carrier = brought.first().map(|(_, carrier)| carrier).expect("a carrier was brought");
-        let fault = Fault::any(carrier, dice);
+        let fault = Fault::of_running(carrier, dice);
         let signal = if dice.once_in(4) { Signal::TERM } else { Signal::KILL };
         let (start, mut steps) = (Instant::now(), Steps::of(&scene.station));
         let struck = fault.strike(daemon.pid(), signal, &mut steps, || {

@@ -1,10 +1,13 @@
 //! One process is killed, at some moment.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use oms_testkit::run;
 use rustix::process::Signal;
 
+use crate::calls::Call;
 use crate::dice::Dice;
 use crate::processes::{self, Process};
 use crate::stage::Carrier;
@@ -17,6 +20,8 @@ pub(crate) enum Fault {
     Time(Duration),
     /// The supervisor is killed when so many steps show in the station's folders.
     Step(usize),
+    /// The supervisor is killed where it would make this call.
+    Call(Call),
     /// A process that it started is killed: the one of this number, at this age.
     Process(usize, Duration),
     /// One that is alive at a step, or the next one: any, by a number of any size.
@@ -27,12 +32,20 @@ pub(crate) enum Fault {
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Fault {
+    /// A fault for a process that is there already.
+    pub(crate) fn of_running(carrier: &Carrier, dice: &mut Dice) -> Fault {
+        let mut carrier = carrier.clone();
+        carrier.calls.clear();
+        Fault::any(&carrier, dice)
+    }
+
     /// A fault for the ingest of this carrier.
     pub(crate) fn any(carrier: &Carrier, dice: &mut Dice) -> Fault {
         let step = 1 + dice.below(carrier.steps);
         match dice.below(8) {
-            0 | 1 => Fault::Time(dice.moment(carrier.whole)),
-            2..=4 => Fault::Step(step),
+            0 => Fault::Time(dice.moment(carrier.whole)),
+            2..=4 if !carrier.calls.is_empty() => Fault::Call(dice.one_of(&carrier.calls).clone()),
+            1..=4 => Fault::Step(step),
             5 => Fault::ProcessAtStep(step, dice.below(usize::MAX)),
             _ => {
                 let number = dice.below(carrier.processes.len());
@@ -44,7 +57,15 @@ impl Fault {
 
     /// Whether it is the supervisor that is killed.
     pub(crate) fn is_for_supervisor(&self) -> bool {
-        matches!(self, Fault::Time(_) | Fault::Step(_))
+        matches!(self, Fault::Time(_) | Fault::Step(_) | Fault::Call(_))
+    }
+
+    /// What stands for the appliance while this strikes.
+    pub(crate) fn command(&self) -> Command {
+        match self {
+            Fault::Call(call) => call.striking(),
+            _ => run::command(),
+        }
     }
 
     /// Waits for the moment and strikes: the supervisor with `signal`, any other process with
@@ -67,6 +88,11 @@ impl Fault {
                 }
                 Fault::Step(number) => {
                     (steps.done(PAUSE) >= *number).then(|| ended(supervisor, signal, "at a step"))
+                }
+                // It strikes by itself.
+                Fault::Call(_) => {
+                    std::thread::sleep(PAUSE);
+                    None
                 }
                 Fault::Process(number, age) => {
                     let alive = processes::of(supervisor);

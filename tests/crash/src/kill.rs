@@ -71,10 +71,14 @@ impl Station {
         let fault = Fault::any(carrier, dice);
         report.runs += 1;
         let mut steps = Steps::of(&stage.scene.station);
-        let mut running = Running::start(stage, carrier)?;
+        let mut running = Running::with(stage, carrier, fault.command())?;
         let signal = if dice.once_in(6) { Signal::TERM } else { Signal::KILL };
         let struck = fault.strike(running.pid(), signal, &mut steps, || running.has_ended());
         let status = running.wait()?;
+        let struck = struck.or_else(|| {
+            let is_struck = matches!(fault, Fault::Call(_)) && status.is_none();
+            is_struck.then(|| "supervisor at a call".to_owned())
+        });
         let mut may = vec![Some(carrier.status)];
         if struck.is_some() && fault.is_for_supervisor() {
             // One that is told to end before it listens ends at once.

@@ -18,6 +18,7 @@
     reason = "it talks to a person, and what it cannot set up ends it as a failed test"
 )]
 
+mod calls;
 mod daemon;
 mod fault;
 mod kill;

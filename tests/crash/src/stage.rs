@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use oms_testkit::{files, model, run};
 use oms_tests::scene::Scene;
 
+use crate::calls::{self, Call};
 use crate::dice::Dice;
 use crate::processes::{self, Process};
 use crate::record::{Originals, to_be_sent_again};
@@ -45,6 +46,8 @@ pub(crate) struct Carrier {
     pub(crate) whole: Duration,
     /// How many steps it has.
     pub(crate) steps: usize,
+    /// The calls by which its supervisor changes what lasts, where they can be told.
+    pub(crate) calls: Vec<Call>,
     /// The processes that it starts, in their order, and how long each lives.
     pub(crate) processes: Vec<(Process, Duration)>,
 }
@@ -165,8 +168,8 @@ impl Stage {
 
 impl Carrier {
     fn at(path: Option<PathBuf>, models: &'static [&'static str], status: i32) -> Carrier {
-        let (whole, steps, processes) = (Duration::ZERO, 0, Vec::new());
-        Carrier { path, models, status, whole, steps, processes }
+        let (calls, processes) = (Vec::new(), Vec::new());
+        Carrier { path, models, status, whole: Duration::ZERO, steps: 0, calls, processes }
     }
 
     /// Where it is, if it is ingested.
@@ -208,6 +211,11 @@ impl Carrier {
         self.steps = steps.done(Duration::ZERO);
         let lives = seen.into_iter().map(|(process, first, last)| (process, last - first));
         self.processes = lives.collect();
+        if calls::are_told() {
+            let told = stage.scene.path("calls");
+            Running::with(stage, self, calls::told(&told))?.expect(self.status)?;
+            self.calls = calls::listed(&told);
+        }
         Ok(())
     }
 }
@@ -225,7 +233,18 @@ impl Running {
     /// # Errors
     /// When the journal cannot be read.
     pub(crate) fn start(stage: &Stage, carrier: &Carrier) -> Result<Running, Violation> {
-        let mut command: Command = run::command();
+        Running::with(stage, carrier, run::command())
+    }
+
+    /// The same with this command, which stands for the appliance.
+    ///
+    /// # Errors
+    /// As [`Running::start`].
+    pub(crate) fn with(
+        stage: &Stage,
+        carrier: &Carrier,
+        mut command: Command,
+    ) -> Result<Running, Violation> {
         match &carrier.path {
             Some(path) => command.arg("ingest").arg(path),
             None => command.arg("resend").arg(to_be_sent_again(&stage.scene)?),
