@@ -1,11 +1,13 @@
 //! The system calls by which a supervisor changes what lasts. strace tells them, and strikes at one of
 //! them exactly: a file that is synced is one step, and a rename that follows at once is another.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use oms_testkit::run;
+use oms_tests::dice::Dice;
 
 /// What is told.
 const NAMES: &str = "?write,?pwrite64,?ftruncate,?fsync,?fdatasync,?syncfs,?mkdir,?mkdirat,?link,\
@@ -43,6 +45,22 @@ pub(crate) fn listed(file: &Path) -> Vec<Call> {
         calls.push(Call { name: name.to_owned(), number });
     }
     calls
+}
+
+/// One of them, or the one that follows it: first any name, since a rename matters as much as all the
+/// writes together.
+pub(crate) fn any(calls: &[Call], dice: &mut Dice) -> Option<Call> {
+    let names: BTreeSet<&str> = calls.iter().map(|call| call.name.as_str()).collect();
+    let names = Vec::from_iter(names);
+    if names.is_empty() {
+        return None;
+    }
+    let name = *dice.one_of(&names);
+    let places: Vec<usize> = (0..calls.len())
+        .filter(|at| calls.get(*at).is_some_and(|call| call.name == name))
+        .collect();
+    let at = dice.one_of(&places) + dice.below(2);
+    calls.get(at).or(calls.last()).cloned()
 }
 
 impl Call {

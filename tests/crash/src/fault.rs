@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use oms_testkit::run;
 use rustix::process::Signal;
 
-use crate::calls::Call;
+use crate::calls::{self, Call};
 use crate::dice::Dice;
 use crate::processes::{self, Process};
 use crate::stage::Carrier;
@@ -44,8 +44,8 @@ impl Fault {
         let step = 1 + dice.below(carrier.steps);
         match dice.below(8) {
             0 => Fault::Time(dice.moment(carrier.whole)),
-            2..=4 if !carrier.calls.is_empty() => Fault::Call(dice.one_of(&carrier.calls).clone()),
-            1..=4 => Fault::Step(step),
+            1 => Fault::Step(step),
+            2..=4 => calls::any(&carrier.calls, dice).map_or(Fault::Step(step), Fault::Call),
             5 => Fault::ProcessAtStep(step, dice.below(usize::MAX)),
             _ => {
                 let number = dice.below(carrier.processes.len());

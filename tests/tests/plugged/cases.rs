@@ -19,6 +19,7 @@ use oms_verify::reason::Code;
 use tempfile::TempDir;
 
 use crate::images::{CONTENT, FILE, empty, image};
+use crate::killed;
 
 /// Each with its name.
 pub(crate) const ALL: &[(&str, fn())] = &[
@@ -30,9 +31,17 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_disk_is_told_of_and_taken_once", a_disk_is_told_of_and_taken_once),
     ("an_archive_is_unpacked_and_cleared_away", an_archive_is_unpacked_and_cleared_away),
     ("a_program_that_is_fed_rubbish_fails", a_program_that_is_fed_rubbish_fails),
+    (
+        "a_process_that_is_killed_while_it_opens_a_device_leaves_it_free",
+        killed::a_process_that_is_killed_while_it_opens_a_device_leaves_it_free,
+    ),
+    (
+        "a_program_that_is_killed_while_it_is_read_lets_go",
+        killed::a_program_that_is_killed_while_it_is_read_lets_go,
+    ),
 ];
 
-fn means(file_systems: &[FileSystem]) -> Means {
+pub(crate) fn means(file_systems: &[FileSystem]) -> Means {
     let (most_files, most_bytes) = (1_000, 1 << 20);
     let spool = std::env::temp_dir();
     Means {
@@ -50,12 +59,12 @@ fn found(name: &str) -> Device {
     all.into_iter().find(|device| device.name == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
-fn arrival(plugged: &Plugged) -> Arrival {
+pub(crate) fn arrival(plugged: &Plugged) -> Arrival {
     Arrival { source: Source::Device(found(&plugged.name())), identity: String::new() }
 }
 
 /// What is in the file of the carrier.
-fn content(arrival: &Arrival, kind: FileSystem) -> String {
+pub(crate) fn content(arrival: &Arrival, kind: FileSystem) -> String {
     let carrier = arrival
         .open(&means(&[kind]), &Cancel::default())
         .unwrap_or_else(|reason| panic!("{kind}: {reason}"));

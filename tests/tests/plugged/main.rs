@@ -13,6 +13,7 @@
 
 mod cases;
 mod images;
+mod killed;
 
 use std::process::ExitCode;
 
