@@ -87,6 +87,14 @@ impl Drive {
         locked(&self.content).log.iter().filter(|came| matches!(came, Came::Flush)).count()
     }
 
+    /// Whether what was done when `from` came lasts when the power fails at `until`: the first flush
+    /// may be that of a commit that had begun before.
+    pub(crate) fn is_synced(&self, from: usize, until: usize) -> bool {
+        let content = locked(&self.content);
+        let since = content.log.get(from..until).unwrap_or_default();
+        since.iter().filter(|came| matches!(came, Came::Flush)).count() >= 2
+    }
+
     /// What is on it when the power fails after so much came.
     pub(crate) fn cut(&self, after: usize, dice: &mut Dice) -> Vec<u8> {
         let content = locked(&self.content);

@@ -82,10 +82,11 @@ fn one_station(
         let carrier = dice.one_of(&stage.carriers);
         let mut running = Running::start(&stage, carrier)?;
         while !running.has_ended() {
+            let there = stage.scene.station.entries();
+            // All of it was there before anything else came.
             let came = mounted.came();
-            for name in stage.scene.station.entries() {
-                // What was seen before that came is what was visible when it came.
-                visible.entry(name).or_insert(came + 1);
+            for name in there {
+                visible.entry(name).or_insert(came);
             }
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -100,7 +101,10 @@ fn one_station(
         report.struck(Some("power".to_owned()));
         bytes = mounted.cut(moment, dice);
         let before = record.entries();
-        record.only(|name| visible.get(name).is_some_and(|came| *came <= moment));
+        let was_seen = |name: &str| visible.get(name).is_some_and(|came| *came <= moment);
+        let lasts =
+            |name: &str| visible.get(name).is_some_and(|came| mounted.is_synced(*came, moment));
+        record.only(lasts, was_seen);
         report.undone += before - record.entries();
     }
     report.entries += record.entries();

@@ -49,6 +49,8 @@ pub(crate) struct Record {
     keeps: bool,
     /// By number.
     verdicts: BTreeMap<u64, Verdict>,
+    /// By number, the payloads that were visible.
+    promised: BTreeMap<u64, String>,
     /// By number, as the journal has it.
     decisions: BTreeMap<u64, Decision>,
     /// What the signer wrote down.
@@ -85,6 +87,7 @@ impl Record {
             originals: stage.originals(),
             keeps: stage.keeps,
             verdicts: BTreeMap::new(),
+            promised: BTreeMap::new(),
             decisions: BTreeMap::new(),
             signed: Vec::new(),
             is_taken: false,
@@ -105,13 +108,18 @@ impl Record {
         self.look(scene).map(|_| ())
     }
 
-    /// Forgets what nobody outside has seen: `is_seen` tells of a name in outbound.
-    pub(crate) fn only(&mut self, is_seen: impl Fn(&str) -> bool) {
-        for verdict in self.verdicts.values_mut() {
-            verdict.names.retain(|name, _| is_seen(name));
+    /// Goes back to what lasts: `lasts` tells whether a name in outbound does. What was visible and
+    /// does not last may come again, but with no other payload; what `was_seen` by nobody may come in
+    /// any way.
+    pub(crate) fn only(&mut self, lasts: impl Fn(&str) -> bool, was_seen: impl Fn(&str) -> bool) {
+        for (sequence, verdict) in &mut self.verdicts {
+            if verdict.names.keys().any(|name| was_seen(name)) {
+                self.promised.insert(*sequence, verdict.payload.clone());
+            }
+            verdict.names.retain(|name, _| lasts(name));
         }
         self.verdicts.retain(|_, verdict| !verdict.names.is_empty());
-        self.decisions.retain(|sequence, _| self.verdicts.contains_key(sequence));
+        self.decisions.retain(|sequence, _| self.promised.contains_key(sequence));
         for decision in self.decisions.values_mut() {
             // That it is out was perhaps not written down yet.
             decision.forget_publication();
@@ -225,6 +233,10 @@ impl Record {
                 continue;
             }
             let seen = Seen::of(outbound, name, &self.trust, &self.originals).map_err(wrong)?;
+            let promised = self.promised.get(&sequence);
+            if promised.is_some_and(|promised| *promised != seen.payload) {
+                return Err(Violation::Changed(name.clone()));
+            }
             let first = verdict.names.values().next();
             if first.is_some_and(|first| first.verdict() != seen.verdict()) {
                 return Err(Violation::Changed(name.clone()));
