@@ -124,6 +124,8 @@ impl Program {
         // They tell every step, and nothing that says more than how they end.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = command.spawn().map(Running).map_err(|e| told(&e))?;
+        // It holds the program's end of the channel, whose end is otherwise never seen.
+        drop(command);
         let wire = Wire::new(here);
         let order = Order { file_system: kind.name().to_owned() };
         wire.send(&order, &[device.as_fd()], Some(deadline)).map_err(|e| told(&e))?;
