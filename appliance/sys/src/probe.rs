@@ -37,6 +37,10 @@ pub enum Attempt {
     Enter,
     /// Adding a filter, or taking one away.
     Filter,
+    /// Becoming root.
+    BecomeRoot,
+    /// Getting capabilities.
+    GetCapabilities,
     /// Running in 32 bits, where calls have other numbers (x86 only).
     OtherNumbers,
     /// Memory that is code.
@@ -49,7 +53,7 @@ pub enum Attempt {
 
 impl Attempt {
     /// All of them.
-    pub const ALL: [Attempt; 17] = [
+    pub const ALL: [Attempt; 19] = [
         Attempt::Execute,
         Attempt::Fork,
         Attempt::ForkElsewhere,
@@ -63,6 +67,8 @@ impl Attempt {
         Attempt::Watch,
         Attempt::Enter,
         Attempt::Filter,
+        Attempt::BecomeRoot,
+        Attempt::GetCapabilities,
         Attempt::OtherNumbers,
         Attempt::MapCode,
         Attempt::BecomeCode,
@@ -93,6 +99,8 @@ impl Attempt {
             Attempt::Watch => call(libc::SYS_perf_event_open, [null, 0, none, none]),
             Attempt::Enter => call(libc::SYS_setns, [none, 0, 0, 0]),
             Attempt::Filter => call(libc::SYS_seccomp, [1, 0, null, 0]),
+            Attempt::BecomeRoot => call(libc::SYS_setresuid, [null; 4]),
+            Attempt::GetCapabilities => call(libc::SYS_capset, [null; 4]),
             // The bit of the numbers of x32, with the number of `execve` there.
             Attempt::OtherNumbers => call(0x4000_0000 + 520, [null; 4]),
             Attempt::MapCode => map(libc::PROT_READ | libc::PROT_EXEC).map(drop),

@@ -39,6 +39,7 @@ pub(crate) enum Probe {
     OpenBeneathPassed,
     WriteWhereItReads,
     MakeWhereItReads,
+    ChangeMode,
     Read,
     ReadDirect,
     ReadMount,
@@ -68,6 +69,8 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe::Call(Attempt::Watch),
     Probe::Call(Attempt::Enter),
     Probe::Call(Attempt::Filter),
+    Probe::Call(Attempt::BecomeRoot),
+    Probe::Call(Attempt::GetCapabilities),
     Probe::Call(Attempt::OtherNumbers),
     Probe::Call(Attempt::MapCode),
     Probe::Call(Attempt::BecomeCode),
@@ -84,6 +87,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe::OpenBeneathPassed,
     Probe::WriteWhereItReads,
     Probe::MakeWhereItReads,
+    Probe::ChangeMode,
     Probe::Read,
     Probe::ReadDirect,
     Probe::ReadMount,
@@ -163,7 +167,11 @@ fn begin(args: &[OsString]) -> Result<(Hand, Probe), Box<dyn std::error::Error>>
     let ring = (probe == Probe::Ring).then(|| Ring::new(&settings)).transpose()?;
 
     let (read, write) = (place.join("read"), place.join("write"));
-    let mut files = Files { read: vec![Place::Path(&read)], write: vec![] };
+    let mut files = Files::default();
+    // As in a station: the decider cannot even open the copies.
+    if role != Role::Decider {
+        files.read.push(Place::Path(&read));
+    }
     if matches!(role, Role::Copier | Role::Signer) {
         files.write.push(Place::Path(&write));
     }
@@ -225,6 +233,11 @@ fn make(hand: &mut Hand, probe: Probe) -> io::Result<()> {
             std::fs::OpenOptions::new().write(true).open(read.join("file")).map(drop)
         }
         Probe::MakeWhereItReads => File::create_new(read.join("new")).map(drop),
+        Probe::ChangeMode => {
+            // By a path: no rule about files is asked.
+            let outside = hand.place.join("outside");
+            std::fs::set_permissions(outside, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        }
         Probe::Read => {
             let names = std::fs::read_dir(&read)?.count();
             assert_eq!((names, std::fs::read(read.join("file"))?.len()), (1, 8192));

@@ -18,6 +18,7 @@
 )]
 
 mod inside;
+mod program;
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -46,7 +47,17 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    if program::is_it(&args[0]) {
+        return program::run();
+    }
+    args.remove(0);
+    if args.get(1).is_some_and(|role| role == "program") {
+        return oms_station::commands::run();
+    }
+    if args.first().is_some_and(|first| first == program::APART) {
+        return program::apart();
+    }
     if args.first().is_some_and(|first| first == "role") {
         return inside::run(&args);
     }
@@ -62,6 +73,7 @@ fn main() -> ExitCode {
         does_not_begin_otherwise(role, folder.path());
     }
     inherits_nothing(folder.path());
+    wrong += usize::from(!program::holds());
     println!("sandbox: {} wrong, as user {}", wrong, rustix::process::geteuid().as_raw());
     if wrong == 0 && rustix::process::geteuid().is_root() {
         return without_rights(folder.path());
@@ -90,6 +102,7 @@ fn prepare(place: &Path) -> OsString {
         std::fs::create_dir_all(place.join(name)).unwrap();
         std::fs::write(place.join(name).join("file"), vec![7; 8192]).unwrap();
     }
+    std::fs::write(place.join("outside"), "").unwrap();
     place.into()
 }
 
@@ -98,6 +111,8 @@ fn due(role: Role, probe: Probe) -> Option<Outcome> {
     use Outcome::{Killed, Refused, Works};
     use oms_sys::probe::Attempt;
     let opens = role != Role::Mounter;
+    // The decider has no file at all.
+    let reads = opens && role != Role::Decider;
     let writes = matches!(role, Role::Copier | Role::Signer);
     let rings = matches!(role, Role::Copier | Role::Inspector);
     let threads = opens;
@@ -118,9 +133,12 @@ fn due(role: Role, probe: Probe) -> Option<Outcome> {
         Probe::OpenOutside | Probe::OpenOwnMemory | Probe::WriteWhereItReads => file(false),
         Probe::MakeWhereItReads | Probe::OpenBeneathPassed => file(false),
         Probe::OpenOutsideFromThread => file(false),
-        Probe::Read | Probe::ReadDirect => file(true),
+        Probe::Read | Probe::ReadDirect => file(reads),
+        // A PKCS#11 module sets the modes of its files.
+        Probe::ChangeMode if role == Role::Signer => Works,
+        Probe::ChangeMode => Killed,
         Probe::Threads if !threads => Killed,
-        Probe::Hash if !threads => return None,
+        Probe::Hash if !reads => return None,
         Probe::Threads | Probe::Hash => Works,
         Probe::Ring if !rings => return None,
         Probe::Module if role != Role::Signer || inside::module().is_none() => return None,

@@ -14,7 +14,7 @@ use landlock::{
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter,
+    SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
 /// The oldest Landlock that will do, and the newest that is known.
@@ -57,7 +57,8 @@ pub(super) fn confine(
     device: BorrowedFd<'_>,
     fuse: &Path,
 ) -> Result<(), SandboxError> {
-    let filters = [pretended()?, refused()?];
+    // The last one refuses to add another.
+    let filters = [pretended()?, other_numbers(), refused()?];
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(NEEDED))?
@@ -236,6 +237,25 @@ fn refused() -> Result<BpfProgram, SandboxError> {
     }
     rules.insert(libc::SYS_clone, worlds);
     program(rules, libc::EPERM)
+}
+
+/// Answers calls by the numbers of x32 with `EPERM`, whichever they are: no list of refused calls
+/// has those.
+fn other_numbers() -> BpfProgram {
+    /// The bit that such numbers have.
+    const X32: u32 = 0x4000_0000;
+    let instruction = |code: u32, jt, jf, k| sock_filter {
+        code: u16::try_from(code).unwrap_or(u16::MAX),
+        jt,
+        jf,
+        k,
+    };
+    // The number is the first field of what a filter is given.
+    let load = instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0);
+    let test = instruction(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, X32);
+    let answer = |value| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, value);
+    let refuse = answer(libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned());
+    vec![load, test, refuse, answer(libc::SECCOMP_RET_ALLOW)]
 }
 
 /// A filter that answers what is in `rules` with `errno`, and allows the rest.
