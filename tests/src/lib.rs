@@ -17,6 +17,7 @@ pub mod disk;
 pub mod entry;
 pub mod forge;
 pub mod fuse;
+pub mod hsm;
 pub mod image;
 pub mod journal;
 pub mod json;

@@ -4,8 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use oms_sys::signal;
 use oms_verify::reason::{Code, Reason};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// A wish to end that its clones share. Once expressed it stays. Who works looks for it again and
@@ -17,14 +18,16 @@ pub struct Cancel {
 }
 
 impl Cancel {
-    /// A wish that SIGINT and SIGTERM express from now on. The second signal has its default
-    /// effect again: it ends the process at once.
+    /// A wish that SIGINT, SIGTERM and SIGHUP express from now on; SIGHUP not where it is ignored
+    /// already, as it is by `nohup`. The second signal has its default effect again: it ends the
+    /// process at once.
     ///
     /// # Errors
     /// When the signals cannot be caught.
     pub fn on_signals() -> io::Result<Self> {
         let cancel = Cancel::default();
-        for signal in [SIGINT, SIGTERM] {
+        let hangup = Some(SIGHUP).filter(|_| !signal::hangup_is_ignored());
+        for signal in [SIGINT, SIGTERM].into_iter().chain(hangup) {
             // In this order: the first signal finds the flag down and raises it.
             flag::register_conditional_default(signal, Arc::clone(&cancel.asked))?;
             flag::register(signal, Arc::clone(&cancel.asked))?;

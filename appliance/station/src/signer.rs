@@ -96,6 +96,14 @@ impl Signer {
         }
     }
 
+    /// Has the key sign a probe ([`SigningKey::probe`]).
+    ///
+    /// # Errors
+    /// When the key fails.
+    pub fn probe(&self) -> Result<(), Reason> {
+        self.key.probe().map(drop).map_err(|error| Reason::from(&error))
+    }
+
     /// Signs a message: a bundle that is to be written.
     ///
     /// # Errors

@@ -17,5 +17,6 @@ pub mod probe;
 pub mod ring;
 pub mod sealed;
 pub mod sha256;
+pub mod signal;
 pub mod superblock;
 pub mod uevent;

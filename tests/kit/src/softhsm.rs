@@ -143,6 +143,48 @@ impl SoftHsm {
         )
     }
 
+    /// The same through another PKCS#11 module.
+    pub fn uri_by(&self, label: &str, module: &Path) -> String {
+        let (own, other) = (self.module.to_string_lossy(), module.to_string_lossy());
+        self.uri(label).replace(&encode(&own), &encode(&other))
+    }
+
+    /// Takes the token away, as if it were pulled out.
+    ///
+    /// # Panics
+    /// When it is away already.
+    pub fn take_away(&self) {
+        for entry in std::fs::read_dir(self.tokens()).expect("a folder of tokens") {
+            let token = entry.expect("a readable folder");
+            std::fs::create_dir_all(self.away()).expect("room for a folder");
+            std::fs::rename(token.path(), self.away().join(token.file_name())).expect("a token");
+        }
+    }
+
+    /// Puts it back.
+    ///
+    /// # Panics
+    /// When it was not taken away.
+    pub fn bring_back(&self) {
+        for entry in std::fs::read_dir(self.away()).expect("a token that was taken away") {
+            let token = entry.expect("a readable folder");
+            std::fs::rename(token.path(), self.tokens().join(token.file_name())).expect("a token");
+        }
+    }
+
+    fn away(&self) -> PathBuf {
+        self.configuration.with_file_name("away")
+    }
+
+    /// Logs in with the right PIN, as a person would: the token then forgets wrong tries.
+    ///
+    /// # Panics
+    /// When the token refuses.
+    pub fn log_in(&self) {
+        let arguments = ["--login", "--pin", "env:OMS_TESTKIT_PIN", "--list-objects"];
+        succeed(self.pkcs11_tool().args(arguments).env("OMS_TESTKIT_PIN", &self.pin));
+    }
+
     /// The table of `station.toml` that lets a station's signer use the token.
     pub fn sandbox(&self) -> String {
         format!(

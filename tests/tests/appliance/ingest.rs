@@ -4,13 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use oms_testkit::pki::{KeyType, Profile, chain};
+use oms_testkit::pki::{KeyType, Profile};
 use oms_testkit::roots::Anchor;
-use oms_testkit::softhsm::{Curve, SoftHsm};
 use oms_testkit::{files, model, run};
 use oms_tests::forge::statement;
 use oms_tests::scene::{STATION, Scene, any_content, appliance};
-use oms_tests::{entry, json};
+use oms_tests::{entry, hsm, json};
 use serde_json::Value;
 
 /// A policy for the station's own re-signing certificate.
@@ -320,28 +319,8 @@ fn a_verdict_says_what_the_design_promises() {
 #[test]
 fn keys_in_an_hsm() {
     let scene = Scene::signed();
-    let hsm = SoftHsm::new(scene.path("hsm"));
-    let mut config: toml::Table =
-        fs::read_to_string(&scene.station.config).unwrap().parse().unwrap();
-    let profiles = [
-        ("verdict", "verdict-chain.pem", Profile::code_signing("HSM").uri(STATION), Curve::P384),
-        (
-            "resign",
-            "signing-chain.pem",
-            Profile::code_signing("ML").email("ml@corp.example"),
-            Curve::P256,
-        ),
-    ];
-    for (at, (label, file, profile, curve)) in profiles.into_iter().enumerate() {
-        let spki = hsm.generate(label, &format!("0{}", at + 1), curve);
-        let leaf = scene.issuer.issue_for(profile, &spki);
-        let pem = chain([&leaf, &scene.issuer.certificate]);
-        files::public(scene.station.config.with_file_name(file), pem);
-        config["keys"][label]["key"] = hsm.uri(label).into();
-    }
-    files::public(&scene.station.config, config.to_string() + &hsm.sandbox());
-    let (name, value) = hsm.env();
-    let outcome = run::outcome(scene.ingest().env(name, value)).expect_status(0);
+    let hsm = hsm::softhsm(&scene);
+    let outcome = run::outcome(&mut hsm::with(scene.ingest(), &hsm)).expect_status(0);
     json::conforming(&json::INGEST, outcome.json());
     let entry = scene.station.outbound.join(&scene.station.entries()[0]);
     let payload = entry::payload(&entry);

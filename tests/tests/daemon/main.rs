@@ -9,6 +9,7 @@
 mod booted;
 mod comings;
 mod devices;
+mod hsm;
 mod served;
 mod station;
 mod stopped;

@@ -70,6 +70,16 @@ impl Daemon {
 
     /// Waits until its status is like this.
     pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        self.until_within(LIMIT, what, is_so)
+    }
+
+    /// The same for something that takes this long.
+    pub(crate) fn until_within(
+        &self,
+        limit: Duration,
+        what: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Value {
         let start = Instant::now();
         loop {
             let status = self.status();
@@ -77,7 +87,7 @@ impl Daemon {
                 return status;
             }
             let log = fs::read_to_string(&self.log).unwrap_or_default();
-            assert!(start.elapsed() < LIMIT, "not {what}: {status:#}\n{log}");
+            assert!(start.elapsed() < limit, "not {what}: {status:#}\n{log}");
             sleep(PAUSE);
         }
     }
@@ -104,6 +114,13 @@ impl Daemon {
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// The processes that it has started for a role, if there are any now.
+    pub(crate) fn role(&self, role: &str) -> Vec<Pid> {
+        let word = format!("role {role} ");
+        let found = self.processes().into_iter().filter(|(_, line)| line.contains(&word));
+        found.filter_map(|(pid, _)| Pid::from_raw(pid)).collect()
     }
 
     /// Its process and those that it has started.

@@ -89,14 +89,19 @@ impl Worker {
         })
     }
 
-    /// What it says next.
+    /// What it says next, if it does so until `deadline`; `None` when it does not.
     ///
     /// # Errors
     /// When it is not of the structure, or it hung up: how it ended.
-    pub(crate) fn hear<T: DeserializeOwned>(&mut self) -> Result<(T, Attached), Reason> {
-        match self.link.next()? {
-            Some(heard) => Ok(heard),
-            None => Err(self.failure(ENDING)),
+    pub(crate) fn hear_until<T: DeserializeOwned>(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Option<(T, Attached)>, Reason> {
+        match self.link.0.receive_with(Some(deadline)) {
+            Ok((message, with)) => Ok(Some((message, Attached(with.into())))),
+            Err(WireError::Channel(ChannelError::Late)) => Ok(None),
+            Err(WireError::Channel(ChannelError::Ended)) => Err(self.failure(ENDING)),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use oms_sys::signal;
 use oms_verify::reason::{Code, Reason};
 
 use super::Done;
@@ -23,12 +24,15 @@ pub(super) struct Args {
     insecure_no_sandbox: bool,
 }
 
-/// Ends with SIGTERM or SIGINT, after what was being published.
+/// Ends with SIGTERM or SIGINT, after what was being published. SIGHUP is ignored, here and in the
+/// processes of the chain: neither a terminal that is closed nor whoever asks for a reload ends the
+/// station, and there is nothing to load anew but what is read for each carrier anyway.
 pub(super) fn run(args: &Args) -> Done {
     start(args).map(|()| Outcome::Passed).map_err(|reason| vec![reason])
 }
 
 fn start(args: &Args) -> Result<(), Reason> {
+    signal::ignore_hangup();
     let cancel = Cancel::on_signals().map_err(|error| {
         Reason::new(Code::IntakeResources, format!("signals cannot be caught: {error}"))
     })?;

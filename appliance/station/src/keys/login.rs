@@ -5,7 +5,7 @@
 //! tried where the token tells of a wrong try or of its last one.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
@@ -16,6 +16,24 @@ use super::error::KeyError;
 use super::module::{Running, lock};
 use super::pin::{PinFault, PinSource};
 use super::pkcs11::{PinState, TokenName};
+
+/// Who hears of each try of a PIN.
+type Witness = Box<dyn Fn(bool) + Send + Sync>;
+
+static WITNESS: OnceLock<Witness> = OnceLock::new();
+
+/// Has `witness` told, with true, that this process is going to try a PIN, and with false, that the
+/// token has answered: should the process end in between, others know that a try may have been spent.
+/// Only the first call of a process counts.
+pub(crate) fn witness_logins(witness: impl Fn(bool) + Send + Sync + 'static) {
+    let _ = WITNESS.set(Box::new(witness));
+}
+
+fn tell_witness(begins: bool) {
+    if let Some(witness) = WITNESS.get() {
+        witness(begins);
+    }
+}
 
 /// What this process knows about the PINs of a module's tokens.
 #[derive(Default)]
@@ -75,7 +93,10 @@ impl Logins {
             .pin(source)
             .map_err(|fault| KeyError::Pin { pin_source: source.clone(), fault })?;
 
-        match session.login(UserType::User, Some(&pin)) {
+        tell_witness(true);
+        let answered = session.login(UserType::User, Some(&pin));
+        tell_witness(false);
+        match answered {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(login),
             Err(Error::Pkcs11(
                 RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange,

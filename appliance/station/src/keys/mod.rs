@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use oms_verify::key::{KeyType, PublicKey};
 
 pub use error::{KeyError, Unfit};
+pub(crate) use login::witness_logins;
 pub use object::KeyName;
 pub use pem::PemFault;
 pub use pin::{PinFault, PinSource};

@@ -15,6 +15,8 @@ pub(super) enum Ask {
         /// The station's time.
         time: UnixTime,
     },
+    /// Sign something with each key that is no message of any protocol.
+    Probe,
     /// Make the verdict of this number. The decision comes with it.
     Sign {
         /// Its number.
@@ -33,6 +35,12 @@ pub(super) enum Answer {
         /// The public key of verdicts, in PEM.
         verdict: String,
     },
+    /// A PIN is going to be tried.
+    LoggingIn,
+    /// The token has answered to the PIN, whatever it said.
+    LoggedIn,
+    /// Each key has signed, and its signature verifies.
+    Probed,
     /// The payload and the verdict come with it, and the re-signed bundle when the model passed.
     Signed,
     /// It could not be done.

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use oms_sys::sealed::Sealed;
 use oms_verify::dsse::Message;
@@ -18,7 +20,7 @@ use crate::chain::Link;
 use crate::config::Config;
 use crate::handover::{MOST_SEALED, Made, sealed_copy, sealed_with, written};
 use crate::journal;
-use crate::keys::{KeyRef, PinSource};
+use crate::keys::{KeyRef, PinSource, witness_logins};
 use crate::opening::signers;
 use crate::outbound::VERSION;
 use crate::process::wire::WireReason;
@@ -49,8 +51,11 @@ impl Office {
         let record = Record::open(&config.state)?;
         for path in config.hsm_read.iter().chain(&config.hsm_write) {
             path.symlink_metadata().map_err(|error| {
+                // A token's device or folder goes with the token.
+                let is_away = error.kind() == io::ErrorKind::NotFound;
+                let code = if is_away { Code::HsmToken } else { Code::ConfigPath };
                 let detail = format!("[hsm.sandbox]: {error}");
-                Reason::new(Code::ConfigPath, detail).about(path.display().to_string())
+                Reason::new(code, detail).about(path.display().to_string())
             })?;
         }
         let own = files_of(&config)?.into_iter().filter(|path| path.exists());
@@ -107,7 +112,13 @@ fn files_of(config: &Config) -> Result<BTreeSet<PathBuf>, Reason> {
 ///
 /// # Errors
 /// When the keys cannot be used.
-pub(crate) fn serve(supervisor: &Link, office: Office) -> Result<(), Reason> {
+pub(crate) fn serve(supervisor: &Arc<Link>, office: Office) -> Result<(), Reason> {
+    let told = Arc::clone(supervisor);
+    witness_logins(move |begins| {
+        let word = if begins { Answer::LoggingIn } else { Answer::LoggedIn };
+        // A supervisor that is gone takes this process with it.
+        let _ = told.send(&word, &[]);
+    });
     let (Ask::Open { time }, with) = supervisor.receive::<Ask>()? else { return Err(unasked()) };
     with.end()?;
     let (verdict, resign) = signers(&office.config, time)?;
@@ -116,7 +127,19 @@ pub(crate) fn serve(supervisor: &Link, office: Office) -> Result<(), Reason> {
     let open = Answer::Open { verdict: desk.verdict.public_key().to_pem() };
     supervisor.send(&open, &[])?;
     while let Some((ask, mut with)) = supervisor.next::<Ask>()? {
-        let Ask::Sign { sequence, previous } = ask else { return Err(unasked()) };
+        let (sequence, previous) = match ask {
+            Ask::Sign { sequence, previous } => (sequence, previous),
+            Ask::Probe => {
+                with.end()?;
+                let answer = match desk.probe() {
+                    Ok(()) => Answer::Probed,
+                    Err(reason) => Answer::Failed(WireReason(reason)),
+                };
+                supervisor.send(&answer, &[])?;
+                continue;
+            }
+            Ask::Open { .. } => return Err(unasked()),
+        };
         let made = with.sealed(MOST_SEALED)?;
         with.end()?;
         match desk.sign(Ledger { sequence, previous }, &made) {
@@ -144,6 +167,12 @@ struct Desk {
 }
 
 impl Desk {
+    /// That both keys can sign.
+    fn probe(&self) -> Result<(), Reason> {
+        self.verdict.probe()?;
+        self.resign.probe()
+    }
+
     /// The payload, the verdict, and the re-signed bundle when the model passed.
     fn sign(&mut self, position: Ledger, made: &Sealed) -> Result<Vec<Sealed>, Reason> {
         let sequence = position.sequence;

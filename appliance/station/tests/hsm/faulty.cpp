@@ -1,17 +1,21 @@
 // A PKCS#11 module that hands every call on to another one and fails as it is told to.
 //
-// OMS_TEST_MODULE names the other module, OMS_TEST_FAULT a file with one word:
+// Everything lies in its own folder: the file `module` names the other module, `fault` holds one word:
 //   once     C_Sign answers CKR_GENERAL_ERROR until the module is initialised anew
 //   always   C_Sign answers CKR_GENERAL_ERROR
 //   logout   C_Sign answers CKR_USER_NOT_LOGGED_IN until the module is initialised anew
 //   flip     C_Sign gives a signature with one bit changed
+//   hang     C_Sign waits for the pipe `never`
+//   hanglog  C_Login waits for it
+//   die      C_Sign ends the process
 //   dead     C_Initialize answers CKR_DEVICE_ERROR
-// Whatever the word, calls that matter are appended to the file OMS_TEST_CALLS.
+// Whatever the word, calls that matter are appended to the file `calls`.
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <string>
 
 namespace {
 
@@ -34,17 +38,30 @@ List real, shown;
 // The word that held when the module was initialised last.
 char before[16];
 
-bool told(const char *word) {
-    char text[16] = {};
-    if (FILE *file = fopen(getenv("OMS_TEST_FAULT"), "r")) {
+// A file in the folder of this library.
+std::string beside(const char *name) {
+    Dl_info info;
+    dladdr(reinterpret_cast<void *>(&before), &info);
+    std::string path = info.dli_fname;
+    return path.substr(0, path.rfind('/') + 1) + name;
+}
+
+// The first line of a file beside this library.
+std::string read(const char *name) {
+    char text[4096] = {};
+    if (FILE *file = fopen(beside(name).c_str(), "r")) {
         if (!fgets(text, sizeof text, file)) text[0] = 0;
         fclose(file);
     }
-    return !strcmp(text, word);
+    return text;
+}
+
+bool told(const char *word) {
+    return read("fault") == word;
 }
 
 void note(const char *call) {
-    FILE *file = fopen(getenv("OMS_TEST_CALLS"), "a");
+    FILE *file = fopen(beside("calls").c_str(), "a");
     fprintf(file, "%s\n", call);
     fclose(file);
 }
@@ -63,10 +80,14 @@ Value open_session(Value slot, Value flags, void *mine, void *notify, Value *ses
 
 Value login(Value session, Value user, unsigned char *pin, Value length) {
     note("C_Login");
+    if (told("hanglog")) read("never");
     return reinterpret_cast<Login>(real.calls[LOGIN])(session, user, pin, length);
 }
 
 Value sign(Value session, unsigned char *data, Value length, unsigned char *signature, Value *size) {
+    note("C_Sign");
+    if (told("hang")) read("never");
+    if (told("die")) abort();
     if (told("always") || (told("once") && strcmp(before, "once"))) return GENERAL_ERROR;
     if (told("logout") && strcmp(before, "logout")) return USER_NOT_LOGGED_IN;
     Value result = reinterpret_cast<Sign>(real.calls[SIGN])(session, data, length, signature, size);
@@ -77,7 +98,7 @@ Value sign(Value session, unsigned char *data, Value length, unsigned char *sign
 } // namespace
 
 extern "C" Value C_GetFunctionList(List **list) {
-    void *module = dlopen(getenv("OMS_TEST_MODULE"), RTLD_NOW);
+    void *module = dlopen(read("module").c_str(), RTLD_NOW);
     if (!module) return GENERAL_ERROR;
     List *found = nullptr;
     auto get = reinterpret_cast<Value (*)(List **)>(dlsym(module, "C_GetFunctionList"));

@@ -43,9 +43,6 @@ pub(crate) fn run_case(name: &str, prepare: fn(&Hsm), inside: fn(&Hsm)) {
         .env("CREDENTIALS_DIRECTORY", folder.path())
         .env("PKCS11SPY", MODULE)
         .env("PKCS11SPY_OUTPUT", hsm.path("spy.log"))
-        .env("OMS_TEST_MODULE", MODULE)
-        .env("OMS_TEST_FAULT", hsm.path("fault"))
-        .env("OMS_TEST_CALLS", hsm.path("calls"))
         .output()
         .unwrap();
     let shown = format!(
@@ -145,6 +142,7 @@ impl Hsm {
     pub(crate) fn faulty_module(&self) {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hsm/faulty.cpp");
         let module = self.path("faulty.so");
+        fs::write(self.path("module"), MODULE).unwrap();
         let (source, module) = (source.to_str().unwrap(), module.to_str().unwrap());
         self.run("g++", &["-shared", "-fPIC", "-o", module, source]);
     }
