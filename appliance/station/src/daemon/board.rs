@@ -32,6 +32,8 @@ pub(super) const MOST_WAITING: usize = 64;
 const MOST_SERVED: usize = 16;
 /// Verdicts that are remembered.
 const MOST_VERDICTS: usize = 20;
+/// Codes that are shown of one verdict.
+const MOST_CODES: usize = 8;
 /// Reasons that are shown of one carrier.
 const MOST_REASONS: usize = 10;
 /// The most characters of one text.
@@ -259,7 +261,12 @@ impl Facts {
     }
 
     /// A verdict is out.
-    pub(super) fn publish(&mut self, verdict: VerdictStatus) {
+    pub(super) fn publish(&mut self, mut verdict: VerdictStatus) {
+        let Counts { passed, refused, .. } = &mut self.counts;
+        let count = if verdict.passed { passed } else { refused };
+        *count = count.saturating_add(1);
+        verdict.codes.iter().for_each(|code| self.count(code));
+        verdict.codes.truncate(MOST_CODES);
         self.verdicts.push_front(verdict);
         self.verdicts.truncate(MOST_VERDICTS);
         self.counts.last_success = Some(system_time());

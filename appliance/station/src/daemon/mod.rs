@@ -16,6 +16,7 @@ mod board;
 mod log;
 mod metrics;
 mod notify;
+mod recovered;
 mod server;
 mod settings;
 mod socket;

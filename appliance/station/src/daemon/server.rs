@@ -23,6 +23,7 @@ use serde_json::Value;
 use super::alive::Alive;
 use super::board::Board;
 use super::log::{Level, Log};
+use super::recovered;
 use super::status::State;
 use super::teller::Teller;
 use crate::cancel::Cancel;
@@ -158,6 +159,9 @@ impl Server {
         for published in outbound.recover(|| Progress::new("", Display::None, &self.cancel))? {
             let sequence = ("sequence", published.sequence.into());
             self.log.tell(Level::Notice, "recovered", &[sequence]);
+            if let Some(verdict) = recovered::verdict(&published) {
+                self.board.facts().publish(verdict);
+            }
         }
         Ok(outbound)
     }
@@ -204,8 +208,7 @@ impl Session<'_> {
 
     fn look(&self) -> Result<(), Vec<Reason>> {
         self.server.test(Vec::new())?;
-        locked(&self.outbound).clock.look().map_err(|reason| vec![reason])?;
-        Ok(())
+        locked(&self.outbound).look().map_err(|reason| vec![reason])
     }
 
     /// Ends the session, for these reasons if they are the first.

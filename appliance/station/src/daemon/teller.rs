@@ -13,8 +13,6 @@ use crate::media::Candidate;
 use crate::progress::{Display, Progress};
 use crate::supervisor::{Event, Observer};
 
-/// Codes that are shown of one verdict.
-const MOST_CODES: usize = 8;
 /// Reasons of one carrier that are written to the log.
 const MOST_LOGGED: usize = 20;
 
@@ -73,17 +71,13 @@ impl Observer for Teller<'_> {
                 let mut facts = self.board.facts();
                 facts.read(self.carrier.0, None);
                 let (passed, counts) = (decision.passed(), &mut facts.counts);
-                let count = if passed { &mut counts.passed } else { &mut counts.refused };
-                *count = count.saturating_add(1);
                 counts.bytes = counts.bytes.saturating_add(summary.bytes);
                 counts.seconds += summary.took.as_secs_f64();
-                codes.iter().for_each(|code| facts.count(code));
                 if let Some(carrier) = facts.carrier(self.carrier.0) {
                     let count = if passed { &mut carrier.passed } else { &mut carrier.refused };
                     *count = count.saturating_add(1);
                 }
                 let all = codes.join(" ");
-                codes.truncate(MOST_CODES);
                 let entry = published.entry.file_name().unwrap_or_default().to_string_lossy();
                 facts.publish(VerdictStatus {
                     sequence: published.sequence,
