@@ -40,10 +40,12 @@ impl Running {
         let limited = command.get_program() == "timeout";
         let arguments: Vec<OsString> =
             command.get_args().skip(if limited { 3 } else { 0 }).map(OsString::from).collect();
-        let mut child = run::command()
-            .args(arguments)
+        Running::start_as_it_is(run::command().args(arguments).args(more))
+    }
+
+    fn start_as_it_is(command: &mut Command) -> Running {
+        let mut child = command
             .args(["--progress", "json"])
-            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -84,6 +86,19 @@ impl Running {
     }
 }
 
+#[test]
+fn a_hangup_that_is_ignored_stays_so() {
+    let scene = Scene::signed();
+    lengthen(&scene.model.join("model.safetensors"), 2 << 30);
+    let mut command = Command::new("nohup");
+    command.arg(run::command().get_program()).args(scene.verify().get_args().skip(3));
+    let mut running = Running::start_as_it_is(&mut command);
+    running.reads();
+    running.send(Signal::HUP);
+    // What became long after it was signed is refused, and not cancelled.
+    let _ = running.outcome().expect_status(1);
+}
+
 /// The lines of progress in what a command said on standard error.
 fn lines(stderr: &str) -> Vec<Value> {
     let parsed = stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -98,10 +113,10 @@ fn of_model(scene: &Scene, command: &str, more: &[&str]) -> Command {
 }
 
 #[test]
-fn verify_ends_at_either_signal_with_either_reader() {
+fn verify_ends_at_each_signal_with_either_reader() {
     let scene = long_model(LONG);
     for reader in ["threads", "auto"] {
-        for signal in [Signal::INT, Signal::TERM] {
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
             let mut running = Running::start(&scene.verify(), &["--reader", reader]);
             let now = running.reads();
             assert!(now["totalBytes"].as_u64().unwrap() > LONG && now["model"] == "demo", "{now}");

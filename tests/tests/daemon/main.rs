@@ -10,6 +10,7 @@ mod booted;
 mod comings;
 mod devices;
 mod hsm;
+mod manager;
 mod served;
 mod station;
 mod stopped;

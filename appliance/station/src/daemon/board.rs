@@ -179,6 +179,16 @@ impl Board {
 }
 
 impl Facts {
+    /// What it does, and by which codes it serves nobody, in a line.
+    pub(super) fn headline(&self) -> String {
+        let mut codes: Vec<&str> = self.why.iter().map(|reason| reason.code.id()).collect();
+        codes.dedup();
+        match (self.state, codes.as_slice()) {
+            (State::Unfit, [_, ..]) => format!("{} ({})", self.state.word(), codes.join(", ")),
+            _ => self.state.word().to_owned(),
+        }
+    }
+
     /// How many carriers wait.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len()

@@ -96,7 +96,7 @@ pub fn run(
         measured: None,
         watch: None,
         watched: Instant::now(),
-        said: None,
+        said: String::new(),
         board: Arc::clone(&board),
         log: log.clone(),
         config: &config,
@@ -135,7 +135,7 @@ struct Daemon<'a> {
     /// When it was tried to watch.
     watched: Instant,
     /// What systemd was told.
-    said: Option<State>,
+    said: String,
     board: Arc<Board>,
     log: Log,
     config: &'a Config,
@@ -204,9 +204,10 @@ impl Daemon<'_> {
         if self.alive.is_so() {
             self.notify.alive();
         }
-        let state = self.board.facts().state;
-        if self.said.replace(state) != Some(state) {
-            self.notify.status(state.word());
+        let text = self.board.facts().headline();
+        if self.said != text {
+            self.notify.status(&text);
+            self.said = text;
         }
         if self.measured.is_none_or(|measured| measured.elapsed() > METRICS) {
             self.measured = Some(Instant::now());

@@ -20,7 +20,9 @@ use oms_sys::durable;
 use oms_verify::reason::Reason;
 use oms_verify::time::{Span, UnixTime};
 
+use super::Outbound;
 use crate::archive::stem;
+use crate::clock::system_time;
 use crate::intake::{ATTESTATIONS, MODEL, SOURCE};
 use crate::journal::{Journal, Kept};
 use crate::storage::failed;
@@ -31,6 +33,19 @@ const FOLDER: &str = "kept";
 const PARTS: [&str; 3] = [MODEL, SOURCE, ATTESTATIONS];
 /// As the folders of an entry.
 const MODE: u32 = 0o750;
+
+impl Outbound {
+    /// Looks at what may have changed while nothing was done: that the clock was not set back, which
+    /// models are kept too long, and that the keys can sign.
+    ///
+    /// # Errors
+    /// When something is wrong: nothing new is to be begun then.
+    pub fn look(&mut self) -> Result<(), Reason> {
+        self.clock.look()?;
+        expire(&self.spool, &mut self.journal, system_time())?;
+        self.signer.probe()
+    }
+}
 
 /// The folder with the files of a kept model.
 pub(super) fn folder(spool: &Path, kept: &Kept) -> PathBuf {

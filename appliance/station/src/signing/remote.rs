@@ -20,7 +20,7 @@ use crate::process::Role;
 /// How long a signer may take to open its keys, or to sign. An HSM signs in less than a second, and
 /// a login to one that is reached over a network takes some; that and the same again after the
 /// module's restart fit in several times.
-const ANSWERING: Duration = Duration::from_secs(60);
+const ANSWERING: Duration = Duration::from_secs(30);
 /// Bytes of a decision that are put into words, and synced to a slow disk, in a second.
 const WRITTEN: usize = 4 << 20;
 /// The most words that are heard until an answer: a few for each login.
