@@ -162,7 +162,8 @@ impl Role {
     /// What it gave up for. Who has no keys does not say what is wrong with them: the station would
     /// wait for a token, or not log in any more.
     pub(crate) fn gave_up(self, WireReason(reason): WireReason) -> Reason {
-        if self != Role::Signer && reason.code.id().starts_with("hsm.") {
+        let is_of_keys = ["hsm.", "key."].iter().any(|family| reason.code.id().starts_with(family));
+        if self != Role::Signer && is_of_keys {
             return self.spoke_nonsense();
         }
         reason
