@@ -19,6 +19,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_copier_that_leaves_something_in_a_refusal", a_copier_that_leaves_something_in_a_refusal),
     ("an_inspector_that_lies", an_inspector_that_lies),
     ("an_inspector_that_praises_what_is_refused", an_inspector_that_praises_what_is_refused),
+    ("an_inspector_that_hides_a_format", an_inspector_that_hides_a_format),
     ("a_signer_that_lies", a_signer_that_lies),
     ("a_signer_that_signs_twice", a_signer_that_signs_twice),
 ];
@@ -225,6 +226,20 @@ fn an_inspector_that_praises_what_is_refused() {
     assert_eq!(entry::files(&entry), ["report.html", "verdict.sigstore.json"]);
     fs::write(&readme, before).unwrap();
     assert_eq!(scene.ingested().len(), 1);
+}
+
+/// Which is all that it has a say in: content that nothing else refuses passes by its word.
+fn an_inspector_that_hides_a_format() {
+    let scene = Scene::unsigned();
+    fs::write(scene.model.join("code.pkl"), b"\x80\x04N.").unwrap();
+    scene.sign(&scene.model, &scene.bundle(), &[]);
+    let (_, entries) = told(&lying(&scene, "the inspector praises everything"));
+    assert_eq!(entries, 1);
+    let passed = scene.station.entries().pop().unwrap();
+    assert!(passed.ends_with("-passed"), "{passed}");
+    let code = fs::read(scene.station.outbound.join(passed).join("model/code.pkl")).unwrap();
+    assert_eq!(code, b"\x80\x04N.", "what was signed, and nothing else");
+    let _ = scene.refused_at_ingest(&["content.format"]);
 }
 
 /// The decision is in the record and waits there for a signer that does its work: then it goes out
