@@ -44,7 +44,7 @@ pub(crate) fn take_devices(scene: &Scene, plugged: &[&Plugged]) {
 
 /// A daemon that takes the devices `plugged`. As a user who is nobody, with the two capabilities
 /// that mounting takes.
-fn with_devices(scene: &Scene, plugged: &[&Plugged]) -> Daemon {
+pub(crate) fn with_devices(scene: &Scene, plugged: &[&Plugged]) -> Daemon {
     let _ = with_hot_folder(scene);
     take_devices(scene, plugged);
     let mut own = Command::new("chown");

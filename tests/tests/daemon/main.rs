@@ -8,10 +8,14 @@
 
 mod booted;
 mod comings;
+mod crafted;
+mod crowds;
 mod devices;
+mod escapes;
 mod hsm;
 mod manager;
 mod served;
 mod station;
 mod stopped;
 mod unit;
+mod unwell;
