@@ -26,19 +26,17 @@ const INODE: u32 = 12;
 /// KiB of memory that a process of the station may take, whatever is on a carrier.
 const MOST_MEMORY: u64 = 192 << 10;
 
-/// An ext4 with everything in `folder`, in which `requests` of debugfs were done. The files at
-/// `as_folders` are folders then: what is in them is a list of entries.
-fn crafted(folder: &Path, path: &Path, as_folders: &[&str], requests: &str) {
+/// What makes a folder `crowd` of the file `list`, which holds its blocks.
+const CROWD: &str = "set_inode_field /list mode 040755\nln /list /crowd\nunlink /list\n";
+
+/// An ext4 with everything in `folder`, in which these requests of debugfs were done.
+fn crafted(folder: &Path, path: &Path, requests: &str) {
     File::create(path).unwrap().set_len(320 << 20).unwrap();
     let mut make = Command::new("mkfs.ext4");
     make.args(["-q", "-b", "4096", "-O", "^has_journal,^metadata_csum,^dir_index", "-d"]);
     let _ = run::outcome(make.arg(folder).arg(path)).expect_status(0);
-    let mut script = requests.to_owned();
-    for name in as_folders {
-        script.push_str(&format!("set_inode_field /{name} mode 040755\n"));
-    }
     let file = path.with_extension("debugfs");
-    fs::write(&file, script).unwrap();
+    fs::write(&file, requests).unwrap();
     let mut change = Command::new("debugfs");
     let _ = run::outcome(change.args(["-w", "-f"]).arg(&file).arg(path)).expect_status(0);
 }
@@ -76,34 +74,35 @@ fn served_within_bounds(daemon: &Daemon, plugged: &Plugged) -> Value {
 }
 
 /// A scene whose carrier has the usual model and `add`, an image of it, and one of the model alone.
-fn scene_with(add: impl FnOnce(&Path), name: &[&str], requests: &str) -> (Scene, PathBuf, PathBuf) {
+fn scene_with(add: impl FnOnce(&Path), requests: &str) -> (Scene, PathBuf, PathBuf) {
     let scene = Scene::signed();
     let (bad, next) = (scene.path("bad.img"), scene.path("next.img"));
-    crafted(&scene.carrier, &next, &[], "");
+    crafted(&scene.carrier, &next, "");
     add(&scene.carrier);
-    crafted(&scene.carrier, &bad, name, requests);
+    crafted(&scene.carrier, &bad, requests);
     (scene, bad, next)
 }
 
 /// The disk has its end in the record with this code, its model passes, and so does the next disk.
-fn is_told_and_the_next_is_served(scene: &Scene, bad: &Path, next: &Path, code: &str) {
+fn is_told_and_the_next_is_served(scene: &Scene, bad: &Path, next: &Path, codes: &[&str]) {
     let (bad, next) = (Plugged::image(bad), Plugged::image(next));
     let daemon = with_devices(scene, &[&bad, &next]);
     let told = served_within_bounds(&daemon, &bad);
-    assert_eq!(json::codes(&told["reasons"]), [code], "{told:#}");
+    assert_eq!(json::codes(&told["reasons"]), codes, "{told:#}");
     assert_eq!((&told["passed"], &told["models"]), (&1.into(), &1.into()), "{told:#}");
     assert_eq!(served(&daemon, &next)["passed"], 1);
     let query = format!("SELECT reason FROM carrier WHERE source LIKE '{},%'", bad.name());
-    assert_eq!(journal::column(&scene.station.state, &query), [code]);
+    let [recorded] = journal::column(&scene.station.state, &query).try_into().unwrap();
+    assert!(codes.contains(&recorded.as_str()), "{recorded}");
     daemon.stop();
 }
 
 #[test]
 fn ten_million_entries_in_one_folder() {
     privately(&[Need::Ext4], || {
-        let add = |carrier: &Path| entries(&carrier.join("crowd"), 10_000_000);
-        let (scene, bad, next) = scene_with(add, &["crowd"], "");
-        is_told_and_the_next_is_served(&scene, &bad, &next, "media.too-many-entries");
+        let add = |carrier: &Path| entries(&carrier.join("list"), 10_000_000);
+        let (scene, bad, next) = scene_with(add, CROWD);
+        is_told_and_the_next_is_served(&scene, &bad, &next, &["media.too-many-entries"]);
     });
 }
 
@@ -111,13 +110,14 @@ fn ten_million_entries_in_one_folder() {
 fn ten_million_entries_by_hard_links_of_a_folder() {
     privately(&[Need::Ext4], || {
         let add = |carrier: &Path| {
-            entries(&carrier.join("crowd"), 90_000);
+            entries(&carrier.join("list"), 90_000);
             fs::create_dir(carrier.join("many")).unwrap();
         };
         // Each link is the same folder once more.
-        let links: String = (0..112).map(|number| format!("ln /crowd /many/{number:03}\n")).collect();
-        let (scene, bad, next) = scene_with(add, &["crowd"], &links);
-        is_told_and_the_next_is_served(&scene, &bad, &next, "media.too-many-entries");
+        let link = |number: u32| format!("ln /crowd /many/{number:03}\n");
+        let requests = CROWD.to_owned() + &(0..112).map(link).collect::<String>();
+        let (scene, bad, next) = scene_with(add, &requests);
+        is_told_and_the_next_is_served(&scene, &bad, &next, &["media.too-many-entries"]);
     });
 }
 
@@ -126,7 +126,9 @@ fn folders_that_lie_in_each_other() {
     privately(&[Need::Ext4], || {
         let add = |carrier: &Path| fs::create_dir_all(carrier.join("one/two/three")).unwrap();
         let requests = "ln /one /one/two/three/one\nln <2> /one/top\nln /one/two /one/two/itself\n";
-        let (scene, bad, next) = scene_with(add, &[], requests);
-        is_told_and_the_next_is_served(&scene, &bad, &next, "media.unreadable");
+        let (scene, bad, next) = scene_with(add, requests);
+        // The kernel refuses a way into a folder that it is in already, as one of too many links.
+        let codes = ["media.symlink", "media.unreadable"];
+        is_told_and_the_next_is_served(&scene, &bad, &next, &codes);
     });
 }

@@ -10,7 +10,7 @@ use oms_station::daemon::ask;
 use oms_testkit::{files, model, run};
 use oms_tests::forge::statement;
 use oms_tests::scene::{Scene, any_content};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::station::{Daemon, bring, with_hot_folder};
 
@@ -25,17 +25,26 @@ fn place(folder: &Path, parts: &[&[u8]]) -> std::path::PathBuf {
 /// A carrier with such names, and broken ones, for everything that has a name.
 fn fill(scene: &Scene) {
     let (carrier, obeyed) = (&scene.carrier, OBEYED.as_bytes());
-    // A model, a file of it that is signed, and one that is not.
-    let folder = model::write(place(carrier, &[b"model", obeyed]), 20_000);
+    // A folder that looks like a model.
+    let odd = model::write(place(carrier, &[b"model", obeyed]), 20_000);
+    files::public(odd.join("model.sig"), "{}");
+    // A model with a file that is signed, and one that is not.
+    let folder = model::write(carrier.join("second"), 20_000);
     let config = files::sha256_hex(&fs::read(folder.join("config.json")).unwrap());
     let signed = format!("{OBEYED}.json");
     fs::copy(folder.join("config.json"), folder.join(&signed)).unwrap();
     files::public(place(&folder, &[b"other\xff", obeyed]), "");
-    let mut payload = statement(&[(&signed, config)]);
+    let sign = |payload: &Value, to: &Path| {
+        let bundle = scene.forger().bundle(payload.to_string().as_bytes()).to_string();
+        files::public(to.join("model.sig"), bundle);
+    };
+    sign(&statement(&[(&signed, config.clone())]), &folder);
+    // One whose statement has such names, and names no such file.
+    let folder = model::write(carrier.join("third"), 20_000);
+    let mut payload = statement(&[("config.json", config)]);
     payload["subject"][0]["name"] = OBEYED.into();
     payload["subject"][0]["annotations"] = json!({ OBEYED: OBEYED });
-    let bundle = scene.forger().bundle(payload.to_string().as_bytes()).to_string();
-    files::public(folder.join("model.sig"), bundle);
+    sign(&payload, &folder);
     // Bundles that are none, folders whose name is none, and what no bundle names.
     let text = json!({ "mediaType": OBEYED, OBEYED: OBEYED }).to_string();
     files::public(place(carrier, &[obeyed, b".sig"]), &text);
@@ -65,7 +74,9 @@ fn nothing_that_the_daemon_says_has_them() {
         scene.sign(&scene.model, &scene.bundle(), &[]);
         fill(&scene);
         let hot = with_hot_folder(&scene);
-        scene.configure("log = \"json\"", &format!("log = \"{shape}\""));
+        if shape == "text" {
+            scene.configure("log = \"json\"", "log = \"text\"");
+        }
         let said = scene.path("said");
         let mut command = run::command();
         command.stderr(File::create(&said).unwrap());

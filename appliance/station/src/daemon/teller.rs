@@ -119,8 +119,8 @@ impl Observer for Teller<'_> {
         self.board.facts().read(self.carrier.0, None);
         // The station's own trouble is no model's end, nor is the wish to stop.
         let code = reason.code.id();
-        let is_its_own = ["hsm.", "key.", "state."].iter().any(|family| code.starts_with(family));
-        if is_its_own || self.cancel.is_asked() {
+        let is_stations = ["hsm.", "key.", "state.", "clock."].iter().any(|area| code.starts_with(area));
+        if is_stations || self.cancel.is_asked() {
             self.held = Some(reason.clone());
             return false;
         }
