@@ -6,7 +6,7 @@ mod printable;
 
 pub(crate) use collected::shorten;
 pub use collected::{DETAIL_CHARS, MOST_OF_A_CODE, NAME_CHARS, Reasons};
-pub use printable::Printable;
+pub use printable::{Printable, printable_json};
 
 use std::fmt;
 

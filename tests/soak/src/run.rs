@@ -149,9 +149,9 @@ impl Soak<'_> {
         for (_, place, _) in &served {
             remove(place);
         }
-        let late = left.iter().filter(|(_, _, since)| since.elapsed() > LIMIT);
-        let late = late.map(|(one, ..)| format!("{}{} is not served", one.number, one.kind.name));
-        self.violations.extend(late);
+        let late = left.iter().find(|(_, _, since)| since.elapsed() > LIMIT);
+        let late = late.map(|(one, ..)| format!("{} {} is not served", one.number, one.kind.name));
+        self.violations.extend(late.filter(|_| self.violations.is_empty()));
         self.outstanding = left;
         let (taken, wrong) = self.sender.take(self.scene);
         self.violations.extend(wrong);

@@ -83,13 +83,18 @@ fn scene_with(add: impl FnOnce(&Path), requests: &str) -> (Scene, PathBuf, PathB
     (scene, bad, next)
 }
 
-/// The disk has its end in the record with this code, its model passes, and so does the next disk.
-fn is_told_and_the_next_is_served(scene: &Scene, bad: &Path, next: &Path, codes: &[&str]) {
-    let (bad, next) = (Plugged::image(bad), Plugged::image(next));
-    let daemon = with_devices(scene, &[&bad, &next]);
+/// The disk has its end in the record with one of these codes, as many of its models pass, and so
+/// does that of the next disk.
+fn is_told_and_the_next_is_served(
+    (scene, bad, next): (Scene, PathBuf, PathBuf),
+    codes: &[&str],
+    passed: u64,
+) {
+    let (bad, next) = (Plugged::image(&bad), Plugged::image(&next));
+    let daemon = with_devices(&scene, &[&bad, &next]);
     let told = served_within_bounds(&daemon, &bad);
     assert_eq!(json::codes(&told["reasons"]), codes, "{told:#}");
-    assert_eq!((&told["passed"], &told["models"]), (&1.into(), &1.into()), "{told:#}");
+    assert_eq!((&told["passed"], &told["models"]), (&passed.into(), &passed.into()), "{told:#}");
     assert_eq!(served(&daemon, &next)["passed"], 1);
     let query = format!("SELECT reason FROM carrier WHERE source LIKE '{},%'", bad.name());
     let [recorded] = journal::column(&scene.station.state, &query).try_into().unwrap();
@@ -101,8 +106,8 @@ fn is_told_and_the_next_is_served(scene: &Scene, bad: &Path, next: &Path, codes:
 fn ten_million_entries_in_one_folder() {
     privately(&[Need::Ext4], || {
         let add = |carrier: &Path| entries(&carrier.join("list"), 10_000_000);
-        let (scene, bad, next) = scene_with(add, CROWD);
-        is_told_and_the_next_is_served(&scene, &bad, &next, &["media.too-many-entries"]);
+        let disks = scene_with(add, CROWD);
+        is_told_and_the_next_is_served(disks, &["media.too-many-entries"], 1);
     });
 }
 
@@ -116,8 +121,9 @@ fn ten_million_entries_by_hard_links_of_a_folder() {
         // Each link is the same folder once more.
         let link = |number: u32| format!("ln /crowd /many/{number:03}\n");
         let requests = CROWD.to_owned() + &(0..112).map(link).collect::<String>();
-        let (scene, bad, next) = scene_with(add, &requests);
-        is_told_and_the_next_is_served(&scene, &bad, &next, &["media.too-many-entries"]);
+        // The search ends at its limit, before it has come to the model.
+        let disks = scene_with(add, &requests);
+        is_told_and_the_next_is_served(disks, &["media.too-many-entries"], 0);
     });
 }
 
@@ -126,9 +132,9 @@ fn folders_that_lie_in_each_other() {
     privately(&[Need::Ext4], || {
         let add = |carrier: &Path| fs::create_dir_all(carrier.join("one/two/three")).unwrap();
         let requests = "ln /one /one/two/three/one\nln <2> /one/top\nln /one/two /one/two/itself\n";
-        let (scene, bad, next) = scene_with(add, requests);
+        let disks = scene_with(add, requests);
         // The kernel refuses a way into a folder that it is in already, as one of too many links.
         let codes = ["media.symlink", "media.unreadable"];
-        is_told_and_the_next_is_served(&scene, &bad, &next, &codes);
+        is_told_and_the_next_is_served(disks, &codes, 1);
     });
 }

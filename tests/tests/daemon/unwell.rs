@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use oms_testkit::{files, model, run};
+use oms_tests::image::{Disk, FileSystem};
 use oms_tests::journal;
-use oms_tests::mounts::{privately, tmpfs};
+use oms_tests::mounts::{Need, privately, tmpfs};
 use oms_tests::scene::Scene;
 use serde_json::Value;
 
@@ -85,11 +86,41 @@ fn a_disk_of_the_state_that_is_full() {
         assert_eq!(scene.station.entries().len(), 1);
         fs::remove_file(filler).unwrap();
         let _ = daemon.served(&carrier);
-        let passed = scene.station.entries().iter().filter(|name| name.ends_with("-passed")).count();
+        let passed =
+            scene.station.entries().iter().filter(|name| name.ends_with("-passed")).count();
         assert_eq!((passed, spooled(&scene)), (2, 0));
         daemon.stop();
         let numbers = journal::column(&scene.station.state, "SELECT sequence || '' FROM decision");
         assert_eq!(numbers, ["1", "2"]);
+    });
+}
+
+#[test]
+fn a_state_in_which_no_file_can_be_made() {
+    privately(&[Need::Ext4], || {
+        let scene = Scene::signed();
+        let hot = with_hot_folder(&scene);
+        let second = second(&scene);
+        // The journal's files are there already, and can be written to: only new ones cannot be made.
+        let disk = Disk::empty(FileSystem::Ext4, &files::folder(scene.path("own")));
+        let state = files::folder(disk.at.join("state"));
+        scene.configure(scene.station.state.to_str().unwrap(), state.to_str().unwrap());
+        let change = |flag: &str| {
+            let _ = run::outcome(Command::new("chattr").arg(flag).arg(&state)).expect_status(0);
+        };
+        let clock = files::public(scene.path("clock"), "0");
+        let daemon = with_clock(&scene, &clock);
+        let _ = daemon.served(&bring(&scene.carrier, &hot, "first"));
+        change("+i");
+        // Later, so that there is a time to be remembered.
+        set(&clock, "60");
+        let carrier = bring(&second, &hot, "second");
+        let status = unfit(&daemon, "outbound.write");
+        change("-i");
+        assert_ne!(status["carriers"][0]["mayBePulled"], true, "{status:#}");
+        assert_eq!(scene.station.entries().len(), 1);
+        assert_eq!(daemon.served(&carrier)["passed"], 1, "it has waited");
+        daemon.stop();
     });
 }
 
@@ -129,25 +160,26 @@ fn with_clock(scene: &Scene, clock: &Path) -> Daemon {
     Daemon::start_with(scene, command)
 }
 
+/// Sets such a clock; in place, since the program reads it at any time.
+fn set(clock: &Path, seconds: &str) {
+    let file = File::options().write(true).open(clock).unwrap();
+    file.write_all_at(format!("{seconds:<12}").as_bytes(), 0).unwrap();
+}
+
 #[test]
 fn a_clock_that_is_set_back_while_it_runs() {
     let scene = Scene::signed();
     let hot = with_hot_folder(&scene);
     let second = second(&scene);
     let clock = files::public(scene.path("clock"), "0");
-    // Written in place, since the program reads it at any time.
-    let set = |seconds: &str| {
-        let file = File::options().write(true).open(&clock).unwrap();
-        file.write_all_at(format!("{seconds:<12}").as_bytes(), 0).unwrap();
-    };
     let daemon = with_clock(&scene, &clock);
     let _ = daemon.served(&bring(&scene.carrier, &hot, "first"));
-    set("-3600");
+    set(&clock, "-3600");
     let carrier = bring(&second, &hot, "second");
     let status = unfit(&daemon, "clock");
     assert_ne!(status["carriers"][0]["mayBePulled"], true, "{status:#}");
     assert_eq!(scene.station.entries().len(), 1);
-    set("0");
+    set(&clock, "0");
     assert_eq!(daemon.served(&carrier)["passed"], 1, "it has waited");
     daemon.stop();
 }

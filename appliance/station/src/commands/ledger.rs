@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use oms_sys::durable;
-use oms_verify::reason::Reason;
+use oms_verify::reason::{Reason, printable_json};
 
 use super::{Done, print};
 use crate::config::Config;
@@ -45,9 +45,9 @@ fn export(args: &Args) -> Result<u64, Reason> {
     let written = durable::replace_with(&args.out, 0o640, |file| {
         let told = records(&config.state, |record| {
             count = count.saturating_add(1);
-            serde_json::to_writer(&mut *file, &record)
+            serde_json::to_string(&record)
                 .map_err(std::io::Error::from)
-                .and_then(|()| file.write_all(b"\n"))
+                .and_then(|line| writeln!(file, "{}", printable_json(&line)))
                 .map_err(|error| failed("writing the decisions", &error, &args.out))
         });
         told.map_err(|reason| {

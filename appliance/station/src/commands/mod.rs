@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use oms_sys::sha256::{Lanes, Unusable};
-use oms_verify::reason::{Code, Reason};
+use oms_verify::reason::{Code, Reason, printable_json};
 use serde::Serialize;
 
 use crate::outbound::VERSION;
@@ -184,7 +184,7 @@ fn print(text: &str) {
 
 /// Prints one JSON document.
 fn print_json(document: &impl Serialize) {
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    let mut text = printable_json(&serde_json::to_string_pretty(document).unwrap_or_default());
     text.push('\n');
     print(&text);
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use oms_verify::reason::{Code, Reason};
+use oms_verify::reason::{Code, Reason, printable_json};
 
 use super::{Done, print};
 use crate::cancel::Cancel;
@@ -44,7 +44,8 @@ fn show(args: &Args) -> Result<(), Reason> {
             (false, true) => print(&format!("{CLEAR}{}", status.text())),
             (false, false) => print(&status.text()),
             (true, _) if args.watch => {
-                print(&format!("{}\n", serde_json::to_string(&status).unwrap_or_default()));
+                let text = serde_json::to_string(&status).unwrap_or_default();
+                print(&format!("{}\n", printable_json(&text)));
             }
             (true, _) => super::print_json(&status),
         }

@@ -241,11 +241,16 @@ impl Facts {
         self.served.iter().any(|served| served.is_now)
     }
 
-    /// The carrier is no longer served.
+    /// The carrier is no longer served. It is the newest of those: one that took long is not
+    /// forgotten for the many that came and went beside it.
     pub(super) fn end(&mut self, identity: &str, may_be_pulled: bool) {
-        if let Some(served) = self.served(identity) {
+        let is_it = |served: &Served| served.is_now && served.identity == identity;
+        let at = self.served.iter().position(is_it);
+        if let Some(mut served) = at.and_then(|at| self.served.remove(at)) {
             served.status.may_be_pulled = may_be_pulled;
             (served.is_now, served.reading) = (false, None);
+            let after = self.served.iter().take_while(|served| served.is_now).count();
+            self.served.insert(after, served);
         }
         if self.state == State::Serving && !self.is_serving() {
             self.state = State::Waiting;
@@ -359,6 +364,27 @@ mod tests {
         board.put_back(a);
         assert_eq!(board.status().queue, ["/in/c"], "what is gone does not come back by itself");
         assert!(board.status().carriers[0].is_gone);
+    }
+
+    #[test]
+    fn one_that_took_long_is_told_among_the_many_beside_it() {
+        let board = Board::new("urn:x");
+        let mut facts = board.facts();
+        facts.begin("long", "/in/long");
+        for number in 0..100 {
+            facts.begin(&number.to_string(), "/in/short");
+            facts.end(&number.to_string(), true);
+        }
+        facts.end("long", true);
+        for number in 0..MOST_SERVED - 2 {
+            facts.begin(&number.to_string(), "/in/short");
+            facts.end(&number.to_string(), true);
+        }
+        facts.begin("last", "/in/last");
+        drop(facts);
+        let carriers = board.status().carriers;
+        let long = carriers.iter().find(|carrier| carrier.source == "/in/long");
+        assert!(long.is_some_and(|long| long.may_be_pulled), "{carriers:#?}");
     }
 
     #[test]

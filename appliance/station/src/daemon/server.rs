@@ -233,7 +233,7 @@ impl Session<'_> {
     /// Serves a carrier, unless it has been before the daemon was started. When it has to be broken
     /// off, it is the next one again.
     fn take(&self, arrival: Arrival, cancel: &Cancel) -> Result<(), Reason> {
-        let Server { board, log, .. } = self.server;
+        let Server { board, log, config, .. } = self.server;
         let source = arrival.source.to_string();
         let carrier = [("carrier", source.clone().into())];
         if locked(&self.outbound).journal.was_served(&arrival.identity)? {
@@ -251,7 +251,8 @@ impl Session<'_> {
         };
         log.tell(Level::Info, "carrier-arrived", &carrier);
         board.facts().begin(&arrival.identity, &source);
-        let mut teller = Teller::new(board, log, cancel, (&arrival.identity, &source));
+        let mut teller =
+            Teller::new(board, log, cancel, (&arrival.identity, &source), &config.state);
         let served = self.serve(&arrival, &trust, cancel, &mut teller);
         let held = teller.held.take();
         let is_released = matches!(served, Ok(Served::Released));

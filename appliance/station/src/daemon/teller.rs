@@ -1,8 +1,9 @@
 //! Hears what happens to the carrier that is served, and puts it on the board and into the log.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use oms_verify::reason::Reason;
+use oms_verify::reason::{Code, Reason};
 
 use super::board::{Board, shown};
 use super::log::{Level, Log};
@@ -23,6 +24,8 @@ pub(super) struct Teller<'a> {
     cancel: &'a Cancel,
     /// The carrier's identity, and what people know it by.
     carrier: (&'a str, &'a str),
+    /// The station's state: what cannot be written there is no model's fault.
+    state: &'a Path,
     /// Why the carrier has to wait.
     pub(super) held: Option<Reason>,
 }
@@ -33,8 +36,9 @@ impl<'a> Teller<'a> {
         log: &'a Log,
         cancel: &'a Cancel,
         carrier: (&'a str, &'a str),
+        state: &'a Path,
     ) -> Self {
-        Teller { board, log, cancel, carrier, held: None }
+        Teller { board, log, cancel, carrier, state, held: None }
     }
 
     fn trouble(&self, reasons: &[Reason]) {
@@ -47,6 +51,17 @@ impl<'a> Teller<'a> {
             ];
             self.log.tell(Level::Warning, "carrier-trouble", &fields);
         }
+    }
+}
+
+impl Teller<'_> {
+    /// Whether a reason is about the station itself, so that the next model would have it too: its
+    /// keys, its record, its clock, or the disk with its state.
+    fn is_stations(&self, reason: &Reason) -> bool {
+        let areas = ["hsm.", "key.", "state.", "clock."];
+        let file = reason.file.as_ref().filter(|_| reason.code == Code::OutboundWrite);
+        areas.iter().any(|area| reason.code.id().starts_with(area))
+            || file.is_some_and(|file| Path::new(file).starts_with(self.state))
     }
 }
 
@@ -118,9 +133,7 @@ impl Observer for Teller<'_> {
     fn failed(&mut self, candidate: &Candidate, reason: &Reason) -> bool {
         self.board.facts().read(self.carrier.0, None);
         // The station's own trouble is no model's end, nor is the wish to stop.
-        let code = reason.code.id();
-        let is_stations = ["hsm.", "key.", "state.", "clock."].iter().any(|area| code.starts_with(area));
-        if is_stations || self.cancel.is_asked() {
+        if self.is_stations(reason) || self.cancel.is_asked() {
             self.held = Some(reason.clone());
             return false;
         }
@@ -134,7 +147,7 @@ impl Observer for Teller<'_> {
         let fields = [
             ("carrier", self.carrier.1.into()),
             ("path", candidate.model.as_str().into()),
-            ("code", code.into()),
+            ("code", reason.code.id().into()),
             ("reason", said(reason)),
         ];
         self.log.tell(Level::Warning, "undecided", &fields);

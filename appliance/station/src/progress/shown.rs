@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use oms_verify::reason::Printable;
+use oms_verify::reason::{Printable, printable_json};
 use serde::Serialize;
 
 use super::Counts;
@@ -206,7 +206,7 @@ impl Shape {
                 bar.set_position(now.bytes);
             }
             Shape::Text => line(&format!("{}: {}", now.model, now.text())),
-            Shape::Json => line(&serde_json::to_string(now).unwrap_or_default()),
+            Shape::Json => line(&printable_json(&serde_json::to_string(now).unwrap_or_default())),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Showing people what a carrier chose.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Shows a string that a carrier chose without its control characters, so that a name can neither
 /// move the cursor of an operator's terminal, nor fake a line, nor look like another name.
@@ -17,6 +17,24 @@ impl fmt::Display for Printable<'_> {
         }
         Ok(())
     }
+}
+
+/// A JSON text in which what [`Printable`] does not show as it is stands as an escape of JSON: the
+/// same document, and harmless on a terminal. Ends of lines stay.
+pub fn printable_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if c == '\n' || !is_deceptive(c) {
+            text.push(c);
+            continue;
+        }
+        // Outside of strings JSON has no such character.
+        for unit in c.encode_utf16(&mut units) {
+            let _ = write!(text, "\\u{unit:04x}");
+        }
+    }
+    text
 }
 
 /// Control characters, and the bidirectional and invisible ones that make text read as another.
@@ -71,5 +89,15 @@ mod tests {
         }
         let plain = "模型 é\u{301} نموذج \u{fe0f} \u{fffd}";
         assert_eq!(Printable(plain).to_string(), plain);
+    }
+
+    #[test]
+    fn json_stays_the_same_document_without_what_a_terminal_obeys() {
+        let hostile = "a\u{1b}[2J\u{9b}31m\n\u{202e}\u{e0041}\u{e9}";
+        let document = serde_json::json!({ hostile: [hostile] });
+        let text = printable_json(&serde_json::to_string_pretty(&document).unwrap());
+        assert!(text.lines().count() == 5 && !text.lines().any(|line| line.contains(is_deceptive)));
+        assert!(text.contains('\u{e9}') && text.contains("\\u009b31m"), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), document);
     }
 }
