@@ -65,6 +65,8 @@ pub enum Names {
     Twice,
     /// A million that are not there.
     Million,
+    /// Ones that are not there, without an end.
+    Endless,
     /// One with a slash in it.
     Slash,
     /// `.` and `..` as if they were files.

@@ -258,7 +258,8 @@ impl Filesystem for Served {
         }
         entries.extend(invented(lie).into_iter().map(|name| (999, FileType::RegularFile, name)));
         match way {
-            Way::Answer(_) if lie == Some(Names::Million) => million(offset, reply),
+            Way::Answer(_) if lie == Some(Names::Million) => many(offset, 1_000_000, reply),
+            Way::Answer(_) if lie == Some(Names::Endless) => many(offset, u64::MAX, reply),
             Way::Answer(_) => list(&entries, offset, reply),
             Way::Error(error) => reply.error(error),
             Way::Never => self.script.owe(reply),
@@ -288,8 +289,8 @@ fn list(entries: &[(u64, FileType, OsString)], offset: u64, mut reply: ReplyDire
     reply.ok();
 }
 
-fn million(offset: u64, mut reply: ReplyDirectory) {
-    for place in offset..1_000_000 {
+fn many(offset: u64, count: u64, mut reply: ReplyDirectory) {
+    for place in offset..count {
         let name = format!("{place}.json");
         if reply.add(INodeNo(999), place + 1, FileType::RegularFile, name) {
             break;

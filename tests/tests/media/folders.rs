@@ -64,9 +64,10 @@ fn a_name_that_is_not_there_is_not_signed() {
 }
 
 #[test]
-fn a_million_names() {
-    let fault = |folder| Fault::on(Op::List, folder, Lie::Names(Names::Million));
-    all(vec![Case::new(fault("demo/sub"), &[Expect::Refused("media.too-many-entries")])]);
+fn a_million_names_and_a_list_without_an_end() {
+    let may = [Expect::Refused("media.too-many-entries")];
+    let fault = |names| Fault::on(Op::List, "demo/sub", Lie::Names(names));
+    all(vec![Case::new(fault(Names::Million), &may), Case::new(fault(Names::Endless), &may)]);
 }
 
 #[test]
