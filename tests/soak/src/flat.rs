@@ -18,6 +18,8 @@ pub(crate) struct Course {
     pub(crate) most: u64,
     /// What the last third's median may be.
     pub(crate) may: u64,
+    /// The median of each tenth of all the time.
+    pub(crate) tenths: Vec<u64>,
 }
 
 impl Course {
@@ -58,19 +60,35 @@ pub(crate) fn courses(samples: &[Sample]) -> Vec<Course> {
         .map(|Watched { name, of, may }| {
             let most = samples.iter().map(of).max().unwrap_or_default();
             let (first, last) = (median(first, of), median(last, of));
-            Course { name, first, last, most, may: may(first) }
+            let tenths = samples.chunks(samples.len().div_ceil(10).max(1));
+            let tenths = tenths.map(|tenth| median(tenth, of)).collect();
+            Course { name, first, last, most, may: may(first), tenths }
         })
         .collect();
     // A record grows, by what is written down.
     let (before, after) = (growth(first), growth(last));
     let most = before.max(after);
     let name = "journal, bytes a row";
-    courses.push(Course { name, first: before, last: after, most, may: before * 3 / 2 + 1024 });
+    courses.push(Course {
+        name,
+        first: before,
+        last: after,
+        most,
+        may: before * 3 / 2 + 1024,
+        tenths: Vec::new(),
+    });
     let wal = |sample: &Sample| sample.wal;
     let (before, after) = (median(first, &wal), median(last, &wal));
     let most = samples.iter().map(wal).max().unwrap_or_default();
     let name = "journal's log, bytes";
-    courses.push(Course { name, first: before, last: after, most, may: before + (64 << 10) });
+    courses.push(Course {
+        name,
+        first: before,
+        last: after,
+        most,
+        may: before + (64 << 10),
+        tenths: Vec::new(),
+    });
     courses
 }
 

@@ -29,7 +29,8 @@ impl Report {
         let course = |course: &Course| {
             json!({
                 "name": course.name, "firstThird": course.first, "lastThird": course.last,
-                "most": course.most, "mayBe": course.may, "isFlat": course.is_flat()
+                "most": course.most, "mayBe": course.may, "isFlat": course.is_flat(),
+                "tenths": course.tenths
             })
         };
         json!({
@@ -53,9 +54,12 @@ impl fmt::Display for Report {
         let [first, last, most, may] = ["first third", "last third", "most", "may be"];
         writeln!(f, "soak: {:<24} {first:>12} {last:>12} {most:>12} {may:>12}", "")?;
         for course in &self.courses {
-            let Course { name, first, last, most, may } = course;
+            let Course { name, first, last, most, may, .. } = course;
             let word = if course.is_flat() { "flat" } else { "GROWS" };
             writeln!(f, "soak: {name:<24} {first:>12} {last:>12} {most:>12} {may:>12} {word}")?;
+        }
+        if let Some(memory) = self.courses.first() {
+            writeln!(f, "soak: {} by tenths of the time: {:?}", memory.name, memory.tenths)?;
         }
         for (role, peak) in &self.peaks {
             writeln!(f, "soak: peak of {role:<16} {peak:>10} KiB")?;
