@@ -54,7 +54,7 @@ pub(crate) fn a_program_that_is_killed_while_it_is_read_lets_go() {
             let plugged = Plugged::image(&image(kind, &dir));
             let carrier = arrival(&plugged).open(&means(&[kind]), &Cancel::default()).unwrap();
             assert!(carrier.root().file(FILE).is_ok());
-            let program = *children("/proc/self/fd/").first().expect("the program that reads it");
+            let program = *children("/proc/self/fd/").first().unwrap();
             kill_process(program, Signal::KILL).unwrap();
             let start = Instant::now();
             while carrier.root().file(FILE).is_ok() {
