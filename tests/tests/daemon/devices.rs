@@ -5,6 +5,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use oms_sys::block::BlockDevice;
 use oms_testkit::{files, model, run};
@@ -14,6 +15,7 @@ use oms_tests::mounts::{Need, privately, tmpfs};
 use oms_tests::scene::Scene;
 use oms_tests::{entry, journal, json};
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::station::{Daemon, with_hot_folder};
@@ -49,6 +51,11 @@ pub(crate) fn with_devices(scene: &Scene, plugged: &[&Plugged]) -> Daemon {
     take_devices(scene, plugged);
     let mut own = Command::new("chown");
     let _ = run::outcome(own.args(["-R", "65534:65534"]).arg(scene.path(""))).expect_status(0);
+    start(scene)
+}
+
+/// The same, once all is set up for it.
+fn start(scene: &Scene) -> Daemon {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
     for set in ["--bounding-set", "--inh-caps", "--ambient-caps"] {
@@ -133,4 +140,53 @@ fn a_disk_that_cannot_be_used_is_told_and_the_next_is_served() {
         assert_eq!(scene.station.entries().len(), 1);
         daemon.stop();
     });
+}
+
+#[test]
+fn whoever_is_killed_while_a_disk_is_read_the_disk_is_free_afterwards() {
+    privately(&[Need::Ext4], || {
+        let scene = Scene::signed();
+        let path = scene.path("long.img");
+        // Zeros that take no room, and longer to read than a test needs.
+        let image = Image::of(Kind::Ext4, &scene.carrier, &path);
+        image.set_size("demo/model.safetensors", 8 << 30);
+        let disk = Plugged::image(&path);
+        let is_reading = |status: &Value| {
+            let mut carriers = status["carriers"].as_array().unwrap().iter();
+            carriers.any(|one| one["reading"]["progress"]["bytes"].as_u64() > Some(0))
+        };
+        let daemon = with_devices(&scene, &[&disk]);
+        daemon.until("reading", is_reading);
+        assert!(BlockDevice::open_unused(&disk.device).is_err(), "it is mounted");
+        daemon.signal(Signal::KILL);
+        assert_eq!(daemon.ended(), None);
+        is_free(&disk);
+
+        let daemon = start(&scene);
+        daemon.until("reading", is_reading);
+        let processes = daemon.processes();
+        let copier = processes.iter().find(|(_, line)| line.contains("role copier")).unwrap();
+        kill_process(Pid::from_raw(copier.0).unwrap(), Signal::KILL).unwrap();
+        let told = served(&daemon, &disk);
+        assert_eq!((&told["undecided"], &told["models"]), (&1.into(), &1.into()), "{told:#}");
+        // Besides what nobody may read on an ext4: its lost+found.
+        let codes = json::codes(&told["reasons"]);
+        assert!(codes.iter().any(|code| code == "process.failed"), "{told:#}");
+        assert!(BlockDevice::open_unused(&disk.device).is_ok(), "nobody holds it");
+        daemon.stop();
+        assert_eq!((scene.station.entries().len(), spooled(&scene)), (0, 0));
+    });
+}
+
+/// Nobody uses the device any more, as soon as the kernel has ended who did.
+fn is_free(plugged: &Plugged) {
+    let start = Instant::now();
+    while let Err(error) = BlockDevice::open_unused(&plugged.device) {
+        assert!(start.elapsed() < Duration::from_secs(10), "{error}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn spooled(scene: &Scene) -> usize {
+    fs::read_dir(&scene.station.spool).unwrap().count()
 }
