@@ -21,6 +21,7 @@ pub mod dsse;
 pub mod hash;
 mod json;
 pub mod key;
+pub mod known_answers;
 pub mod name;
 pub mod observe;
 pub mod pki;

@@ -35,7 +35,10 @@ fn check<'a>(document: &'a Value, name: &str) -> &'a Value {
 fn a_machine_is_examined_without_a_configuration() {
     let document = examined(&mut doctor(), 0);
     let names: Vec<_> = document["checks"].as_array().unwrap().iter().map(|c| &c["name"]).collect();
-    assert_eq!(names, ["sha256", "reader", "locked-memory", "huge-pages", "memory", "sandbox"]);
+    assert_eq!(
+        names,
+        ["sha256", "algorithms", "reader", "locked-memory", "huge-pages", "memory", "sandbox",]
+    );
     let sha256 = check(&document, "sha256");
     assert_eq!(sha256["state"], "ok");
     assert!(sha256["found"].as_str().unwrap().contains("single"), "{sha256}");

@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use oms_sys::ring::{self, NoUring, Ring};
 use oms_sys::sha256::{KernelStatus, Lanes, Status, Unusable};
+use oms_verify::hash::HashAlgorithm;
+use oms_verify::known_answers;
 use oms_verify::reason::Code;
 use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::Check;
-use crate::intake::{Reader, Settings};
+use crate::intake::{Reader, Settings, wrong_algorithms};
 use crate::process::{Role, spawn};
 
 /// How long the processes that are tried may take to begin.
@@ -24,6 +26,7 @@ pub fn checks(settings: Settings) -> Vec<Check> {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     vec![
         sha256(lanes),
+        algorithms(&known_answers::wrong(), &wrong_algorithms()),
         reader(settings.reader),
         locked_memory(settings, getrlimit(Resource::Memlock).current, geteuid().is_root()),
         huge_pages(huge.ok().as_deref()),
@@ -52,6 +55,19 @@ fn sha256(report: Result<Vec<KernelStatus>, Unusable>) -> Check {
         return Check::failed(NAME, found, TESTED);
     }
     Check::ok(NAME, found)
+}
+
+/// Every signature and every digest is what it is known to be.
+fn algorithms(signatures: &[&str], hashes: &[HashAlgorithm]) -> Check {
+    const NAME: &str = "algorithms";
+    let hashes: Vec<&str> = hashes.iter().map(|hash| hash.name()).collect();
+    let wrong = [signatures, &hashes].concat();
+    if wrong.is_empty() {
+        let all = HashAlgorithm::ALL.iter().map(|hash| hash.name());
+        let all: Vec<&str> = known_answers::names().chain(all).collect();
+        return Check::ok(NAME, format!("{}: right", all.join(", ")));
+    }
+    Check::failed(NAME, format!("{}: WRONG ANSWERS", wrong.join(", ")), TESTED)
 }
 
 /// What reads, and why.
@@ -175,6 +191,20 @@ mod tests {
         assert_eq!(check.state, State::Failed);
         assert!(check.found.contains("avx2-x8: WRONG ANSWERS"), "{check:?}");
         assert_eq!(sha256(Err(Unusable)).state, State::Failed);
+    }
+
+    #[test]
+    fn an_algorithm_that_is_wrong_is_named() {
+        let check = algorithms(&[], &[]);
+        assert_eq!(check.state, State::Ok);
+        assert!(check.found.contains("P-256") && check.found.contains("blake3"), "{check:?}");
+        for (signatures, hashes, found) in [
+            (&["P-384"][..], &[][..], "P-384: WRONG ANSWERS"),
+            (&[][..], &[HashAlgorithm::Blake2b][..], "blake2b: WRONG ANSWERS"),
+        ] {
+            let check = algorithms(signatures, hashes);
+            assert_eq!((check.state, check.found.as_str()), (State::Failed, found));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use digest::Digest as _;
 use oms_verify::hash::{Digest, HashAlgorithm};
+use oms_verify::known_answers::MESSAGE;
 use oms_verify::statement::{Method, Pieces, Shard};
 
 /// Hashes a file that arrives in order, and gives what a manifest says of it.
@@ -105,6 +106,34 @@ fn digest(algorithm: HashAlgorithm, stream: Stream) -> Option<Digest> {
     Digest::new(algorithm, &stream.finish()).ok()
 }
 
+/// The digests of [`MESSAGE`] 4,096 times, long enough for the widest code that the crates choose:
+/// by Python's `hashlib` and `blake3`.
+const ANSWERS: [(HashAlgorithm, &str); 3] = [
+    (HashAlgorithm::Sha256, "60bc5a838d3a73a7dcd84d7299218802aafb2aa01b319f4ba627a6a229efab3c"),
+    (
+        HashAlgorithm::Blake2b,
+        "721e8fc773bef34c984d1c7470dad1c26848d909b343a90648e99ccbd7fd53c7\
+         a103502e396750848f47f927b08dc6eb231e9af7e0406a9473d908b12e80780a",
+    ),
+    (HashAlgorithm::Blake3, "fe77408587294e495992f21ed0882e7f3eeb3c4e4e00a0718e7c19898b1e52a5"),
+];
+
+/// The algorithms that do not give their known answers. None, or this program must not decide
+/// anything. The kernels of SHA-256 beside this one are asked by `oms_sys::sha256`.
+pub fn wrong_algorithms() -> Vec<HashAlgorithm> {
+    wrong_about(&MESSAGE.repeat(4_096))
+}
+
+fn wrong_about(bytes: &[u8]) -> Vec<HashAlgorithm> {
+    let is_right = |algorithm, answer: &str| {
+        let mut stream = Stream::new(algorithm);
+        stream.update(bytes);
+        digest(algorithm, stream).is_some_and(|digest| digest.to_hex() == answer)
+    };
+    let wrong = ANSWERS.into_iter().filter(|(algorithm, answer)| !is_right(*algorithm, answer));
+    wrong.map(|(algorithm, _)| algorithm).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +162,12 @@ mod tests {
         let Pieces::Shards(shards) = exact else { panic!() };
         assert_eq!(shards.len(), 2);
         assert_eq!(hashed(method, &[], 1).1, Pieces::Shards(Vec::new()));
+    }
+
+    #[test]
+    fn known_answers_are_given_and_others_are_found_out() {
+        assert!(wrong_algorithms().is_empty());
+        assert_eq!(wrong_about(MESSAGE), HashAlgorithm::ALL);
     }
 
     #[test]

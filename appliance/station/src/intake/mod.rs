@@ -25,7 +25,7 @@ mod tree;
 
 pub use attend::Pulse;
 pub(crate) use attend::alone;
-pub use hash::PieceHasher;
+pub use hash::{PieceHasher, wrong_algorithms};
 pub use quarantine::Quarantine;
 pub(crate) use quarantine::{ATTESTATIONS, MODEL, SOURCE};
 pub use settings::{Memory, Reader, Reading, Settings, WrongMemory, WrongReader};
