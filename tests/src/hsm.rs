@@ -1,10 +1,15 @@
 //! A station whose keys are in an HSM.
 
+use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use oms_testkit::pki::{Profile, chain};
+use cryptoki::context::Pkcs11;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType};
+use cryptoki::session::{Session, UserType};
+use oms_testkit::pki::{Profile, chain, spki_of_point};
 use oms_testkit::softhsm::{Curve, SoftHsm};
 use oms_testkit::vectors::workspace;
 use oms_testkit::{files, run};
@@ -45,6 +50,68 @@ pub fn softhsm(scene: &Scene) -> SoftHsm {
     let uris = (hsm.uri("verdict"), hsm.uri("resign"));
     configure(scene, (&uris.0, &verdict), (&uris.1, &resign), &hsm.sandbox());
     hsm
+}
+
+/// NSS softokn, where Debian puts it, if it is installed.
+fn softokn_module() -> Option<PathBuf> {
+    let places = ["x86_64-linux-gnu", "aarch64-linux-gnu"];
+    let mut found = places.map(|place| Path::new("/usr/lib").join(place).join("libsoftokn3.so"));
+    found.iter_mut().find(|path| path.exists()).map(std::mem::take)
+}
+
+/// Gives the station of a scene its keys in a database of NSS softokn. A process can do so once.
+///
+/// # Panics
+/// When NSS softokn is not installed.
+pub fn softokn(scene: &Scene) {
+    const PIN: &str = "4711";
+    let module = softokn_module().expect("NSS softokn is installed (cargo xtask setup)");
+    let folder = files::folder(scene.path("nss"));
+    let parameters = format!("configdir='sql:{}'", folder.display());
+    let context = Pkcs11::new(&module).unwrap();
+    let text = Box::leak(CString::new(parameters.clone()).unwrap().into_boxed_c_str());
+    oms_sys::pkcs11::initialize(&context, Some(text)).unwrap();
+    let slots = context.get_slots_with_token().unwrap();
+    let label = |slot| context.get_token_info(slot).unwrap().label().to_owned();
+    let slot = slots.into_iter().find(|slot| label(*slot) == "NSS Certificate DB").unwrap();
+    let session = context.open_rw_session(slot).unwrap();
+    session.login(UserType::So, Some(&"".into())).unwrap();
+    session.init_pin(&PIN.into()).unwrap();
+    session.logout().unwrap();
+    session.login(UserType::User, Some(&PIN.into())).unwrap();
+    let made = ["verdict", "resign"].map(|name| key_pair(&session, name));
+    drop(session);
+    context.finalize().unwrap();
+
+    let pin = files::secret(scene.path("nss-pin"), PIN);
+    let uri = |label: &str| {
+        format!(
+            "pkcs11:token=NSS%20Certificate%20DB;object={label}?module-path={}&pin-source=file:{}\
+             &x-init-reserved={parameters}%20flags=readOnly",
+            module.display(),
+            pin.display()
+        )
+    };
+    let more = format!("\n[hsm.sandbox]\nread = [{folder:?}]\n");
+    let [verdict, resign] = &made;
+    configure(scene, (&uri("verdict"), verdict), (&uri("resign"), resign), &more);
+}
+
+/// Makes a key pair on P-256 in a session that is logged in. Gives its public key (DER).
+fn key_pair(session: &Session, label: &str) -> Vec<u8> {
+    let label = label.as_bytes();
+    let name =
+        [Attribute::Token(true), Attribute::Label(label.to_vec()), Attribute::Id(label.to_vec())];
+    let p256 = Attribute::EcParams(b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07".into());
+    let public = [&name[..], &[p256, Attribute::Verify(true)]].concat();
+    let private = [Attribute::Sign(true), Attribute::Sensitive(true), Attribute::Private(true)];
+    let private = [&name[..], &private, &[Attribute::Extractable(false)]].concat();
+    let made = session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private).unwrap();
+    let found = session.get_attributes(made.0, &[AttributeType::EcPoint]).unwrap();
+    let [Attribute::EcPoint(point)] = found.as_slice() else { panic!("no point: {found:?}") };
+    // In an OCTET STRING as the standard wants it, or bare.
+    let bare = if point.len() == 67 { &point[2..] } else { point };
+    spki_of_point(bare).expect("a point on a known curve")
 }
 
 /// A module before a token's own that fails as it is told to, and counts what it is called for.

@@ -16,8 +16,7 @@ mod profile;
 use rcgen::{Issuer, PublicKeyData};
 
 pub use self::crl::{Crl, CrlProfile, RevocationReason};
-pub(crate) use self::key::spki_of_point;
-pub use self::key::{Key, KeyType};
+pub use self::key::{Key, KeyType, spki_of_point};
 pub use self::profile::{ExtendedKeyUsage, KeyUsage, Profile, date, now};
 use crate::files::sha256_hex;
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use oms_testkit::pki::{KeyType, Profile};
 use oms_testkit::roots::Anchor;
@@ -320,13 +321,26 @@ fn a_verdict_says_what_the_design_promises() {
 fn keys_in_an_hsm() {
     let scene = Scene::signed();
     let hsm = hsm::softhsm(&scene);
-    let outcome = run::outcome(&mut hsm::with(scene.ingest(), &hsm)).expect_status(0);
+    in_an_hsm(&scene, &mut hsm::with(scene.ingest(), &hsm));
+}
+
+#[test]
+fn keys_in_nss_softokn() {
+    let scene = Scene::signed();
+    hsm::softokn(&scene);
+    in_an_hsm(&scene, &mut scene.ingest());
+}
+
+/// The ingest passes the model, and what it signs says that the keys are in an HSM.
+fn in_an_hsm(scene: &Scene, ingest: &mut Command) {
+    let outcome = run::outcome(ingest).expect_status(0);
     json::conforming(&json::INGEST, outcome.json());
     let entry = scene.station.outbound.join(&scene.station.entries()[0]);
     let payload = entry::payload(&entry);
     let detail = entry::detail(&payload);
     assert_eq!(detail["protection"], "pkcs11");
     assert_eq!(detail["resigned"]["protection"], "pkcs11");
+    assert_ne!(detail["sandbox"], "none");
     let _ = run::outcome(&mut scene.receive(&entry)).expect_status(0);
 }
 

@@ -27,9 +27,17 @@ use crate::process::wire::WireReason;
 use crate::signer::{Shape, Signer};
 use crate::trust::policy_digest;
 
-/// Where the libraries lie that a PKCS#11 module is linked with, as far as there are such folders.
-const LIBRARIES: [&str; 6] =
-    ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf"];
+/// What any PKCS#11 module may need: the libraries that it is linked with, as far as there are such
+/// folders, and random numbers, which NSS does not take from the system call.
+const COMMON: [&str; 7] = [
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/dev/urandom",
+];
 
 /// What signing needs of the station's files, read while it can be.
 #[derive(Debug)]
@@ -78,7 +86,7 @@ impl Office {
 
 /// What is read for the keys themselves, and of the journal.
 fn files_of(config: &Config) -> Result<BTreeSet<PathBuf>, Reason> {
-    let mut files: BTreeSet<PathBuf> = LIBRARIES.iter().map(PathBuf::from).collect();
+    let mut files: BTreeSet<PathBuf> = COMMON.iter().map(PathBuf::from).collect();
     files.insert(config.state.clone());
     for key in [&config.verdict, &config.resign] {
         files.extend(key.certificate.clone());

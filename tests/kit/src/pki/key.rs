@@ -112,7 +112,7 @@ const CURVES: [(&[u8], usize, &SignatureAlgorithm); 3] = [
 ];
 
 /// The SubjectPublicKeyInfo of an uncompressed point; its length names the curve.
-pub(crate) fn spki_of_point(point: &[u8]) -> Option<Vec<u8>> {
+pub fn spki_of_point(point: &[u8]) -> Option<Vec<u8>> {
     let (prefix, _, _) = CURVES.iter().find(|(_, length, _)| *length == point.len())?;
     Some([*prefix, point].concat())
 }
