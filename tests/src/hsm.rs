@@ -114,6 +114,58 @@ fn key_pair(session: &Session, label: &str) -> Vec<u8> {
     spki_of_point(bare).expect("a point on a known curve")
 }
 
+/// Kryoptic, where Fedora puts it, or at the path in `OMS_KRYOPTIC`, if it is installed.
+fn kryoptic_module() -> Option<PathBuf> {
+    let named = std::env::var_os("OMS_KRYOPTIC").map(PathBuf::from);
+    let usual = PathBuf::from("/usr/lib64/pkcs11/libkryoptic_pkcs11.so");
+    named.into_iter().chain([usual]).find(|path| path.exists())
+}
+
+/// Gives the station of a scene its keys in a token of Kryoptic. Gives the variable by which that
+/// is found; nothing where Kryoptic is not installed.
+///
+/// # Panics
+/// When Kryoptic fails.
+pub fn kryoptic(scene: &Scene) -> Option<(&'static str, PathBuf)> {
+    const PIN: &str = "4711";
+    let module = kryoptic_module()?;
+    let folder = files::folder(scene.path("kryoptic"));
+    let token = folder.join("token.sql");
+    let text = format!("[[slots]]\nslot = 42\ndbtype = \"sqlite\"\ndbargs = {token:?}\n");
+    let variable = ("KRYOPTIC_CONF", files::public(scene.path("kryoptic.conf"), text));
+    let tool = |args: &[&str]| {
+        let mut command = Command::new("pkcs11-tool");
+        command.env(variable.0, &variable.1).arg("--module").arg(&module).args(args);
+        let _ = run::outcome(&mut command).expect_status(0);
+    };
+    let officer = ["--so-pin", "12345678"];
+    tool(&[&["--init-token", "--slot", "42", "--label", "corp"], &officer[..]].concat());
+    let login = ["--init-pin", "--token-label", "corp", "--login", "--login-type", "so"];
+    tool(&[&login[..], &officer, &["--new-pin", PIN]].concat());
+    let made = [("verdict", "01"), ("resign", "02")].map(|(label, id)| {
+        let of = ["--token-label", "corp", "--login", "--pin", PIN, "--label", label, "--id", id];
+        let key = ["--keypairgen", "--key-type", "EC:secp256r1", "--usage-sign"];
+        tool(&[&key[..], &of].concat());
+        let file = folder.join(label);
+        let read = ["--read-object", "--type", "pubkey", "-o", file.to_str().unwrap()];
+        tool(&[&read[..], &of].concat());
+        fs::read(file).unwrap()
+    });
+    let pin = files::secret(scene.path("kryoptic-pin"), PIN);
+    let uri = |label: &str| {
+        format!(
+            "pkcs11:token=corp;object={label}?module-path={}&pin-source=file:{}",
+            module.display(),
+            pin.display()
+        )
+    };
+    let conf = &variable.1;
+    let more = format!("\n[hsm.sandbox]\nread = [{conf:?}]\nwrite = [{folder:?}]\n");
+    let [verdict, resign] = &made;
+    configure(scene, (&uri("verdict"), verdict), (&uri("resign"), resign), &more);
+    Some(variable)
+}
+
 /// A module before a token's own that fails as it is told to, and counts what it is called for.
 #[derive(Debug)]
 pub struct Faulty {

@@ -331,6 +331,15 @@ fn keys_in_nss_softokn() {
     in_an_hsm(&scene, &mut scene.ingest());
 }
 
+#[test]
+fn keys_in_kryoptic() {
+    let scene = Scene::signed();
+    let Some((name, value)) = hsm::kryoptic(&scene) else {
+        return eprintln!("left out: there is no Kryoptic");
+    };
+    in_an_hsm(&scene, scene.ingest().env(name, value));
+}
+
 /// The ingest passes the model, and what it signs says that the keys are in an HSM.
 fn in_an_hsm(scene: &Scene, ingest: &mut Command) {
     let outcome = run::outcome(ingest).expect_status(0);

@@ -80,7 +80,8 @@ static TABLE: [Quirks; 4] = [
         environment: &["KRYOPTIC_CONF"],
         read: &["/etc/kryoptic"],
         write: &["/var/lib/kryoptic"],
-        note: "not tried with this program",
+        tells_wrong_pins: false,
+        note: "the folder of its database is to be writable, since SQLite locks it there",
         ..STANDARD
     },
 ];
