@@ -136,6 +136,27 @@ fn a_token_that_is_taken_away_while_a_carrier_is_read() {
 }
 
 #[test]
+fn a_token_that_is_taken_away_while_two_carriers_are_read() {
+    let (scene, hsm, hot) = station();
+    scene.configure("settle = \"1s\"", "settle = \"1s\"\nat-once = 2");
+    let carriers = ["first", "second"].map(|name| carrier(&scene, name, WEIGHTS));
+    let daemon = start(&scene, &hsm);
+    waits(&daemon);
+    let places = [0, 1].map(|at| bring(&carriers[at], &hot, ["first", "second"][at]));
+    let copier = stop_the_copier(&daemon);
+    hsm.take_away();
+    signal(copier, Signal::CONT);
+    unfit(&daemon, "hsm.token");
+    assert_eq!(scene.station.entries().len(), 0);
+    hsm.bring_back();
+    for place in &places {
+        assert_eq!(daemon.served(place)["undecided"], 0);
+    }
+    complete(&scene, 2);
+    daemon.stop();
+}
+
+#[test]
 fn a_token_that_is_away_at_the_start() {
     let (scene, hsm, hot) = station();
     hsm.take_away();
