@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use oms_testkit::{files, model, run};
 use oms_tests::forge::statement;
+use oms_tests::mounts::privately;
 use oms_tests::scene::{POLICY, Scene, any_content, appliance};
 use oms_tests::{entry, json};
 use serde_json::Value;
@@ -104,6 +105,20 @@ fn a_crowd_of_bundles_and_a_linked_one_do_not_stop_the_model_beside_them() {
     let (models, others) = told(&document);
     assert_eq!(models, [("demo", "passed", vec![])]);
     assert_eq!(others, ["media.symlink", "media.too-many-entries"]);
+}
+
+#[test]
+fn a_carrier_that_is_mounted_in_itself() {
+    privately(&[], || {
+        let scene = Scene::signed();
+        let inner = files::folder(scene.carrier.join("folder/loop"));
+        rustix::mount::mount_bind(&scene.carrier, &inner).unwrap();
+        let document = ingested(&scene, 1);
+        let (models, others) = told(&document);
+        assert_eq!(models, [("demo", "passed", vec![])]);
+        assert_eq!(others, ["media.mount-crossing"], "{document:#}");
+        oms_tests::mounts::detach(&inner);
+    });
 }
 
 #[test]
