@@ -29,6 +29,10 @@ const VERSION: i32 = 2;
 /// Pages that are written to the log before they go to the file.
 const CHECKPOINT: u32 = 64;
 
+/// KiB of pages that are kept in memory; below zero, as SQLite has it. What is looked for lies together,
+/// so that more would only make the daemon grow with its record.
+const CACHE: i32 = -256;
+
 /// The tables. Times are seconds since 1970-01-01T00:00:00Z, digests are SHA-256 in hexadecimal
 /// digits.
 const TABLES: &str = "
@@ -271,6 +275,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
         return Err(rusqlite::Error::InvalidQuery);
     }
     connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", CACHE)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT, |_| Ok(()))
 }
 
