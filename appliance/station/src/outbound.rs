@@ -245,12 +245,16 @@ impl Outbound {
     }
 
     /// Writes a decision down, has it signed, and publishes it; with it, when the model passed, the
-    /// copies in the quarantine and what goes out beside them.
+    /// copies in the quarantine and what goes out beside them. Gives the decision and its entry.
     ///
     /// # Errors
     /// When anything fails. Then nothing is in outbound, or the entry is complete. What was written
     /// down is ended by [`Outbound::catch_up`], now or after a restart.
-    pub fn publish(&mut self, decided: &Decided, intake: Intake) -> Result<Published, Reason> {
+    pub fn publish(
+        &mut self,
+        decided: Decided,
+        intake: Intake,
+    ) -> Result<(Decision, Published), Reason> {
         let Intake { id, quarantine } = intake;
         let Decided { decision, sealed, files, kept, sandbox, .. } = decided;
         if decision.passed() {
@@ -263,8 +267,11 @@ impl Outbound {
             quarantine.clear()?;
         }
         let highest = self.clock.highest();
-        let made = handover::made(sealed.as_slice(), files.as_slice(), sandbox, highest)?;
-        self.issue(decision, &made, Origin::Intake(id), quarantine)
+        let made = handover::made(sealed.as_slice(), files.as_slice(), &sandbox, highest)?;
+        // Of a model with many files, what is no longer needed is most of the memory.
+        drop((kept, sealed, files));
+        let published = self.issue(&decision, made, Origin::Intake(id), quarantine)?;
+        Ok((decision, published))
     }
 
     /// The way of every decision from its number on: written down, signed, and published with what
@@ -272,7 +279,7 @@ impl Outbound {
     fn issue(
         &mut self,
         decision: &Decision,
-        made: &Sealed,
+        made: Sealed,
         origin: Origin,
         mut quarantine: Quarantine,
     ) -> Result<Published, Reason> {
@@ -314,11 +321,12 @@ impl Outbound {
     fn sign(
         &mut self,
         decision: &Numbered,
-        made: &Sealed,
+        made: Sealed,
         written: Option<&Payload>,
     ) -> Result<Payload, Reason> {
         let position = self.journal.position(decision.sequence)?;
-        let signed = self.signer.sign(position, made)?;
+        let signed = self.signer.sign(position, &made)?;
+        drop(made);
         // Before anything of it is written down: what is written must be what goes out.
         signed::check(&signed, decision, position, self.signer.key())?;
         let Signed { payload, verdict, bundle } = signed;

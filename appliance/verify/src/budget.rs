@@ -53,7 +53,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The memory in bytes that deciding about a model of this size may take, and signing and
+    /// The memory in bytes that verifying a model of this size in place may take, and signing and
     /// receiving it, beside the buffers for reading (`[intake] memory`), the CRLs and the
     /// attestations: twice the bundle, one half KiB for each of its files, and the program itself.
     ///
@@ -61,10 +61,24 @@ impl Budget {
     /// it names; a verdict takes the place of the bundle. For each further admitted bundle of one
     /// model its list comes on top.
     pub fn memory(&self) -> u64 {
+        self.share(2, 512, 1)
+    }
+
+    /// The memory in bytes that all processes of a station together may take for a model of this
+    /// size, beside the same: five times the bundle, one KiB for each of its files, and five times
+    /// the program.
+    ///
+    /// The supervisor, the decider and the inspector, or the signer, hold the list of files at the
+    /// same time, each in its own form, and what they pass one another besides.
+    pub fn station_memory(&self) -> u64 {
+        self.share(5, 1024, 5)
+    }
+
+    fn share(&self, bundles: u64, file: u64, programs: u64) -> u64 {
         const PROGRAM: u64 = 32 << 20;
-        const FILE: u64 = 512;
-        let files = FILE.saturating_mul(self.resources as u64);
-        self.bundle_bytes.saturating_mul(2).saturating_add(files).saturating_add(PROGRAM)
+        let bundles = self.bundle_bytes.saturating_mul(bundles);
+        let files = file.saturating_mul(self.resources as u64);
+        bundles.saturating_add(files).saturating_add(PROGRAM.saturating_mul(programs))
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod files;
 pub mod model;
+pub mod peak;
 pub mod peer;
 pub mod pki;
 pub mod roots;

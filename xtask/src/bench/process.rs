@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use oms_testkit::peak::{Peak, Watch};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions};
 
@@ -27,8 +28,8 @@ pub(super) struct Ran {
     pub(super) stdout: Vec<u8>,
     /// Standard error.
     pub(super) stderr: String,
-    /// The largest resident set of the process in bytes (`VmHWM`), where it was watched.
-    pub(super) peak: Option<u64>,
+    /// The most memory of it and of what it started, where it was watched.
+    pub(super) peak: Option<Peak>,
 }
 
 /// Runs a command and takes its time.
@@ -75,21 +76,13 @@ fn run(command: &mut Command, watch: bool) -> Result<Ran, Failure> {
     })
 }
 
-/// The largest resident set of a process, in bytes, until it ends.
-fn highest(child: &Child) -> Option<u64> {
-    let mut peak = None;
-    // A process that has ended has no resident set any more.
-    while let Some(resident) = resident(child.id()) {
-        peak = peak.max(Some(resident));
+/// The most memory of a process and of what it starts, until it ends.
+fn highest(child: &Child) -> Option<Peak> {
+    let mut watch = Watch::of(child.id());
+    while watch.look() {
         thread::sleep(GLANCE);
     }
-    peak
-}
-
-fn resident(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+    Some(watch.peak()).filter(|peak| peak.largest > 0)
 }
 
 /// The processor time of a process that has ended, and of those that it waited for, in seconds.
@@ -112,7 +105,7 @@ mod tests {
             watched(Command::new("sh").args(["-c", "echo out; echo err >&2; sleep 0.2; exit 3"]));
         let ran = ran.unwrap();
         assert_eq!((ran.code, &ran.stdout[..], &ran.stderr[..]), (Some(3), &b"out\n"[..], "err\n"));
-        assert!(ran.peak.is_some_and(|peak| peak > 100_000), "{:?}", ran.peak);
+        assert!(ran.peak.is_some_and(|peak| peak.largest > 100_000), "{:?}", ran.peak);
         assert!(ran.seconds > 0.19 && ran.processor < 10.0, "{}", ran.processor);
         let killed = timed(Command::new("sh").args(["-c", "kill -9 $$"])).unwrap();
         assert_eq!(killed.code, None);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use oms_testkit::model::flip_bit;
+use oms_testkit::peak::Peak;
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -57,7 +58,7 @@ pub(super) struct SideOutcome {
     pub(super) time: Times,
     /// Seconds of processor time.
     pub(super) processor: Times,
-    /// The largest resident set in bytes, in a run that was not timed.
+    /// The memory of the program and of those that it started, in bytes, in a run that was not timed.
     pub(super) peak_bytes: Option<u64>,
 }
 
@@ -103,7 +104,7 @@ pub(super) fn run(work: Work, options: &Options) -> Result<Outcome, Failure> {
             side,
             seconds: Vec::new(),
             processor: Vec::new(),
-            peak: ran.peak.filter(|_| side.one_process),
+            peak: ran.peak.filter(|_| side.one_process).map(Peak::most),
             stdout: ran.stdout,
         });
     }

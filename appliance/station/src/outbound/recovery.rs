@@ -56,7 +56,7 @@ impl Outbound {
                     Some(payload) if out_folder(&decision.folder).is_dir() => payload,
                     written => {
                         let made = handover::sealed_copy(&self.journal.made(&unfinished)?)?;
-                        self.sign(decision, &made, written.as_ref())?
+                        self.sign(decision, made, written.as_ref())?
                     }
                 };
                 let begun = Begun { decision: unfinished.decision, payload };

@@ -72,7 +72,7 @@ impl Outbound {
         let listed = sealed_with(|writer| files_to_json(&files, writer))?;
         let made = handover::made(&decision.to_vec(), listed.as_slice(), &sandbox, highest)?;
         drop(listed);
-        let published = self.issue(&decision, &made, origin, quarantine)?;
+        let published = self.issue(&decision, made, origin, quarantine)?;
         Ok((decision, published))
     }
 

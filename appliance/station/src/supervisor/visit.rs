@@ -162,7 +162,8 @@ impl Visit<'_> {
         // The last moment: what was begun to be published is ended.
         progress.check()?;
         outbound.crl_memory.keep(decided.floors.clone())?;
-        let published = outbound.publish(&decided, intake)?;
-        Ok((one.2.path(decided.elsewhere).to_owned(), decided.decision, published))
+        let path = one.2.path(decided.elsewhere).to_owned();
+        let (decision, published) = outbound.publish(decided, intake)?;
+        Ok((path, decision, published))
     }
 }

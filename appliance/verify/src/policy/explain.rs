@@ -269,13 +269,15 @@ fn manifest(rules: &ManifestRules, budget: &Budget) -> String {
     format!(
         "Manifest. Hashes admitted: {}. {unsigned} {ignored} Symbolic links are refused. {legacy} \
          Limits: {} files, {} a file, {} a model, {} a bundle. A model at the limits takes {} MiB of \
-         memory at most, besides the buffers for reading.",
+         memory at most, and {} MiB in all processes of a station together, besides the buffers \
+         for reading.",
         hashes.join(", "),
         budget.resources,
         show_size(budget.file_bytes),
         show_size(budget.total_bytes),
         show_size(budget.bundle_bytes),
-        budget.memory().div_ceil(1 << 20)
+        budget.memory().div_ceil(1 << 20),
+        budget.station_memory().div_ceil(1 << 20)
     )
 }
 
