@@ -16,6 +16,7 @@ mod hsm;
 mod manager;
 mod served;
 mod station;
+mod still;
 mod stopped;
 mod unit;
 mod unwell;
