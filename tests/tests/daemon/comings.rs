@@ -92,27 +92,14 @@ fn carriers_are_read_side_by_side() {
     let long = long_model(&scene);
     let daemon = Daemon::start(&scene);
     let held = bring(&long, &hot, "held");
-    let reads = |status: &Value, name: &str| {
-        let carriers = status["carriers"].as_array().unwrap();
-        let mut carriers =
-            carriers.iter().filter(|one| one["source"].as_str().unwrap().ends_with(name));
-        carriers.any(|one| one["reading"]["progress"]["bytes"].as_u64() > Some(0))
-    };
     let _ = daemon.until("reading", |status| reads(status, "held"));
     // The copier of the first one stands still, and the second one is served all the same.
-    let copiers: Vec<Pid> = daemon
-        .processes()
-        .into_iter()
-        .filter(|(_, line)| line.contains("role copier"))
-        .map(|(pid, _)| Pid::from_raw(pid).unwrap())
-        .collect();
-    let [copier] = copiers.as_slice() else { panic!("{copiers:?}") };
-    kill_process(*copier, Signal::STOP).unwrap();
+    let copier = stopped_copier(&daemon);
     let told = daemon.served(&bring(&scene.carrier, &hot, "quick"));
     assert_eq!(told["passed"], 1, "{told:#}");
     let status = daemon.status();
     assert!(reads(&status, "held") && status["state"] == "serving", "{status:#}");
-    kill_process(*copier, Signal::KILL).unwrap();
+    kill_process(copier, Signal::KILL).unwrap();
     let told = daemon.served(&held);
     assert_eq!(json::codes(&told["reasons"]), ["process.failed"]);
     assert_eq!(
@@ -120,4 +107,46 @@ fn carriers_are_read_side_by_side() {
         Value::Array(vec![])
     );
     daemon.stop();
+}
+
+#[test]
+fn a_carrier_that_goes_and_comes_again_while_it_is_read_is_served_once() {
+    let scene = Scene::signed();
+    let hot = with_hot_folder(&scene);
+    scene.configure("[carriers]\n", "[carriers]\nat-once = 2\n");
+    let long = long_model(&scene);
+    let daemon = Daemon::start(&scene);
+    let held = bring(&long, &hot, "held");
+    let _ = daemon.until("reading", |status| reads(status, "held"));
+    let copier = stopped_copier(&daemon);
+    let away = scene.path("away");
+    fs::rename(&held, &away).unwrap();
+    let _ = daemon.until("gone", |status| status["carriers"][0]["isGone"] == true);
+    fs::rename(&away, &held).unwrap();
+    let waits = |status: &Value| status["queue"].as_array().unwrap().len() == 1;
+    let _ = daemon.until("waiting", waits);
+    // The other lane is free, and leaves it to the one that has it.
+    let told = daemon.served(&bring(&scene.carrier, &hot, "quick"));
+    assert_eq!(told["passed"], 1, "{told:#}");
+    let status = daemon.status();
+    assert!(waits(&status) && reads(&status, "held"), "{status:#}");
+    kill_process(copier, Signal::CONT).unwrap();
+    let _ = daemon.until("known", |_| daemon.events("carrier-known").len() == 1);
+    daemon.stop();
+    assert_eq!(journal::column(&scene.station.state, "SELECT result FROM decision").len(), 2);
+}
+
+/// Whether a model of the carrier of this name is being read.
+fn reads(status: &Value, name: &str) -> bool {
+    let carriers = status["carriers"].as_array().unwrap();
+    let mut carriers =
+        carriers.iter().filter(|one| one["source"].as_str().unwrap().ends_with(name));
+    carriers.any(|one| one["reading"]["progress"]["bytes"].as_u64() > Some(0))
+}
+
+/// The daemon's one copier, which stands still from now on.
+fn stopped_copier(daemon: &Daemon) -> Pid {
+    let [copier] = daemon.role("copier").try_into().unwrap();
+    kill_process(copier, Signal::STOP).unwrap();
+    copier
 }

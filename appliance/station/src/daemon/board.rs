@@ -1,7 +1,7 @@
 //! The board: what the threads of the daemon know of one another.
 //!
 //! ```text
-//!  main thread ── carriers that came or went ──▶ Board ◀── what it does ── serving thread
+//!  main thread ── carriers that came or went ──▶ Board ◀── what it does ── serving thread, lanes
 //!                                                  │
 //!                            status socket ◀───────┴──────▶ metrics
 //! ```
@@ -56,6 +56,8 @@ pub(super) struct Facts {
     pub(super) why: Vec<Reason>,
     pub(super) again: Option<Instant>,
     queue: VecDeque<Arrival>,
+    /// The identities of those that a lane has in hand.
+    in_hand: Vec<String>,
     /// Carriers that are or were served, the newest first.
     served: VecDeque<Served>,
     verdicts: VecDeque<VerdictStatus>,
@@ -96,6 +98,7 @@ impl Board {
             why: Vec::new(),
             again: None,
             queue: VecDeque::new(),
+            in_hand: Vec::new(),
             served: VecDeque::new(),
             verdicts: VecDeque::new(),
             health: Health::default(),
@@ -139,22 +142,34 @@ impl Board {
         Some(carrier.status.source.clone())
     }
 
-    /// The next carrier, which is waited for no longer than `most`.
+    /// The next carrier, which is waited for no longer than `most`. It is in hand from now on, until
+    /// [`Board::done`] or [`Board::put_back`]: one that went and came again meanwhile waits for that,
+    /// so that no two lanes ever serve the same.
     pub(super) fn next(&self, most: Duration) -> Option<Arrival> {
-        let facts = self.facts();
-        let wait = self.changed.wait_timeout_while(facts, most, |facts| facts.queue.is_empty());
-        wait.unwrap_or_else(PoisonError::into_inner).0.queue.pop_front()
+        let wait =
+            self.changed.wait_timeout_while(self.facts(), most, |facts| facts.next().is_none());
+        let mut facts = wait.unwrap_or_else(PoisonError::into_inner).0;
+        let arrival = facts.next().and_then(|at| facts.queue.remove(at))?;
+        facts.in_hand.push(arrival.identity.clone());
+        Some(arrival)
+    }
+
+    /// A carrier is in hand no longer, and does not wait.
+    pub(super) fn done(&self, identity: &str) {
+        self.facts().in_hand.retain(|other| other != identity);
+        self.changed.notify_all();
     }
 
     /// Puts a carrier back that could not be served yet: it is the next one, if it is still here.
     pub(super) fn put_back(&self, arrival: Arrival) {
         let mut facts = self.facts();
+        facts.in_hand.retain(|other| *other != arrival.identity);
         let is_gone = |one: &Served| one.identity == arrival.identity && one.status.is_gone;
         if !facts.served.iter().any(is_gone) {
             facts.queue.push_front(arrival);
-            drop(facts);
-            self.changed.notify_all();
         }
+        drop(facts);
+        self.changed.notify_all();
     }
 
     /// How it is now.
@@ -179,6 +194,11 @@ impl Board {
 }
 
 impl Facts {
+    /// Where the next carrier waits that no lane has in hand.
+    fn next(&self) -> Option<usize> {
+        self.queue.iter().position(|arrival| !self.in_hand.contains(&arrival.identity))
+    }
+
     /// What it does, and by which codes it serves nobody, in a line.
     pub(super) fn headline(&self) -> String {
         let mut codes: Vec<&str> = self.why.iter().map(|reason| reason.code.id()).collect();
@@ -364,6 +384,24 @@ mod tests {
         board.put_back(a);
         assert_eq!(board.status().queue, ["/in/c"], "what is gone does not come back by itself");
         assert!(board.status().carriers[0].is_gone);
+    }
+
+    #[test]
+    fn no_two_lanes_have_the_same_carrier_in_hand() {
+        let board = Board::new("urn:x");
+        board.arrived(arrival("a"));
+        let a = board.next(Duration::ZERO).unwrap();
+        board.facts().begin(&a.identity, "/in/a");
+        // It was away for a moment, or could not be seen.
+        assert_eq!(board.gone("a").as_deref(), Some("/in/a"));
+        board.arrived(arrival("a"));
+        board.arrived(arrival("b"));
+        assert_eq!(board.next(Duration::ZERO).unwrap().identity, "b");
+        assert_eq!(board.next(Duration::ZERO), None);
+        assert!(!board.status().carriers[0].may_be_pulled);
+        board.facts().end("a", true);
+        board.done("a");
+        assert_eq!(board.next(Duration::ZERO).unwrap().identity, "a", "the journal knows it");
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! ```text
 //!  main thread      signals, carriers that come and go, systemd's watchdog, metrics
 //!      │ Board
-//!  serving thread   self-test, keys, journal; each carrier through the supervisor
+//!  serving thread   self-test, keys, journal, recovery
+//!      └─ lanes     each carrier through the supervisor, as many at a time as are configured
 //!      │ Board
 //!  status thread    answers at the status socket
 //! ```
 //!
-//! The main thread tells systemd that the daemon is alive only as long as the serving thread is: it
-//! looks again and again whether it is to end, whatever it waits for.
+//! The main thread tells systemd that the daemon is alive only as long as the serving thread is, and
+//! that one is only as long as its lanes are: they look again and again whether they are to end,
+//! whatever they wait for.
 
 mod alive;
 mod board;

@@ -20,7 +20,7 @@ use oms_verify::hash::Sha256Digest;
 use oms_verify::reason::{Code, Reason};
 use serde_json::Value;
 
-use super::alive::Alive;
+use super::alive::Crew;
 use super::board::Board;
 use super::log::{Level, Log};
 use super::recovered;
@@ -66,8 +66,16 @@ struct Session<'a> {
     policy: Sha256Digest,
     /// No lane begins another carrier.
     is_over: AtomicBool,
-    /// What went wrong first.
+    /// What went wrong first, or that a PIN was refused.
     why: Mutex<Vec<Reason>>,
+}
+
+/// What became of a carrier that a lane took.
+enum Taken {
+    /// It was served to its end, now or before.
+    Ended,
+    /// It waits for another session.
+    Waits,
 }
 
 impl Server {
@@ -97,8 +105,7 @@ impl Server {
             self.log.tell(Level::Error, "unfit", &fields);
         }
         // A token counts wrong PINs and locks itself: only a person may try again.
-        let is_locked = why.iter().any(|reason| reason.code == Code::HsmLocked);
-        let again = Instant::now().checked_add(pause).filter(|_| !is_locked);
+        let again = Instant::now().checked_add(pause).filter(|_| !is_locked(&why));
         {
             let mut facts = self.board.facts();
             why.iter().for_each(|reason| facts.count(reason.code.id()));
@@ -171,33 +178,42 @@ impl Session<'_> {
     /// Serves carriers on as many lanes as are configured, until it is over.
     fn work(self) -> Result<(), Vec<Reason>> {
         let Server { config, cancel, .. } = self.server;
-        let lanes = (0..config.carriers.at_once).map(|_| cancel.apart()).collect::<Vec<_>>();
+        let session = &self;
         std::thread::scope(|scope| {
-            for (number, cancel) in lanes.iter().enumerate() {
-                let lane = || self.lane(cancel);
+            let mut lanes = Crew::default();
+            for number in 0..config.carriers.at_once {
+                let cancel = cancel.apart();
+                let own = cancel.clone();
                 let thread = std::thread::Builder::new().name(format!("lane {number}"));
-                if let Err(error) = thread.spawn_scoped(scope, lane) {
-                    let detail = format!("no thread: {error}");
-                    self.end(vec![Reason::new(Code::IntakeResources, detail)]);
+                match thread.spawn_scoped(scope, move || session.lane(&own)) {
+                    Ok(thread) => lanes.add(cancel, thread),
+                    Err(error) => {
+                        let detail = format!("no thread: {error}");
+                        session.end(vec![Reason::new(Code::IntakeResources, detail)]);
+                    }
                 }
             }
-            self.look_after(&lanes);
+            session.look_after(lanes);
         });
         let why = self.why.into_inner().unwrap_or_else(PoisonError::into_inner);
         if why.is_empty() { Ok(()) } else { Err(why) }
     }
 
     /// Looks at the station from time to time while nobody is served. It lives as long as its
-    /// lanes do: where one of them is stuck, this gives no sign of life either.
-    fn look_after(&self, lanes: &[Cancel]) {
-        let mut lanes: Vec<Alive> = lanes.iter().cloned().map(Alive::of).collect();
+    /// lanes do, also where one of them reads on for hours after another has ended the session:
+    /// where one is stuck, this gives no sign of life either.
+    fn look_after(&self, mut lanes: Crew<'_>) {
         let mut looked = Instant::now();
-        while !self.is_over.load(Ordering::Relaxed) {
+        while lanes.is_at_work() {
             std::thread::sleep(LOOK);
-            if lanes.iter_mut().all(Alive::is_so) && self.server.cancel.is_asked() {
-                return;
+            if lanes.is_alive() {
+                // The sign of life.
+                let _ = self.server.cancel.is_asked();
             }
-            if looked.elapsed() > EVERY && !self.server.board.facts().is_serving() {
+            if self.is_over() || self.server.board.facts().is_serving() {
+                continue;
+            }
+            if looked.elapsed() > EVERY {
                 if let Err(why) = self.look() {
                     self.end(why);
                 }
@@ -211,55 +227,66 @@ impl Session<'_> {
         locked(&self.outbound).look().map_err(|reason| vec![reason])
     }
 
-    /// Ends the session, for these reasons if they are the first.
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Ends the session, for these reasons if they are the ones to tell.
     fn end(&self, why: Vec<Reason>) {
-        let mut first = self.why.lock().unwrap_or_else(PoisonError::into_inner);
-        if first.is_empty() {
-            *first = why;
-        }
+        to_tell(&mut self.why.lock().unwrap_or_else(PoisonError::into_inner), why);
         self.is_over.store(true, Ordering::Relaxed);
     }
 
     /// One carrier after the other.
     fn lane(&self, cancel: &Cancel) {
-        while !cancel.is_asked() && !self.is_over.load(Ordering::Relaxed) {
-            let Some(arrival) = self.server.board.next(LOOK) else { continue };
-            if let Err(why) = self.take(arrival, cancel) {
-                self.end(vec![why]);
+        let board = &self.server.board;
+        while !cancel.is_asked() && !self.is_over() {
+            let Some(arrival) = board.next(LOOK) else { continue };
+            // Another lane may have ended the session while this one waited.
+            if self.is_over() {
+                return board.put_back(arrival);
+            }
+            match self.take(&arrival, cancel) {
+                Ok(Taken::Ended) => board.done(&arrival.identity),
+                // It is over first, or a lane that waits would take the carrier.
+                Ok(Taken::Waits) => {
+                    self.is_over.store(true, Ordering::Relaxed);
+                    board.put_back(arrival);
+                }
+                Err(why) => {
+                    self.end(vec![why]);
+                    board.put_back(arrival);
+                }
             }
         }
     }
 
-    /// Serves a carrier, unless it has been before the daemon was started. When it has to be broken
-    /// off, it is the next one again.
-    fn take(&self, arrival: Arrival, cancel: &Cancel) -> Result<(), Reason> {
+    /// Serves a carrier, unless it has been before the daemon was started.
+    fn take(&self, arrival: &Arrival, cancel: &Cancel) -> Result<Taken, Reason> {
         let Server { board, log, config, .. } = self.server;
         let source = arrival.source.to_string();
         let carrier = [("carrier", source.clone().into())];
         if locked(&self.outbound).journal.was_served(&arrival.identity)? {
             log.tell(Level::Info, "carrier-known", &carrier);
-            return Ok(());
+            return Ok(Taken::Ended);
         }
-        let trust = match self.trust(&arrival) {
-            Ok(trust) if trust.policy.digest == self.policy => trust,
-            other => {
-                board.put_back(arrival);
-                // The signer holds by the policy that it began with: another one begins.
-                self.is_over.store(true, Ordering::Relaxed);
-                return other.map(|_| ());
-            }
-        };
+        let trust = self.trust(arrival)?;
+        if trust.policy.digest != self.policy {
+            // The signer holds by the policy that it began with: another one begins.
+            return Ok(Taken::Waits);
+        }
         log.tell(Level::Info, "carrier-arrived", &carrier);
         board.facts().begin(&arrival.identity, &source);
         let mut teller =
             Teller::new(board, log, cancel, (&arrival.identity, &source), &config.state);
-        let served = self.serve(&arrival, &trust, cancel, &mut teller);
+        let served = self.serve(arrival, &trust, cancel, &mut teller);
         let held = teller.held.take();
         let is_released = matches!(served, Ok(Served::Released));
         board.facts().end(&arrival.identity, is_released);
         let why = match (served, held) {
-            (Ok(Served::Released | Served::Held), _) => return Ok(()),
-            (Err(why), _) | (Ok(Served::Stopped), Some(why)) => why,
+            (Ok(Served::Released | Served::Held), _) => return Ok(Taken::Ended),
+            // What came of it is less than why.
+            (_, Some(why)) | (Err(why), None) => why,
             (Ok(Served::Stopped), None) => {
                 Reason::new(Code::StateUnfinished, "a verdict was begun and is not out")
             }
@@ -267,7 +294,6 @@ impl Session<'_> {
         if !cancel.is_asked() {
             log.tell(Level::Warning, "carrier-waits", &carrier);
         }
-        board.put_back(arrival);
         Err(why)
     }
 
@@ -308,7 +334,37 @@ impl Session<'_> {
     }
 }
 
+/// Keeps of the reasons of several lanes the first, but never loses that a PIN was refused.
+fn to_tell(first: &mut Vec<Reason>, why: Vec<Reason>) {
+    if first.is_empty() || (is_locked(&why) && !is_locked(first)) {
+        *first = why;
+    }
+}
+
+/// Whether no PIN may be tried again.
+fn is_locked(why: &[Reason]) -> bool {
+    why.iter().any(|reason| reason.code == Code::HsmLocked)
+}
+
 /// A reason in a line of the log.
 pub(super) fn said(reason: &Reason) -> Value {
     reason.to_string().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_pin_is_not_lost_behind_what_another_lane_met_first() {
+        let one = |code| vec![Reason::new(code, "x")];
+        let told = |codes: &[Code]| {
+            let mut first = Vec::new();
+            codes.iter().for_each(|code| to_tell(&mut first, one(*code)));
+            first
+        };
+        assert_eq!(told(&[Code::StateUnfinished, Code::HsmOperation]), one(Code::StateUnfinished));
+        assert_eq!(told(&[Code::HsmOperation, Code::HsmLocked]), one(Code::HsmLocked));
+        assert_eq!(told(&[Code::HsmLocked, Code::HsmOperation]), one(Code::HsmLocked));
+    }
 }
