@@ -288,6 +288,8 @@ impl Outbound {
             .map_err(|error| failed("syncing the spool", &error, quarantine.folder()))?;
         let is_next = self.journal.unfinished()?.is_empty();
         let sequence = self.journal.next()?;
+        // Others may have taken numbers since this one began: it is not the one that was looked for.
+        self.check_unused(sequence)?;
         let (subject, root) = verdict::subject(decision);
         let numbered = Numbered {
             sequence,

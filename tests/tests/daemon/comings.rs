@@ -136,6 +136,26 @@ fn a_carrier_that_goes_and_comes_again_while_it_is_read_is_served_once() {
     assert_eq!(journal::column(&scene.station.state, "SELECT result FROM decision").len(), 2);
 }
 
+#[test]
+fn a_number_that_is_out_already_is_not_used_by_a_carrier_that_began_before_another() {
+    let scene = Scene::signed();
+    let hot = with_hot_folder(&scene);
+    scene.configure("[carriers]\n", "[carriers]\nat-once = 2\n");
+    let long = long_model(&scene);
+    let daemon = Daemon::start(&scene);
+    let held = bring(&long, &hot, "held");
+    let _ = daemon.until("reading", |status| reads(status, "held"));
+    let copier = stopped_copier(&daemon);
+    assert_eq!(daemon.served(&bring(&scene.carrier, &hot, "quick"))["passed"], 1);
+    // As after a record that was put back from a copy, whose first entry is sent already.
+    files::folder(scene.station.outbound.join("000000000002-0123456789abcdef-passed"));
+    kill_process(copier, Signal::CONT).unwrap();
+    let told = daemon.served(&held);
+    assert_eq!(json::codes(&told["reasons"]), ["outbound.conflict"], "{told:#}");
+    daemon.stop();
+    assert_eq!(journal::column(&scene.station.state, "SELECT result FROM decision").len(), 1);
+}
+
 /// Whether a model of the carrier of this name is being read.
 fn reads(status: &Value, name: &str) -> bool {
     let carriers = status["carriers"].as_array().unwrap();
