@@ -61,6 +61,8 @@ pub struct Report {
     total_files: u64,
     retries: u32,
     engine: Option<Engine>,
+    /// How long it took so far.
+    micros: u64,
     is_all: bool,
 }
 
@@ -192,6 +194,7 @@ impl Progress {
             total_files: total_files.load(Ordering::Relaxed),
             retries: retries.load(Ordering::Relaxed),
             engine: self.engine.get().cloned(),
+            micros: u64::try_from(self.summary().took.as_micros()).unwrap_or(u64::MAX),
             is_all: self.ended.get().is_some(),
         }
     }
@@ -217,7 +220,9 @@ impl Progress {
     pub fn absorb(&self, report: Report) {
         let counts = &self.counts;
         if report.total_files > 0 {
-            self.begun.get_or_init(Instant::now);
+            // The clock of the first call started before this report of it: the last one, perhaps.
+            let (now, took) = (Instant::now(), Duration::from_micros(report.micros));
+            self.begun.get_or_init(|| now.checked_sub(took).unwrap_or(now));
         }
         counts.bytes.store(report.bytes, Ordering::Relaxed);
         counts.files.store(report.files, Ordering::Relaxed);
@@ -262,6 +267,19 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_process_read_before_it_first_told_of_it_took_as_long() {
+        let (reading, shown) = (Progress::hidden(), Progress::hidden());
+        reading.expect(10, 1);
+        std::thread::sleep(Duration::from_millis(20));
+        reading.advance(10);
+        reading.all_read();
+        shown.absorb(reading.report());
+        let (took, told) = (reading.summary().took, shown.summary().took);
+        assert!(told >= Duration::from_millis(20) && told >= took - Duration::from_micros(1));
+        assert!(told < took + Duration::from_secs(1), "{told:?}");
+    }
 
     #[test]
     fn a_summary_counts_what_was_read_and_how() {
