@@ -8,7 +8,7 @@ part "$VERDICT" sig | openssl base64 -d -A > signature.der
 part "$VERDICT" rawBytes | openssl base64 -d -A | openssl x509 -inform DER -out leaf.pem
 
 # The certificates between it and the root, which the payload carries.
-: > intermediates.pem
+cp leaf.pem intermediates.pem                    # never empty, which openssl would not take
 sed -n 's/.*"intermediates":\[\([^]]*\)\].*/\1/p' payload.json | tr ',' '\n' | tr -d '"' |
 while read -r certificate || [ -n "$certificate" ]; do
     printf '%s' "$certificate" | openssl base64 -d -A | openssl x509 -inform DER >> intermediates.pem

@@ -183,6 +183,19 @@ fn every_json_is_one_document_and_nothing_else() {
 }
 
 #[test]
+fn the_public_key_of_a_token_is_printed_for_a_ca() {
+    let dir = tempfile::tempdir().unwrap();
+    let hsm = SoftHsm::new(dir.path().join("hsm"));
+    let spki = hsm.generate("station", "01", Curve::P384);
+    let (name, value) = hsm.env();
+    let mut command = appliance();
+    command.args(["hsm", "check", "--public-key", &hsm.uri("station")]).env(name, value);
+    let printed = run::outcome(&mut command).expect_status(0).stdout;
+    let key = oms_verify::key::PublicKey::from_pem(printed.as_bytes()).unwrap();
+    assert_eq!(key.spki_der(), spki);
+}
+
+#[test]
 fn the_schemas_are_strict() {
     let scene = Scene::signed();
     let good = run::outcome(&mut scene.verify()).expect_status(0).json();

@@ -4,8 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use oms_testkit::{files, run};
+use oms_tests::hsm::softhsm;
 use oms_tests::json;
-use oms_tests::scene::{Scene, appliance};
+use oms_tests::scene::{POLICY, Scene, appliance};
 use serde_json::Value;
 
 /// `doctor --json` ends with this status; the document is one of the schema.
@@ -50,7 +51,9 @@ fn a_machine_is_examined_without_a_configuration() {
 fn a_station_is_examined_with_its_configuration() {
     let scene = Scene::signed();
     let document = examined(&mut of_station(&scene), 0);
-    for (name, state) in [("configuration", "ok"), ("trust", "ok"), ("clock", "ok")] {
+    for (name, state) in
+        [("configuration", "ok"), ("trust", "ok"), ("clock", "ok"), ("signer", "ok")]
+    {
         assert_eq!(check(&document, name)["state"], state, "{document:#}");
     }
     assert!(
@@ -74,6 +77,37 @@ fn a_policy_that_does_not_load_is_a_failed_check() {
     assert_eq!((&document["result"], &trust["state"]), (&"failed".into(), &"failed".into()));
     assert!(trust["found"].as_str().unwrap().starts_with("policy.syntax: "), "{trust}");
     assert!(trust["remedy"].as_str().unwrap().contains("line"), "{trust}");
+}
+
+#[test]
+fn certificates_and_a_sandbox_that_the_signer_cannot_use_are_failed_checks() {
+    let scene = Scene::signed();
+    let hsm = softhsm(&scene);
+    let (name, value) = hsm.env();
+    let signer = |text: &str| {
+        fs::write(&scene.station.config, text).unwrap();
+        check(&examined(of_station(&scene).env(name, value), 3), "signer").clone()
+    };
+    let config = fs::read_to_string(&scene.station.config).unwrap();
+    let unlisted = signer(&config.replace(&hsm.sandbox(), ""));
+    assert!(unlisted["found"].as_str().unwrap().starts_with("hsm."), "{unlisted}");
+    assert!(unlisted["remedy"].as_str().unwrap().contains("[hsm.sandbox]"), "{unlisted}");
+
+    let mut table: toml::Table = config.parse().unwrap();
+    table["keys"]["verdict"]["certificate"] = "gone.pem".into();
+    let gone = signer(&table.to_string());
+    let found = gone["found"].as_str().unwrap();
+    assert!(found.starts_with("config.certificate: ") && found.contains("gone.pem"), "{gone}");
+}
+
+#[test]
+fn a_policy_that_requires_crls_where_there_are_none_is_warned_of() {
+    let scene = Scene::signed();
+    let policy = POLICY.replace("mode = \"off\"", "mode = \"require\"");
+    files::public(&scene.station.policy, &policy);
+    let trust = check(&examined(&mut of_station(&scene), 0), "trust").clone();
+    assert_eq!(trust["state"], "warning", "{trust}");
+    assert!(trust["remedy"].as_str().unwrap().contains("CRLs"), "{trust}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use oms_testkit::pki::{KeyType, Profile};
-use oms_testkit::{model, run};
+use oms_testkit::{files, model, run};
 use oms_tests::entry;
 use oms_tests::scene::{STATION, Scene};
 use serde_json::json;
@@ -36,6 +36,18 @@ fn a_verdict_is_checked_with_openssl_alone() {
     let refused = scene.refused_at_ingest(&["manifest.digest-mismatch"]);
     let outcome = check(&scene, &entry::verdict(&refused), STATION).expect_status(0);
     assert!(outcome.stdout.trim_end().ends_with("FAILED"), "{outcome:?}");
+}
+
+#[test]
+fn a_certificate_right_below_the_root_is_checked_too() {
+    let scene = Scene::signed();
+    let leaf = scene.root.issue(Profile::code_signing("Station").uri(STATION), KeyType::P384);
+    install_verdict(&scene, &leaf);
+    let chain = scene.station.config.with_file_name("verdict-chain.pem");
+    files::public(chain, oms_testkit::pki::chain([&leaf.certificate, &scene.root.certificate]));
+    let [passed] = scene.ingested().try_into().unwrap();
+    let outcome = check(&scene, &entry::verdict(&passed), STATION).expect_status(0);
+    assert!(outcome.stdout.trim_end().ends_with("PASSED"), "{outcome:?}");
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub(super) struct ListArgs {
 pub(super) struct CheckArgs {
     /// The key: a PKCS#11 URI (RFC 7512) or a PEM file
     key: String,
+    /// Print only the public key in PEM: what a CA certifies
+    #[arg(long, conflicts_with = "json")]
+    public_key: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -72,7 +75,9 @@ pub(super) fn run(command: &Command) -> Done {
         Command::Check(args) => {
             let reference = KeyRef::parse(&args.key, Path::new("")).map_err(one)?;
             let checked = keys::check(&reference).map_err(one)?;
-            if args.json {
+            if args.public_key {
+                print(&checked.public_key.to_pem());
+            } else if args.json {
                 print_json(&check_json(&checked));
             } else {
                 print(&check_text(&checked));

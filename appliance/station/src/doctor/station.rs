@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
+use oms_verify::pki::RevocationMode;
 use oms_verify::reason::{Code, Reason};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::Check;
-use crate::clock::Clock;
+use crate::clock::{Clock, system_time};
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::keys::{self, HsmCheck, KeyRef, Protection};
+use crate::signing::RemoteSigner;
 use crate::trust::{Guard, Trust};
 
 /// Bytes below which a spool is called small: many models are larger.
@@ -35,6 +37,16 @@ pub fn checks(config: &Config, guard: &Guard) -> Vec<Check> {
 pub fn keys(config: &Config) -> Vec<Check> {
     let keys = [("key-verdict", &config.verdict), ("key-resign", &config.resign)];
     keys.map(|(name, key)| can_sign(name, &key.key)).into()
+}
+
+/// Whether the station's signer, a process of its own in its sandbox, can use the keys and
+/// certificates that the configuration at `path` names.
+pub fn signer(path: &Path) -> Check {
+    const NAME: &str = "signer";
+    match RemoteSigner::start(path, None, true, system_time()) {
+        Ok(_) => Check::ok(NAME, "opens both keys in its sandbox; their certificates fit"),
+        Err(reason) => Check::refused(NAME, &reason),
+    }
 }
 
 /// The key signs a probe, and its signature verifies.
@@ -71,6 +83,11 @@ fn trust(config: &Config, guard: &Guard) -> Check {
         Ok(trust) => {
             let (policy, crls) = (&trust.policy, trust.crl_digests.len());
             let found = format!("policy {} version {}, {crls} CRLs", policy.id, policy.version);
+            if crls == 0 && policy.revocation.mode == RevocationMode::Require {
+                let remedy = "The policy requires CRLs: without them no certificate passes. Put a \
+                              current one of each issuer into the folder of CRLs.";
+                return Check::warning(NAME, found, remedy);
+            }
             Check::ok(NAME, found)
         }
         Err(reason) => Check::refused(NAME, &reason),

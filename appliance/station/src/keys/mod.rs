@@ -186,6 +186,8 @@ pub enum Protection {
 pub struct HsmCheck {
     /// The type of the key.
     pub key_type: KeyType,
+    /// The public key.
+    pub public_key: PublicKey,
     /// What keeps it.
     pub protection: Protection,
     /// The key object's label and id, on a token.
@@ -216,6 +218,7 @@ pub fn check(reference: &KeyRef) -> Result<HsmCheck, KeyError> {
     };
     Ok(HsmCheck {
         key_type: key.public_key().key_type(),
+        public_key: key.public_key().clone(),
         protection: key.protection(),
         key: name,
         mechanism,

@@ -163,8 +163,8 @@ codes! {
     KeyUri = "key.uri", Configuration, "The PKCS#11 URI is not valid or not allowed.", "Write it as RFC 7512 says; the PIN comes by pin-source.";
     KeyFile = "key.file", Configuration, "The private key file cannot be used.", "Give a PKCS#8 or SEC 1 PEM file with one key of a supported type.";
     KeyPin = "key.pin", Configuration, "The PIN cannot be read from its source.", "Check pin-source.";
-    HsmModule = "hsm.module", Undecided, "The PKCS#11 module cannot be loaded.", "Check module-path and the module's configuration.";
-    HsmToken = "hsm.token", Undecided, "The token is absent.", "Check that the HSM is connected and the token's label or serial.";
+    HsmModule = "hsm.module", Undecided, "The PKCS#11 module cannot be loaded.", "Check module-path, the module's configuration, and that [hsm.sandbox] in station.toml lists its files.";
+    HsmToken = "hsm.token", Undecided, "The token is absent.", "Check that the HSM is connected, the token's label or serial, and that [hsm.sandbox] in station.toml lists its files.";
     HsmLocked = "hsm.locked", Undecided, "The PIN is wrong or locked.", "Do not try again; check the PIN and ask the HSM's officer to unlock it.";
     HsmKey = "hsm.key", Undecided, "The token does not hold exactly one such signing key.", "Check the object's label and id.";
     HsmOperation = "hsm.operation", Undecided, "The HSM answered with an error.", "Run oms-appliance hsm check.";
@@ -177,7 +177,7 @@ codes! {
     ProcessFailed = "process.failed", Undecided, "A process of the station failed.", "Try again; if it happens again with this carrier, keep the carrier and report it.";
     ProcessProtocol = "process.protocol", Undecided, "A process of the station said what it never says.", "Treat the carrier as an attack: keep it, restart the station, and report it.";
     ProcessCopies = "process.copies-differ", Undecided, "The copies are not what was reported of them.", "Treat the carrier as an attack, or check the station's disk and memory.";
-    StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end.";
+    StateLocked = "state.locked", Undecided, "Another process uses the station's state.", "Wait for the other run to end, or stop the daemon.";
     StateDamaged = "state.damaged", Undecided, "The station's state is damaged.", "Restore state from its last good copy, or go on as SECURITY.md tells, before ingesting anything.";
 
     StationProcess = "station.process", Undecided, "A process of the station could not begin as it must.", "Run oms-appliance doctor: the kernel must offer Landlock (Linux 6.2), seccomp and network namespaces.";
