@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// The daemon's status socket
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     socket: PathBuf,
-    /// Ask again every second, until the daemon ends or SIGINT
+    /// Ask again every second, until SIGINT; a daemon that ends is exit code 3
     #[arg(long)]
     watch: bool,
     /// Print one JSON document; with --watch, one a line
