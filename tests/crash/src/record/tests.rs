@@ -130,7 +130,7 @@ fn what_the_journal_should_not_say_is_found() {
     let found = |statements: &str| {
         found("tree", |scene, _| journal::change(&scene.station.state, statements))
     };
-    let changed = found("UPDATE decision SET time = time, result = 'passed' WHERE sequence = 2");
+    let changed = found("UPDATE decision SET result = 'passed' WHERE result = 'refused'");
     assert!(matches!(changed, Err(Violation::Result { .. })), "{changed:?}");
     let changed = found("UPDATE decision SET entry = entry || 'x' WHERE sequence = 3");
     assert!(matches!(changed, Err(Violation::Decision { sequence: 3, .. })), "{changed:?}");
