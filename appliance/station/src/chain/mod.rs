@@ -13,7 +13,7 @@
 //! The decider drives: it asks for bundles, admits their signers, hands out the signed manifest and
 //! decides. It has no file of the model and no place to write to. The copier and the inspector
 //! decide nothing. When the decision is there, all three have exited, so nobody alive can still
-//! write to the copies, and what passes must be what the inspector found in them ([`claims`]).
+//! write to the copies, and what passes must be what the inspector found in them (`claims`).
 
 mod claims;
 pub(crate) mod copier;

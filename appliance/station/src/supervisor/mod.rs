@@ -7,10 +7,10 @@
 //!    └─────────┴────────┴────────────────────┴─── Event ──┴─────────────┴───────────┴──▶ Observer
 //! ```
 //!
-//! It parses nothing of the carrier: processes of the [`chain`] do. What happens is told to an
-//! [`Observer`], who shows it to people, and decides whether it is worth going on. Carriers may be
-//! served side by side, each by a thread: they are read and decided about at the same time, and
-//! what is recorded and published takes its turn.
+//! It parses nothing of the carrier: processes of the [`chain`](crate::chain) do. What happens is
+//! told to an [`Observer`], who shows it to people, and decides whether it is worth going on.
+//! Carriers may be served side by side, each by a thread: they are read and decided about at the
+//! same time, and what is recorded and published takes its turn.
 
 mod observer;
 mod visit;
