@@ -14,7 +14,7 @@ use crate::failure::Failure;
 
 /// How often the memory of a process is looked at. The kernel keeps the largest value, so only
 /// what is taken in the last moment before the end can be missed.
-const GLANCE: Duration = Duration::from_millis(1);
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// A run that came to its end.
 pub(super) struct Ran {
