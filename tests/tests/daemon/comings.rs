@@ -159,6 +159,36 @@ fn a_number_that_is_out_already_is_not_used_by_a_carrier_that_began_before_anoth
     assert_eq!(journal::column(&scene.station.state, "SELECT result FROM decision").len(), 1);
 }
 
+#[test]
+fn what_goes_out_meanwhile_counts_against_the_quota() {
+    const LARGE: u64 = 256 << 20;
+    let scene = Scene::signed();
+    let hot = with_hot_folder(&scene);
+    let large = files::folder(scene.path("large"));
+    let folder = model::write(large.join("demo"), LARGE);
+    scene.sign(&folder, &folder.join("model.sig"), &[]);
+    // Room for the large model when it begins, and not when the other one is out.
+    let quota = (LARGE >> 10) + 44;
+    scene.configure("[outbound]", &format!("[outbound]\nquota = \"{quota}KiB\""));
+    scene.configure("[carriers]\n", "[carriers]\nat-once = 2\n");
+    let daemon = Daemon::start(&scene);
+    let held = bring(&large, &hot, "held");
+    let copier = std::iter::repeat_with(|| daemon.processes()).find_map(|all| {
+        let writes = |line: &str| line.contains("role copier") && line.contains("--into");
+        all.into_iter().find(|(_, line)| writes(line))
+    });
+    let copier = Pid::from_raw(copier.unwrap().0).unwrap();
+    kill_process(copier, Signal::STOP).unwrap();
+    assert_eq!(daemon.served(&bring(&scene.carrier, &hot, "quick"))["passed"], 1);
+    kill_process(copier, Signal::CONT).unwrap();
+    let told = daemon.served(&held);
+    assert_eq!(json::codes(&told["reasons"]), ["outbound.quota"], "{told:#}");
+    let detail = told["reasons"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("the quota leaves"), "{detail}");
+    daemon.stop();
+    assert_eq!((scene.station.entries().len(), spooled(&scene)), (1, 0));
+}
+
 /// Whether a model of the carrier of this name is being read.
 fn reads(status: &Value, name: &str) -> bool {
     let carriers = status["carriers"].as_array().unwrap();
