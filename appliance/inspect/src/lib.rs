@@ -13,6 +13,8 @@
 mod budget;
 mod checks;
 mod claim;
+mod contents;
+mod finding;
 mod format;
 mod gguf;
 #[cfg(test)]
@@ -20,6 +22,8 @@ mod hostile;
 mod json;
 mod magic;
 mod malformed;
+mod model;
+mod notes;
 mod onnx;
 mod pickle;
 mod protobuf;
@@ -34,11 +38,17 @@ mod zip;
 
 use std::io::{self, Read, Seek};
 
+use claim::Decided;
+use notes::Notes;
+
 pub use budget::Budget;
 pub use checks::{CHECKS, Check};
+pub use contents::{Contents, Entry, Member, Template, Tensor};
+pub use finding::{Finding, Kind, Link, Place};
 pub use format::{Format, Identified};
 pub use json::{RemoteCode, RemoteCodeKey};
 pub use malformed::Malformed;
+pub use model::{Model, named};
 
 /// What was found out about one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +59,10 @@ pub struct Inspection {
     pub malformed: Option<Malformed>,
     /// Keys of a JSON file that ask a loader to run code; at most [`RemoteCode::MOST`] of them.
     pub remote_code: Vec<RemoteCode>,
+    /// What else was found; at most some thousand.
+    pub findings: Vec<Finding>,
+    /// What the file says about other files of its model, for [`Model`].
+    pub links: Vec<Link>,
     /// Stable names of the checks that ran, all listed in [`CHECKS`].
     pub checks: &'static [&'static str],
 }
@@ -79,5 +93,31 @@ pub fn inspect<R: Read + Seek>(
     budget: &Budget,
 ) -> Result<Inspection, InspectError> {
     let mut source = source::Source::open(reader, length)?;
-    Ok(claim::decide(&mut source, budget)?)
+    let mut notes = Notes::default();
+    let decided = claim::decide(&mut source, budget, &mut notes)?;
+    Ok(finish(decided, notes).0)
+}
+
+/// The same, with what a person wants to see of what is inside.
+///
+/// # Errors
+///
+/// As [`inspect`].
+pub fn describe<R: Read + Seek>(
+    reader: &mut R,
+    length: u64,
+    budget: &Budget,
+) -> Result<(Inspection, Contents), InspectError> {
+    let mut source = source::Source::open(reader, length)?;
+    let mut notes = Notes::with_contents();
+    let decided = claim::decide(&mut source, budget, &mut notes)?;
+    let (inspection, contents) = finish(decided, notes);
+    Ok((inspection, contents.unwrap_or_default()))
+}
+
+fn finish(decided: Decided, notes: Notes) -> (Inspection, Option<Contents>) {
+    let (findings, links, contents) = notes.finish();
+    let Decided { format, malformed, remote_code } = decided;
+    let checks = checks::ran(&format);
+    (Inspection { format, malformed, remote_code, findings, links, checks }, contents)
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::finding::Place;
+
 /// One break of a structure. Names out of the file are shortened before they are kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -12,6 +14,20 @@ pub enum Malformed {
         at: u64,
         /// How many bytes it claims.
         needed: u64,
+    },
+    /// A rule of the format is broken at a place.
+    #[error("{place}: {detail}")]
+    Rule {
+        /// Where.
+        place: Place,
+        /// What is wrong there.
+        detail: String,
+    },
+    /// There are more findings than are kept.
+    #[error("there are more than {limit} different findings")]
+    Findings {
+        /// The most that are kept.
+        limit: usize,
     },
     /// A name is longer than the budget allows.
     #[error("a name is longer than {limit} bytes")]
@@ -312,6 +328,11 @@ pub(crate) enum Fault {
     Broken(Malformed),
     /// The reader failed.
     Read(io::Error),
+}
+
+/// The fault of a rule that is broken at `place`.
+pub(crate) fn broken(place: Place, detail: impl Into<String>) -> Fault {
+    Fault::Broken(Malformed::Rule { place, detail: detail.into() })
 }
 
 impl From<Malformed> for Fault {

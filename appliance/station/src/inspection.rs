@@ -12,10 +12,10 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use oms_inspect::{Budget, Identified, InspectError, Inspection};
+use oms_inspect::{Budget, Identified, InspectError, Inspection, Kind, Link, Model};
 use oms_sys::beneath::RegularFile;
 use oms_verify::name::ResourcePath;
-use oms_verify::observe::{Finding, Observed};
+use oms_verify::observe::{Finding, Mark, Observed};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{Manifest, ManifestFile};
 use rayon::ThreadPoolBuilder;
@@ -47,8 +47,15 @@ pub struct Findings {
 #[derive(Debug, Default)]
 pub struct Inspected {
     /// By the file's number in the manifest.
-    findings: Vec<(usize, Finding)>,
+    found: Vec<(usize, Found)>,
     checks: BTreeSet<&'static str>,
+}
+
+/// What was found in one file, and what it says about others.
+#[derive(Debug)]
+struct Found {
+    finding: Finding,
+    links: Vec<Link>,
 }
 
 impl Inspected {
@@ -64,13 +71,13 @@ impl Inspected {
     ) -> Result<(), InspectError> {
         let inspection = inspect_bytes(bytes)?;
         self.checks.extend(inspection.checks);
-        self.findings.push((number, finding(&file.path, inspection)));
+        self.found.push((number, found(&file.path, inspection)));
         Ok(())
     }
 
     /// Adds what another has found.
     pub(crate) fn append(&mut self, other: Inspected) {
-        self.findings.extend(other.findings);
+        self.found.extend(other.found);
         self.checks.extend(other.checks);
     }
 }
@@ -138,9 +145,9 @@ pub fn look_inside(
     inspected: Inspected,
     progress: &Progress,
 ) -> Result<Findings, Reason> {
-    let Inspected { mut findings, mut checks } = inspected;
-    findings.sort_unstable_by_key(|(number, _)| *number);
-    let is_known = |number: &usize| findings.binary_search_by_key(number, |(at, _)| *at).is_ok();
+    let Inspected { found: mut all, mut checks } = inspected;
+    all.sort_unstable_by_key(|(number, _)| *number);
+    let is_known = |number: &usize| all.binary_search_by_key(number, |(at, _)| *at).is_ok();
     let left: Vec<_> = (0..)
         .zip(manifest.files())
         .filter(|(number, _)| !is_known(number))
@@ -150,7 +157,7 @@ pub fn look_inside(
     // Whoever is free takes the next one. After a failure nobody takes another.
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = |_| {
-        let (mut findings, mut checks) = (Vec::new(), BTreeSet::<&str>::new());
+        let (mut some, mut checks) = (Vec::new(), BTreeSet::<&str>::new());
         let mut buffer = Vec::new();
         while !failed.load(Ordering::Relaxed) {
             progress.check()?;
@@ -159,13 +166,12 @@ pub fn look_inside(
             let inspected = inspect(place, manifest, &file.path, seen.size, &mut buffer);
             let inspection = inspected.inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
             checks.extend(inspection.checks);
-            findings.push((*number, finding(&file.path, inspection)));
+            some.push((*number, found(&file.path, inspection)));
         }
-        Ok((findings, checks))
+        Ok((some, checks))
     };
     if left.is_empty() {
-        let findings = findings.into_iter().map(|(_, finding)| finding).collect();
-        return Ok(Findings { findings, checks: checks.into_iter().map(str::to_owned).collect() });
+        return Ok(together(all, checks, observed));
     }
     let parts: Vec<_> = match ThreadPoolBuilder::new().build() {
         Ok(pool) => {
@@ -176,14 +182,31 @@ pub fn look_inside(
         Err(_) => vec![work(0)?],
     };
     for (some, ran) in parts {
-        findings.extend(some);
+        all.extend(some);
         checks.extend(ran);
     }
-    findings.sort_unstable_by_key(|(number, _)| *number);
-    Ok(Findings {
-        findings: findings.into_iter().map(|(_, finding)| finding).collect(),
-        checks: checks.into_iter().map(str::to_owned).collect(),
-    })
+    all.sort_unstable_by_key(|(number, _)| *number);
+    Ok(together(all, checks, observed))
+}
+
+/// Adds to what was found in each file, in the order of the manifest, what only shows when all of
+/// them are known.
+fn together(all: Vec<(usize, Found)>, checks: BTreeSet<&str>, observed: &Observed) -> Findings {
+    let mut model = Model::default();
+    let mut findings = Vec::with_capacity(all.len());
+    for (_, Found { finding, links }) in all {
+        let size = observed.files.get(&finding.path).map_or(0, |seen| seen.size);
+        model.add(finding.path.as_str(), size, links);
+        findings.push(finding);
+    }
+    for (path, found) in model.findings() {
+        // The manifest is in the order of the paths.
+        let at = findings.binary_search_by(|one| one.path.as_str().cmp(&path));
+        if let Some(finding) = at.ok().and_then(|at| findings.get_mut(at)) {
+            finding.marks.push(mark(found));
+        }
+    }
+    Findings { findings, checks: checks.into_iter().map(str::to_owned).collect() }
 }
 
 /// Looks into one file. `buffer` is for the bytes of a small one.
@@ -245,22 +268,51 @@ fn gone(path: &ResourcePath) -> Reason {
         .about(path.as_str())
 }
 
-fn finding(path: &ResourcePath, inspection: Inspection) -> Finding {
+fn found(path: &ResourcePath, inspection: Inspection) -> Found {
     let formats = match inspection.format {
         Identified::One(format) => vec![format.name()],
         Identified::Unknown => Vec::new(),
         Identified::Ambiguous(formats) => formats.iter().map(|f| f.name()).collect(),
     };
-    Finding {
-        path: path.clone(),
-        formats,
-        malformed: inspection.malformed.map(|malformed| malformed.to_string()),
-        remote_code: inspection
-            .remote_code
-            .iter()
-            .map(|code| format!("{} at {}", code.key.name(), code.pointer))
-            .collect(),
-    }
+    let malformed = inspection.malformed.map(|malformed| Mark {
+        code: Code::ContentMalformed,
+        subject: String::new(),
+        place: String::new(),
+        detail: malformed.to_string(),
+    });
+    let remote_code = inspection.remote_code.into_iter().map(|code| Mark {
+        code: Code::ContentRemoteCode,
+        subject: code.key.name().to_owned(),
+        place: format!("key {:?}", code.pointer),
+        detail: format!("{} asks the loader to run code", code.key.name()),
+    });
+    let marks = malformed.into_iter().chain(remote_code);
+    let marks = marks.chain(inspection.findings.into_iter().map(mark)).collect();
+    let finding = Finding { path: path.clone(), formats, marks };
+    Found { finding, links: inspection.links }
+}
+
+fn mark(finding: oms_inspect::Finding) -> Mark {
+    let code = match finding.kind {
+        Kind::Malformed => Code::ContentMalformed,
+        Kind::Extension => Code::ContentExtension,
+        Kind::PickleGlobal => Code::ContentPickleGlobal,
+        Kind::PickleCall => Code::ContentPickleCall,
+        Kind::ExternalData => Code::ContentExternalData,
+        Kind::Index => Code::ContentIndex,
+        Kind::OperatorDomain => Code::ContentOperatorDomain,
+        Kind::Operator => Code::ContentOperator,
+        Kind::Class => Code::ContentClass,
+        Kind::Link => Code::ContentLink,
+        Kind::Template => Code::ContentTemplate,
+        Kind::Regex => Code::ContentRegex,
+        Kind::RemoteCode => Code::ContentRemoteCode,
+        Kind::Member => Code::ContentMember,
+        Kind::Macro => Code::ContentMacro,
+        Kind::Autorun => Code::ContentAutorun,
+    };
+    let place = finding.place.to_string();
+    Mark { code, subject: finding.subject, place, detail: finding.detail }
 }
 
 #[cfg(test)]
@@ -406,7 +458,7 @@ mod tests {
             let listed = manifest.files().len();
             let expected = ["empty", "small"].into_iter().skip(4 - listed).collect::<Vec<_>>();
             let mut found: Vec<_> =
-                inspected.findings.iter().map(|(_, finding)| finding.path.as_str()).collect();
+                inspected.found.iter().map(|(_, found)| found.finding.path.as_str()).collect();
             found.sort_unstable();
             assert_eq!(found, expected, "{method:?}");
             // They are not needed any more; the large one is.

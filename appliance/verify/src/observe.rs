@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::name::ResourcePath;
-use crate::reason::Reasons;
+use crate::reason::{Code, Reasons};
 use crate::statement::Pieces;
 
 /// What was observed of one model.
@@ -48,8 +48,26 @@ pub struct Finding {
     pub path: ResourcePath,
     /// The formats that its bytes have: none that is known, one, or several at once.
     pub formats: Vec<&'static str>,
-    /// How it breaks the structure of its format.
-    pub malformed: Option<String>,
-    /// Keys by which it asks a loader to run code.
-    pub remote_code: Vec<String>,
+    /// What is inside that a policy may refuse.
+    pub marks: Vec<Mark>,
+}
+
+/// One thing that is inside a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The code of the reason, where the policy refuses it: one of `content.*`.
+    pub code: Code,
+    /// What an allow-list of the policy would have to name; empty where there is no such list.
+    pub subject: String,
+    /// Where it is: an offset, a key, a tensor, a member of an archive.
+    pub place: String,
+    /// What it is, in words.
+    pub detail: String,
+}
+
+impl Finding {
+    /// The first break of the format's structure, if there is one.
+    pub fn malformed(&self) -> Option<&Mark> {
+        self.marks.iter().find(|mark| mark.code == Code::ContentMalformed)
+    }
 }

@@ -70,6 +70,11 @@ macro_rules! codes {
 include!("reason/table.rs");
 
 impl Code {
+    /// Whether it is about what is inside a file: `content.*`.
+    pub fn is_about_content(self) -> bool {
+        self.id().starts_with("content.")
+    }
+
     /// The code whose identifier is `id`, if there is one.
     pub fn from_id(id: &str) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| code.id() == id)

@@ -37,6 +37,9 @@ pub enum HandoverError {
     /// a format that is in no table
     #[error("{0:?} is no format's name")]
     Format(String),
+    /// a mark with a code that is not about content
+    #[error("{0:?} is no code of a finding")]
+    Code(String),
     /// a survey with more bundles of one model than a search gives
     #[error("one model has {found} bundles")]
     Bundles {

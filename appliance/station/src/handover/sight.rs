@@ -7,8 +7,8 @@ use oms_inspect::Format;
 use oms_verify::budget::Budget;
 use oms_verify::hash::HashAlgorithm;
 use oms_verify::name::ResourcePath;
-use oms_verify::observe::{Finding, Observed, ObservedFile, Unlisted};
-use oms_verify::reason::Reasons;
+use oms_verify::observe::{Finding, Mark, Observed, ObservedFile, Unlisted};
+use oms_verify::reason::{Code, Reasons};
 use oms_verify::statement::Method;
 use oms_verify::verdict::{FileEntry, Serialization, VerdictError};
 use serde::{Deserialize, Serialize, Serializer};
@@ -67,8 +67,16 @@ struct FindingNote<'a> {
     #[serde(borrow)]
     path: std::borrow::Cow<'a, str>,
     formats: Vec<String>,
-    malformed: Option<String>,
-    remote_code: Vec<String>,
+    marks: Vec<MarkNote>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MarkNote {
+    code: String,
+    subject: String,
+    place: String,
+    detail: String,
 }
 
 struct Seen<'a>(&'a Observed);
@@ -88,8 +96,7 @@ impl Serialize for Found<'_> {
         serializer.collect_seq(self.0.iter().map(|finding| FindingNote {
             path: finding.path.as_str().into(),
             formats: finding.formats.iter().map(|format| (*format).to_owned()).collect(),
-            malformed: finding.malformed.clone(),
-            remote_code: finding.remote_code.clone(),
+            marks: finding.marks.iter().map(MarkNote::of).collect(),
         }))
     }
 }
@@ -159,8 +166,24 @@ impl FindingNote<'_> {
         Ok(Finding {
             path,
             formats: self.formats.into_iter().map(format).collect::<Result<_, _>>()?,
-            malformed: self.malformed,
-            remote_code: self.remote_code,
+            marks: self.marks.into_iter().map(MarkNote::read).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl MarkNote {
+    fn of(mark: &Mark) -> Self {
+        MarkNote {
+            code: mark.code.id().to_owned(),
+            subject: mark.subject.clone(),
+            place: mark.place.clone(),
+            detail: mark.detail.clone(),
+        }
+    }
+
+    fn read(self) -> Result<Mark, HandoverError> {
+        let code = Code::from_id(&self.code).filter(|code| code.is_about_content());
+        let code = code.ok_or(HandoverError::Code(self.code))?;
+        Ok(Mark { code, subject: self.subject, place: self.place, detail: self.detail })
     }
 }

@@ -138,6 +138,20 @@ codes! {
     ContentAmbiguous = "content.ambiguous", Refusal, "A file can be read as two formats at once.", "Treat the file as hostile and get the model again from its source.";
     ContentMalformed = "content.malformed", Refusal, "A file breaks the structure of its format.", "Ask for a well-formed file.";
     ContentRemoteCode = "content.remote-code", Refusal, "A configuration asks the loader to run code that comes with the model.", "Ask for a model that needs no remote code, or set content.remote-code.";
+    ContentExtension = "content.extension", Refusal, "The name of a file promises another format than it has.", "Ask the signer what the file is; give it the ending of its format, or set content.names.";
+    ContentPickleGlobal = "content.pickle-global", Refusal, "A pickle imports a name that the policy does not allow.", "Ask for the weights as safetensors, or add the name to content.pickle.globals if it can do no harm.";
+    ContentPickleCall = "content.pickle-call", Refusal, "A pickle calls something that is not an imported name.", "Treat the file as hostile; ask for the weights as safetensors.";
+    ContentExternalData = "content.external-data", Refusal, "A model takes weights from outside of what was signed.", "Ask the signer to sign the model with all of its data, in its own folder.";
+    ContentIndex = "content.index", Refusal, "An index and the files that it lists do not agree.", "Ask for the whole model with the index that belongs to it.";
+    ContentOperatorDomain = "content.operator-domain", Refusal, "A model uses operators of a domain that the policy does not allow.", "Ask for a model of standard operators, or add the domain to content.onnx.domains.";
+    ContentOperator = "content.operator", Refusal, "A model uses an operator that the policy does not allow.", "Ask for a model without it, or add it to the format's operators in the policy if it can do no harm.";
+    ContentClass = "content.class", Refusal, "A model is built from a class or function that the policy does not allow.", "Ask for a model of Keras' own layers, without Lambda.";
+    ContentLink = "content.link", Refusal, "A file leads to another file.", "Ask for a file that holds all of its data.";
+    ContentTemplate = "content.template", Refusal, "A template does more than lay out text.", "Read the template with `inspect`; if it does no harm, add its SHA-256 to content.templates.digests.";
+    ContentRegex = "content.regex", Refusal, "A regular expression can take time without bound.", "Ask for a tokenizer without it.";
+    ContentMember = "content.member", Refusal, "An archive holds something that does not belong in its format.", "Treat the file as hostile and get the model again from its source.";
+    ContentMacro = "content.macro", Refusal, "A document carries macros.", "Leave the document out of the signed model.";
+    ContentAutorun = "content.autorun", Refusal, "A file has a name that an operating system acts on by itself.", "Leave the file out of the signed model.";
 
     // Policy, anchors and configuration.
     PolicySyntax = "policy.syntax", Configuration, "The policy is not well-formed.", "Correct the policy at the line and column that are named.";

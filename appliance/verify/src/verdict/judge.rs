@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::distinct;
 use crate::appraise::Admitted;
 use crate::attestation::{AttestationOutcome, Closeness, Shortfall};
-use crate::observe::{Finding, Observed, ObservedFile};
+use crate::observe::{Finding, Mark, Observed, ObservedFile};
 use crate::policy::{IgnoredPaths, Policy, RemoteCode, UnsignedFiles};
 use crate::reason::{Code, NAME_CHARS, Reason, Reasons, shorten};
 use crate::statement::{Manifest, ManifestFile, Pieces};
@@ -215,11 +215,8 @@ impl<'a> Judge<'a> {
         let rules = &self.policy.content;
         if rules.remote_code == RemoteCode::Reject {
             for finding in findings {
-                for key in &finding.remote_code {
-                    let detail = format!("the key {key:?} asks the loader to run code");
-                    let reason = Reason::new(Code::ContentRemoteCode, detail);
-                    self.reasons
-                        .push(reason.about(finding.path.as_str()).by_rule("content.remote-code"));
+                for mark in finding.marks.iter().filter(|m| m.code == Code::ContentRemoteCode) {
+                    self.reasons.push(marked(finding, mark, "content.remote-code"));
                 }
             }
         }
@@ -258,10 +255,8 @@ impl<'a> Judge<'a> {
                 )),
             };
             self.reasons.extend(reason.map(|r| r.about(path).by_rule("content.allow")));
-            if let Some(malformed) = &finding.malformed {
-                let reason = Reason::new(Code::ContentMalformed, malformed.clone());
-                self.reasons.push(reason.about(path).by_rule("content.allow"));
-            }
+            let others = finding.marks.iter().filter(|m| m.code != Code::ContentRemoteCode);
+            self.reasons.extend(others.map(|mark| marked(finding, mark, "content.allow")));
         }
     }
 }
@@ -288,13 +283,22 @@ fn differences(first: &Admitted, other: &Admitted) -> impl Iterator<Item = Reaso
     differ.into_iter().chain(renamed)
 }
 
+/// The reason for what is inside a file, by the policy's `rule`.
+fn marked(finding: &Finding, mark: &Mark, rule: &'static str) -> Reason {
+    let detail = match mark.place.as_str() {
+        "" => mark.detail.clone(),
+        place => format!("{place}: {}", mark.detail),
+    };
+    Reason::new(mark.code, detail).about(finding.path.as_str()).by_rule(rule)
+}
+
 /// A file that a loader may still read as JSON although our reader stopped at a break, or did not
 /// read it as JSON alone: keys that ask for code may stand where nobody looked. Any format may pass
 /// here, so nothing else refuses it.
 fn unread_json(finding: &Finding) -> Option<Reason> {
     let may_be_json = finding.formats.is_empty() || finding.formats.contains(&"json");
-    let reason = match &finding.malformed {
-        Some(malformed) if may_be_json => Reason::new(Code::ContentMalformed, malformed.clone()),
+    let reason = match finding.malformed() {
+        Some(mark) if may_be_json => return Some(marked(finding, mark, "content.remote-code")),
         _ if may_be_json && finding.formats.len() > 1 => {
             let formats = finding.formats.join(" and as ");
             Reason::new(Code::ContentAmbiguous, format!("can be read as {formats}"))

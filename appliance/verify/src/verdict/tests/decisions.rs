@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Scene, finding, observed, one, path, told, unlisted};
+use super::{Scene, finding, mark, observed, one, path, told, unlisted};
 use crate::bundle::tests::maker::{FILES, Key, bundle, digest_of, policy, sharded, to_bytes};
 use crate::observe::{Observed, ObservedFile};
 use crate::reason::{Code, MOST_OF_A_CODE, Reason};
@@ -155,7 +155,7 @@ fn each_file_has_one_allowed_format() {
     assert_eq!(with(&["safetensors"]).refusal(), one(Code::ContentFormat, "a.txt"));
     assert_eq!(with(&["text", "json"]).refusal(), one(Code::ContentAmbiguous, "a.txt"));
     let mut scene = with(&["text"]);
-    scene.findings[0].malformed = Some("cut off".to_owned());
+    scene.findings[0].marks.push(mark(Code::ContentMalformed, "cut off"));
     assert_eq!(scene.refusal(), one(Code::ContentMalformed, "a.txt"));
     let mut scene = with(&["text"]);
     scene.findings.remove(0);
@@ -179,7 +179,7 @@ fn remote_code_is_refused_unless_the_policy_allows_it() {
     let with = |content: &str| {
         let mut scene = Scene::new(content, &FILES);
         scene.findings = vec![finding("a.txt", &["text"]), finding("b/c.bin", &["json"])];
-        scene.findings[1].remote_code.push("auto_map".to_owned());
+        scene.findings[1].marks.push(mark(Code::ContentRemoteCode, "auto_map"));
         scene
     };
     assert_eq!(with(CONTENT).refusal(), one(Code::ContentRemoteCode, "b/c.bin"));
@@ -204,7 +204,8 @@ fn json_that_was_not_read_to_its_end_may_ask_for_code() {
     let with = |content: &str, formats: &[&'static str], malformed: Option<&str>| {
         let mut scene = Scene::new(content, &FILES);
         scene.findings = vec![finding("a.txt", &["text"]), finding("b/c.bin", formats)];
-        scene.findings[1].malformed = malformed.map(str::to_owned);
+        scene.findings[1].marks =
+            malformed.map(|m| mark(Code::ContentMalformed, m)).into_iter().collect();
         scene
     };
     for (formats, malformed, code) in [

@@ -1,0 +1,7 @@
+//! GGUF.
+
+use crate::Case;
+
+pub(crate) fn cases() -> Vec<Case> {
+    Vec::new()
+}

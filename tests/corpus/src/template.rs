@@ -1,0 +1,7 @@
+//! Templates of prompts.
+
+use crate::Case;
+
+pub(crate) fn cases() -> Vec<Case> {
+    Vec::new()
+}

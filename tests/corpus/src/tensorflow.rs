@@ -1,0 +1,7 @@
+//! TensorFlow SavedModel and TFLite.
+
+use crate::Case;
+
+pub(crate) fn cases() -> Vec<Case> {
+    Vec::new()
+}
