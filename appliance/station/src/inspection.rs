@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use oms_inspect::{Budget, Identified, InspectError, Inspection, Kind, Link, Model};
 use oms_sys::beneath::RegularFile;
 use oms_verify::name::ResourcePath;
-use oms_verify::observe::{Finding, Mark, Observed};
+use oms_verify::observe::{Finding, Mark, Observed, Scan};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{Manifest, ManifestFile};
 use rayon::ThreadPoolBuilder;
@@ -288,7 +288,7 @@ fn found(path: &ResourcePath, inspection: Inspection) -> Found {
     });
     let marks = malformed.into_iter().chain(remote_code);
     let marks = marks.chain(inspection.findings.into_iter().map(mark)).collect();
-    let finding = Finding { path: path.clone(), formats, marks };
+    let finding = Finding { path: path.clone(), formats, marks, scan: Scan::default() };
     Found { finding, links: inspection.links }
 }
 

@@ -50,6 +50,26 @@ pub struct Finding {
     pub formats: Vec<&'static str>,
     /// What is inside that a policy may refuse.
     pub marks: Vec<Mark>,
+    /// What a virus scanner said.
+    pub scan: Scan,
+}
+
+/// What a virus scanner said of a file. There is no state between these: what was not read from its
+/// first to its last byte was not scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// It read the whole file and found nothing.
+    Clean,
+    /// It found this.
+    Found(String),
+    /// It was not asked, could not be asked, or did not read the whole file: why.
+    NotScanned(String),
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Scan::NotScanned("no scanner was asked".to_owned())
+    }
 }
 
 /// One thing that is inside a file.

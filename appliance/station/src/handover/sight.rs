@@ -7,7 +7,7 @@ use oms_inspect::Format;
 use oms_verify::budget::Budget;
 use oms_verify::hash::HashAlgorithm;
 use oms_verify::name::ResourcePath;
-use oms_verify::observe::{Finding, Mark, Observed, ObservedFile, Unlisted};
+use oms_verify::observe::{Finding, Mark, Observed, ObservedFile, Scan, Unlisted};
 use oms_verify::reason::{Code, Reasons};
 use oms_verify::statement::Method;
 use oms_verify::verdict::{FileEntry, Serialization, VerdictError};
@@ -68,6 +68,15 @@ struct FindingNote<'a> {
     path: std::borrow::Cow<'a, str>,
     formats: Vec<String>,
     marks: Vec<MarkNote>,
+    scan: ScanNote,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+enum ScanNote {
+    Clean,
+    Found(String),
+    NotScanned(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,6 +106,11 @@ impl Serialize for Found<'_> {
             path: finding.path.as_str().into(),
             formats: finding.formats.iter().map(|format| (*format).to_owned()).collect(),
             marks: finding.marks.iter().map(MarkNote::of).collect(),
+            scan: match &finding.scan {
+                Scan::Clean => ScanNote::Clean,
+                Scan::Found(name) => ScanNote::Found(name.clone()),
+                Scan::NotScanned(why) => ScanNote::NotScanned(why.clone()),
+            },
         }))
     }
 }
@@ -167,6 +181,11 @@ impl FindingNote<'_> {
             path,
             formats: self.formats.into_iter().map(format).collect::<Result<_, _>>()?,
             marks: self.marks.into_iter().map(MarkNote::read).collect::<Result<_, _>>()?,
+            scan: match self.scan {
+                ScanNote::Clean => Scan::Clean,
+                ScanNote::Found(name) => Scan::Found(name),
+                ScanNote::NotScanned(why) => Scan::NotScanned(why),
+            },
         })
     }
 }

@@ -84,6 +84,9 @@ pub enum PolicyErrorKind {
         /// What it should hold.
         expected: &'static str,
     },
+    /// A rule about what is inside files of a format, where files of any format pass unread.
+    #[error("this means nothing beside allow = \"any\", expected a list of formats there")]
+    NotRestricted,
     /// No `[[signer]]` at all.
     #[error(
         "there is no signer, so that nothing could ever pass; expected at least one [[signer]]"
@@ -185,6 +188,7 @@ impl PolicyError {
     /// The stable reason code.
     pub fn code(&self) -> Code {
         match self.kind {
+            PolicyErrorKind::NotRestricted => Code::PolicyContradiction,
             PolicyErrorKind::NoSigner => Code::PolicyNoSigner,
             PolicyErrorKind::UnknownAnchor { .. } => Code::PolicyUnknownAnchor,
             PolicyErrorKind::DuplicateAnchor { .. } => Code::PolicyDuplicateAnchor,

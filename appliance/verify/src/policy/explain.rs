@@ -1,9 +1,11 @@
 //! A policy in plain words.
 
+mod content;
+
 use super::sizes::show_size;
 use super::{
-    Afterwards, AttestationRule, ContentRules, IgnoredPaths, ManifestRules, MediaRules, Method,
-    Policy, RemoteCode, ResignRules, SignerRule, TimeRules, UnsignedFiles,
+    Afterwards, AttestationRule, IgnoredPaths, ManifestRules, MediaRules, Method, Policy,
+    ResignRules, SignerRule, TimeRules, UnsignedFiles,
 };
 use crate::budget::Budget;
 use crate::pki::{Anchor, InitialPolicies, Revocation, RevocationMode};
@@ -25,7 +27,7 @@ pub fn explain(policy: &Policy) -> String {
         attestations(&policy.attestations),
         manifest(&policy.manifest, &policy.budget),
         media(policy.media),
-        content(&policy.content),
+        content::content(&policy.content),
         resign(&policy.resign),
     ];
     let mut text = paragraphs.join("\n\n");
@@ -293,25 +295,6 @@ fn media(rules: MediaRules) -> String {
         "Media. {retries}. A carrier that gives no answer for {} leaves the model undecided.",
         rules.stall
     )
-}
-
-fn content(rules: &ContentRules) -> String {
-    let formats = match &rules.allow {
-        None => "Content. Not restricted: files of any format pass.".to_owned(),
-        Some(formats) if formats.is_empty() => {
-            "Content. No format is allowed, so that no model passes.".to_owned()
-        }
-        Some(formats) => format!(
-            "Content. Only these formats pass, told by what is inside and never by a file's name: \
-             {}.",
-            formats.join(", ")
-        ),
-    };
-    let code = match rules.remote_code {
-        RemoteCode::Reject => "A model that brings code to be run is refused.",
-        RemoteCode::Allow => "A model that brings code to be run may pass.",
-    };
-    format!("{formats} {code}")
 }
 
 fn resign(rules: &ResignRules) -> String {

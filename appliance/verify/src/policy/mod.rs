@@ -10,6 +10,7 @@
 
 mod attestation;
 mod coherence;
+mod content;
 mod dn;
 mod error;
 mod explain;
@@ -32,6 +33,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use attestation::{AttestationRule, Condition, FieldPath, Scalar, Test};
+pub use content::{ContentRules, Names, RemoteCode, ScannerRules};
 pub use dn::DistinguishedName;
 pub use error::{PolicyError, PolicyErrorKind};
 pub use explain::explain;
@@ -194,25 +196,6 @@ pub enum IgnoredPaths {
     LeaveBehind,
     /// The model is refused.
     Reject,
-}
-
-/// `[content]`: what may be inside, found by content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContentRules {
-    /// The formats that may pass, none when empty. `None` is `allow = "any"`: content is not
-    /// restricted.
-    pub allow: Option<Vec<String>>,
-    /// What happens to a model that brings code to be run.
-    pub remote_code: RemoteCode,
-}
-
-/// What happens to a model that brings code to be run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RemoteCode {
-    /// The model is refused.
-    Reject,
-    /// It may pass.
-    Allow,
 }
 
 /// `[resign]`.

@@ -209,9 +209,18 @@ impl<'a> Value<'a> {
 
     /// The entries of an array.
     pub(super) fn list(&self, expected: &str) -> Result<Vec<Value<'a>>, PolicyError> {
+        self.list_within(LIST_LIMIT, expected)
+    }
+
+    /// The entries of an array of at most `limit`.
+    pub(super) fn list_within(
+        &self,
+        limit: usize,
+        expected: &str,
+    ) -> Result<Vec<Value<'a>>, PolicyError> {
         let array = self.value.as_array().ok_or_else(|| self.wrong(expected))?;
-        if array.len() > LIST_LIMIT {
-            let kind = PolicyErrorKind::TooMany { count: array.len(), limit: LIST_LIMIT };
+        if array.len() > limit {
+            let kind = PolicyErrorKind::TooMany { count: array.len(), limit };
             return Err(self.place().error(kind));
         }
         let entry = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Value {

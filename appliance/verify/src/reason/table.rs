@@ -152,6 +152,8 @@ codes! {
     ContentMember = "content.member", Refusal, "An archive holds something that does not belong in its format.", "Treat the file as hostile and get the model again from its source.";
     ContentMacro = "content.macro", Refusal, "A document carries macros.", "Leave the document out of the signed model.";
     ContentAutorun = "content.autorun", Refusal, "A file has a name that an operating system acts on by itself.", "Leave the file out of the signed model.";
+    ContentMalware = "content.malware", Refusal, "The virus scanner found something.", "Treat the carrier as hostile and tell whoever looks after malware on the site.";
+    ContentNotScanned = "content.not-scanned", Refusal, "The virus scanner did not read the whole file.", "Check that the scanner runs and what its limits are, or name the format in content.scanner.skip.";
 
     // Policy, anchors and configuration.
     PolicySyntax = "policy.syntax", Configuration, "The policy is not well-formed.", "Correct the policy at the line and column that are named.";

@@ -1,19 +1,19 @@
-//! The rules that a model is judged by, each adding its reasons: signers, files, what nobody
-//! listed, and what is inside.
+//! The rules that a model is judged by, each adding its reasons: signers, files, and what nobody
+//! listed. What is inside is judged in [`super::content`].
 
 use std::collections::BTreeSet;
 
 use super::distinct;
 use crate::appraise::Admitted;
 use crate::attestation::{AttestationOutcome, Closeness, Shortfall};
-use crate::observe::{Finding, Mark, Observed, ObservedFile};
-use crate::policy::{IgnoredPaths, Policy, RemoteCode, UnsignedFiles};
+use crate::observe::{Observed, ObservedFile};
+use crate::policy::{IgnoredPaths, Policy, UnsignedFiles};
 use crate::reason::{Code, NAME_CHARS, Reason, Reasons, shorten};
 use crate::statement::{Manifest, ManifestFile, Pieces};
 
 /// Collects the reasons for one decision; it starts with none and only ever adds.
 pub(super) struct Judge<'a> {
-    policy: &'a Policy,
+    pub(super) policy: &'a Policy,
     pub(super) reasons: Reasons,
     pub(super) warnings: Reasons,
 }
@@ -208,57 +208,6 @@ impl<'a> Judge<'a> {
             if refuses { self.reasons.push(reason) } else { self.warnings.push(reason) }
         }
     }
-
-    /// What is inside the files, under `[content]`. A file that is refused for its bytes needs no
-    /// finding.
-    pub(super) fn content(&mut self, matching: &[(ManifestFile, u64)], findings: &[Finding]) {
-        let rules = &self.policy.content;
-        if rules.remote_code == RemoteCode::Reject {
-            for finding in findings {
-                for mark in finding.marks.iter().filter(|m| m.code == Code::ContentRemoteCode) {
-                    self.reasons.push(marked(finding, mark, "content.remote-code"));
-                }
-            }
-        }
-        let rule = match (&rules.allow, rules.remote_code) {
-            (Some(_), _) => "content.allow",
-            (None, RemoteCode::Reject) => "content.remote-code",
-            (None, RemoteCode::Allow) => return,
-        };
-        let mut inspected: Vec<&str> = findings.iter().map(|f| f.path.as_str()).collect();
-        inspected.sort_unstable();
-        // What matches is in the order of the manifest, which is that of the paths.
-        let mut inspected = inspected.into_iter().peekable();
-        for path in matching.iter().map(|(file, _)| file.path.as_str()) {
-            while inspected.next_if(|before| *before < path).is_some() {}
-            if inspected.peek() == Some(&path) {
-                continue;
-            }
-            let reason = Reason::new(Code::ContentUnknown, "the file was not inspected");
-            self.reasons.push(reason.about(path).by_rule(rule));
-        }
-        let Some(allow) = &rules.allow else {
-            self.reasons.extend(findings.iter().filter_map(unread_json));
-            return;
-        };
-        for finding in findings {
-            let path = finding.path.as_str();
-            let reason = match finding.formats.as_slice() {
-                [] => Some(Reason::new(Code::ContentUnknown, "no known format")),
-                [format] if !allow.iter().any(|allowed| allowed == format) => {
-                    Some(Reason::new(Code::ContentFormat, format!("the format is {format}")))
-                }
-                [_] => None,
-                several => Some(Reason::new(
-                    Code::ContentAmbiguous,
-                    format!("can be read as {}", several.join(" and as ")),
-                )),
-            };
-            self.reasons.extend(reason.map(|r| r.about(path).by_rule("content.allow")));
-            let others = finding.marks.iter().filter(|m| m.code != Code::ContentRemoteCode);
-            self.reasons.extend(others.map(|mark| marked(finding, mark, "content.allow")));
-        }
-    }
 }
 
 /// How two admitted bundles do not say the same of the model: whichever came first would decide
@@ -281,31 +230,6 @@ fn differences(first: &Admitted, other: &Admitted) -> impl Iterator<Item = Reaso
         Reason::new(Code::SignatureNamesDiffer, detail)
     });
     differ.into_iter().chain(renamed)
-}
-
-/// The reason for what is inside a file, by the policy's `rule`.
-fn marked(finding: &Finding, mark: &Mark, rule: &'static str) -> Reason {
-    let detail = match mark.place.as_str() {
-        "" => mark.detail.clone(),
-        place => format!("{place}: {}", mark.detail),
-    };
-    Reason::new(mark.code, detail).about(finding.path.as_str()).by_rule(rule)
-}
-
-/// A file that a loader may still read as JSON although our reader stopped at a break, or did not
-/// read it as JSON alone: keys that ask for code may stand where nobody looked. Any format may pass
-/// here, so nothing else refuses it.
-fn unread_json(finding: &Finding) -> Option<Reason> {
-    let may_be_json = finding.formats.is_empty() || finding.formats.contains(&"json");
-    let reason = match finding.malformed() {
-        Some(mark) if may_be_json => return Some(marked(finding, mark, "content.remote-code")),
-        _ if may_be_json && finding.formats.len() > 1 => {
-            let formats = finding.formats.join(" and as ");
-            Reason::new(Code::ContentAmbiguous, format!("can be read as {formats}"))
-        }
-        _ => return None,
-    };
-    Some(reason.about(finding.path.as_str()).by_rule("content.remote-code"))
 }
 
 /// How what was read differs from what was signed.

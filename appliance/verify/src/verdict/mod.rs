@@ -5,6 +5,7 @@
 //! of the policy gave a reason against it.
 
 mod again;
+mod content;
 mod decide;
 mod decision;
 mod distinct;

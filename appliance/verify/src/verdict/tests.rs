@@ -8,7 +8,7 @@ use super::{BundleOutcome, Case, Mode, Verdict, decide};
 use crate::appraise::tests::ask;
 use crate::bundle::tests::maker::{Key, NOW, bundle, parse, policy, statement, to_bytes};
 use crate::name::ResourcePath;
-use crate::observe::{Finding, Mark, Observed, ObservedFile, Unlisted};
+use crate::observe::{Finding, Mark, Observed, ObservedFile, Scan, Unlisted};
 use crate::policy::Policy;
 use crate::reason::{Code, Reason};
 use crate::statement::Pieces;
@@ -36,7 +36,7 @@ fn unlisted(name: &str, ignored: bool) -> Unlisted {
 }
 
 fn finding(name: &str, formats: &[&'static str]) -> Finding {
-    Finding { path: path(name), formats: formats.to_vec(), marks: Vec::new() }
+    Finding { path: path(name), formats: formats.to_vec(), marks: Vec::new(), scan: Scan::Clean }
 }
 
 fn mark(code: Code, detail: &str) -> Mark {

@@ -246,7 +246,9 @@ pub(crate) fn policy(tables: &str, anchors: &[Anchor], keys: &[(&str, &Key)]) ->
     let text = format!(
         "[policy]\nid = \"t\"\nversion = 1\n[revocation]\nmode = \"off\"\n{content}{tables}"
     );
-    let vocabulary = Vocabulary { formats: &["safetensors", "json", "text"] };
+    let vocabulary = Vocabulary {
+        formats: &["safetensors", "json", "text", "pickle", "onnx", "tflite", "keras"],
+    };
     let keys: BTreeMap<String, Vec<u8>> = keys
         .iter()
         .map(|(file, key)| ((*file).to_owned(), key.public().to_pem().into_bytes()))

@@ -1,6 +1,7 @@
 //! The grammar: from text to a [`RawPolicy`], whose names are not resolved yet.
 
 mod attestation;
+mod content;
 mod media;
 mod sections;
 mod signer;
@@ -119,7 +120,7 @@ fn document_of(
         attestations: attestation::attestations(root)?,
         manifest: sections::manifest(root, &mut budget)?,
         media: media::media(root)?,
-        content: sections::content(root, vocabulary)?,
+        content: content::content(root, vocabulary)?,
         resign: sections::resign(root)?,
         budget,
     })

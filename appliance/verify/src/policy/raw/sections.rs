@@ -1,16 +1,14 @@
-//! The tables that a policy has once: `[signatures]`, `[revocation]`, `[manifest]`, `[content]`
-//! and `[resign]`.
+//! The small tables that a policy has once: `[signatures]`, `[revocation]`, `[manifest]` and
+//! `[resign]`.
 
-use super::{Located, Vocabulary, span};
+use super::{Located, span};
 use crate::budget::Budget;
 use crate::hash::HashAlgorithm;
 use crate::pki::{Revocation, RevocationMode};
 use crate::policy::error::{Place, PolicyError, PolicyErrorKind};
 use crate::policy::reader::{Table, Value};
 use crate::policy::sizes::{SIZE, in_range, parse_size};
-use crate::policy::{
-    ContentRules, IgnoredPaths, ManifestRules, RemoteCode, ResignRules, UnsignedFiles,
-};
+use crate::policy::{IgnoredPaths, ManifestRules, ResignRules, UnsignedFiles};
 
 const REQUIRE_LIMIT: u64 = 16;
 const FILES_LIMIT: u64 = 10_000_000;
@@ -106,35 +104,6 @@ pub(super) fn manifest(
         }
     }
     Ok(rules)
-}
-
-/// `[content]`, which must be there: nothing passes unless the policy says what.
-pub(super) fn content(
-    root: &Table<'_>,
-    vocabulary: &Vocabulary<'_>,
-) -> Result<ContentRules, PolicyError> {
-    const TABLE: &str = "a table [content] with allow = [...], or allow = \"any\" to say that \
-                         content is not restricted";
-    const ALLOW: &str = "a list of formats, or \"any\"";
-    let table = root.required("content", TABLE)?.table()?;
-    table.allow_only(&["allow", "remote-code"])?;
-    let allow = table.required("allow", ALLOW)?;
-    let formats: Vec<(&str, &str)> = vocabulary.formats.iter().map(|name| (*name, *name)).collect();
-    let allow = match allow.string_if() {
-        Some("any") => None,
-        Some(_) => return Err(allow.wrong(ALLOW)),
-        None => {
-            let names = Value::distinct(allow.list(ALLOW)?, |value| value.choice(&formats))?;
-            Some(names.into_iter().map(str::to_owned).collect())
-        }
-    };
-    let remote_code = match table.optional("remote-code") {
-        None => RemoteCode::Reject,
-        Some(value) => {
-            value.choice(&[("reject", RemoteCode::Reject), ("allow", RemoteCode::Allow)])?
-        }
-    };
-    Ok(ContentRules { allow, remote_code })
 }
 
 /// `[resign]`.

@@ -470,6 +470,64 @@ fn content_names_formats_that_exist() {
 }
 
 #[test]
+fn what_is_inside_is_listed_by_exact_names() {
+    let with = |tables: &str| fault_at_end(tables);
+    for (tables, rule) in [
+        ("names = \"all\"", "line 9, column 9: content.names: "),
+        ("[content.pickle]\n", "line 9, column 1: content.pickle: the key `globals` is missing"),
+        ("[content.pickle]\nglobal = []", "line 10, column 1: content.pickle: unknown key"),
+        (
+            "[content.pickle]\nglobals = [\"torch.*\"]",
+            "line 10, column 12: content.pickle.globals[0]: ",
+        ),
+        (
+            "[content.pickle]\nglobals = [\"a.b\", \"eval\"]",
+            "line 10, column 19: content.pickle.globals[1]: ",
+        ),
+        (
+            "[content.pickle]\nglobals = [\"a.b\", \"a.b\"]",
+            "line 10, column 19: content.pickle.globals[1]: ",
+        ),
+        ("[content.onnx]\ndomains = [\"\"]", "line 10, column 12: content.onnx.domains[0]: "),
+        (
+            "[content.tensorflow]\noperators = [\"Mat Mul\"]",
+            "line 10, column 14: content.tensorflow.operators[0]: ",
+        ),
+        (
+            "[content.templates]\ndigests = [\"ABCD\"]",
+            "line 10, column 12: content.templates.digests[0]: ",
+        ),
+        ("[content.scanner]\nrequired = 1", "line 10, column 12: content.scanner.required: "),
+        (
+            "[content.scanner]\nskip = [\"everything\"]",
+            "line 10, column 9: content.scanner.skip[0]: ",
+        ),
+    ] {
+        assert_starts(&with(tables), rule);
+    }
+    let rules = |tables: &str| {
+        let text = format!("{SMALLEST}{tables}");
+        resolve(&text, &[anchor("root", &[Purpose::CodeSigning])]).unwrap().content
+    };
+    assert_eq!(rules("").onnx_domains, ["ai.onnx", "ai.onnx.ml"].map(str::to_owned).into());
+    let named = rules("[content.onnx]\ndomains = [\"com.example\"]\n");
+    assert_eq!(named.onnx_domains, ["com.example".to_owned()].into());
+}
+
+#[test]
+fn lists_mean_nothing_where_content_is_not_restricted() {
+    for tables in ["names = \"any\"", "[content.pickle]\nglobals = [\"a.b\"]"] {
+        let any = format!("allow = \"any\"\n{tables}\n");
+        let error = parse(&SMALLEST.replace("allow = []", &any)).unwrap_err();
+        assert_eq!(error.code(), Code::PolicyContradiction);
+    }
+    let any = SMALLEST.replace("allow = []", "allow = \"any\"");
+    let scanned = format!("{any}[content.scanner]\nrequired = true\n");
+    let policy = resolve(&scanned, &[anchor("root", &[Purpose::CodeSigning])]).unwrap();
+    assert!(policy.content.scanner.required);
+}
+
+#[test]
 fn annotations_are_short_strings() {
     let with = |annotations: &str| format!("[resign]\nannotations = {annotations}\n");
     assert_starts(

@@ -174,10 +174,7 @@ fn prod_explains_itself() {
         "What the signer chose to ignore stays behind and is listed. Symbolic links are refused. Bundles of version 0.2 are refused.",
     );
     says(&text, "Limits: 100000 files, 2 TiB a file, 4 TiB a model, 64 MiB a bundle.");
-    says(
-        &text,
-        "safetensors, gguf, json, text, tokenizer. A model that brings code to be run is refused.",
-    );
+    says(&text, "safetensors, gguf, json, text, tokenizer. A file that is two formats at once");
     says(&text, "The new bundle carries no annotations.");
     says(&text, "No time stamping authority counts. A certificate that has expired is refused.");
     assert!(!text.contains("Sigstore"), "not admitted: {text}");

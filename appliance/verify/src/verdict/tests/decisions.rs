@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Scene, finding, mark, observed, one, path, told, unlisted};
 use crate::bundle::tests::maker::{FILES, Key, bundle, digest_of, policy, sharded, to_bytes};
-use crate::observe::{Observed, ObservedFile};
+use crate::observe::{Mark, Observed, ObservedFile, Scan};
 use crate::reason::{Code, MOST_OF_A_CODE, Reason};
 use crate::statement::{Pieces, Shard};
 use crate::verdict::{BundleOutcome, Mode};
@@ -164,6 +164,98 @@ fn each_file_has_one_allowed_format() {
     let mut scene = with(&["text"]);
     scene.findings.push(finding("a.txt", &["safetensors"]));
     assert_eq!(scene.refusal(), one(Code::ContentFormat, "a.txt"));
+}
+
+#[test]
+fn each_mark_is_held_against_its_own_list_and_no_other() {
+    let allow = "[content]\nallow = [\"json\", \"pickle\", \"onnx\", \"tflite\", \"keras\"]\n";
+    let lists = [
+        (Code::ContentPickleGlobal, "pickle", "content.pickle.globals"),
+        (Code::ContentOperatorDomain, "onnx", "content.onnx.domains"),
+        (Code::ContentOperator, "json", "content.tensorflow.operators"),
+        (Code::ContentOperator, "tflite", "content.tflite.operators"),
+        (Code::ContentClass, "keras", "content.keras.classes"),
+        (Code::ContentTemplate, "json", "content.templates.digests"),
+    ];
+    let subject = "0a.".repeat(21) + "f";
+    let digest = "0a".repeat(32);
+    let subject_of = |code| if code == Code::ContentTemplate { &digest } else { &subject };
+    for (code, format, rule) in lists {
+        let with = |tables: &str| {
+            let mut scene = Scene::new(&format!("{allow}{tables}"), &FILES);
+            scene.findings = vec![finding("a.txt", &[format]), finding("b/c.bin", &["json"])];
+            let subject = subject_of(code).clone();
+            scene.findings[0].marks.push(Mark { subject, ..mark(code, "is there") });
+            scene
+        };
+        let table = |(code, _, rule): (Code, &str, &str)| {
+            let (table, key) = rule.rsplit_once('.').unwrap();
+            format!("[{table}]\n{key} = [{:?}]\n", subject_of(code))
+        };
+        let bare = with("");
+        assert_eq!(bare.refusal(), one(code, "a.txt"));
+        assert_eq!(bare.decide().reasons()[0].rule.as_deref(), Some(rule));
+        let others = lists.into_iter().filter(|other| other.2 != rule);
+        let others: String = others.map(table).collect();
+        assert_eq!(with(&others).refusal(), one(code, "a.txt"), "{rule}");
+        assert!(with(&table((code, format, rule))).decide().passed(), "{rule}");
+    }
+}
+
+#[test]
+fn what_has_no_list_is_refused_wherever_formats_are_restricted() {
+    let with = |content: &str, code| {
+        let mut scene = Scene::new(content, &FILES);
+        scene.findings = vec![finding("a.txt", &["text"]), finding("b/c.bin", &["json"])];
+        scene.findings[0].marks.push(mark(code, "is there"));
+        scene
+    };
+    for code in [
+        Code::ContentExtension,
+        Code::ContentPickleCall,
+        Code::ContentExternalData,
+        Code::ContentIndex,
+        Code::ContentLink,
+        Code::ContentRegex,
+        Code::ContentMember,
+        Code::ContentMacro,
+        Code::ContentAutorun,
+    ] {
+        assert_eq!(with(CONTENT, code).refusal(), one(code, "a.txt"));
+        let any = "[content]\nallow = \"any\"\nremote-code = \"reject\"\n";
+        assert!(with(any, code).decide().passed());
+    }
+    let names = format!("{CONTENT}names = \"any\"\n");
+    assert!(with(&names, Code::ContentExtension).decide().passed());
+    assert_eq!(with(&names, Code::ContentMacro).refusal(), one(Code::ContentMacro, "a.txt"));
+}
+
+#[test]
+fn not_scanned_is_a_state_of_its_own_that_passes_only_where_no_scan_is_asked_for() {
+    let with = |rules: &str, scan: Scan| {
+        let mut scene = Scene::new(&format!("{CONTENT}{rules}"), &FILES);
+        scene.findings = vec![finding("a.txt", &["text"]), finding("b/c.bin", &["json"])];
+        scene.findings[0].scan = scan;
+        scene
+    };
+    let not_scanned = || Scan::NotScanned("it is larger than the scanner reads".to_owned());
+    let found = || Scan::Found("Eicar".to_owned());
+    let required = "[content.scanner]\nrequired = true\n";
+    let skipped = "[content.scanner]\nrequired = true\nskip = [\"text\"]\n";
+    assert!(with("", not_scanned()).decide().passed());
+    assert!(with(required, Scan::Clean).decide().passed());
+    assert_eq!(with(required, not_scanned()).refusal(), one(Code::ContentNotScanned, "a.txt"));
+    assert_eq!(with(required, Scan::default()).refusal(), one(Code::ContentNotScanned, "a.txt"));
+    assert!(with(skipped, not_scanned()).decide().passed());
+    for rules in ["", required, skipped] {
+        assert_eq!(with(rules, found()).refusal(), one(Code::ContentMalware, "a.txt"));
+    }
+    let any = "[content]\nallow = \"any\"\nremote-code = \"allow\"\n";
+    let mut scene = Scene::new(&format!("{any}{required}"), &FILES);
+    scene.findings = vec![finding("a.txt", &[]), finding("b/c.bin", &[])];
+    assert!(scene.decide().passed());
+    scene.findings.pop();
+    assert_eq!(scene.refusal(), one(Code::ContentUnknown, "b/c.bin"));
 }
 
 #[test]
