@@ -164,14 +164,15 @@ fn reasons(page: &mut String, title: &str, reasons: &Value) {
     let Some(reasons) = reasons.as_array().filter(|reasons| !reasons.is_empty()) else { return };
     let _ = write!(
         page,
-        "<h2>{title}</h2><table><tr><th>Code</th><th>File</th><th>What</th><th>What to do</th></tr>"
+        "<h2>{title}</h2><table><tr><th>Code</th><th>File</th><th>Where</th><th>What</th><th>What to do</th></tr>"
     );
     for reason in reasons.iter().take(MAX_ROWS) {
         let _ = write!(
             page,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             code(&reason["code"]),
             text(&reason["file"]),
+            text(&reason["place"]),
             text(&reason["detail"]),
             text(&reason["remedy"])
         );

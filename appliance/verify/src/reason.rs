@@ -95,6 +95,8 @@ pub struct Reason {
     pub code: Code,
     /// The file it concerns: a path inside the model, or a bundle's or a setting's path.
     pub file: Option<String>,
+    /// Where in the file: an offset, a key, a tensor, a member of an archive.
+    pub place: Option<String>,
     /// The policy rule that was broken, as a path into the policy such as `manifest.symlinks`.
     pub rule: Option<String>,
     /// One sentence with the particulars.
@@ -102,11 +104,11 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// A reason without file and rule.
+    /// A reason without file, place and rule.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let mut detail = detail.into();
         shorten(&mut detail, DETAIL_CHARS);
-        Reason { code, file: None, rule: None, detail }
+        Reason { code, file: None, place: None, rule: None, detail }
     }
 
     /// The same reason, about `file`.
@@ -115,6 +117,15 @@ impl Reason {
         let mut file = file.into();
         shorten(&mut file, NAME_CHARS);
         self.file = Some(file);
+        self
+    }
+
+    /// The same reason, at `place` in its file.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        let mut place = place.into();
+        shorten(&mut place, NAME_CHARS);
+        self.place = Some(place);
         self
     }
 
@@ -131,6 +142,9 @@ impl fmt::Display for Reason {
         write!(f, "{}: ", self.code)?;
         if let Some(file) = &self.file {
             write!(f, "{}: ", Printable(file))?;
+        }
+        if let Some(place) = &self.place {
+            write!(f, "{}: ", Printable(place))?;
         }
         write!(f, "{}", Printable(&self.detail))?;
         if let Some(rule) = &self.rule {

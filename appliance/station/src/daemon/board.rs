@@ -341,6 +341,7 @@ fn detail(reason: &Reason) -> ReasonDetail {
     let plain = ReasonDetail::from(reason);
     ReasonDetail {
         file: plain.file.as_deref().map(shown),
+        place: plain.place.as_deref().map(shown),
         rule: plain.rule.as_deref().map(shown),
         detail: shown(&plain.detail),
         ..plain

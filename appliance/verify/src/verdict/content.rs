@@ -130,11 +130,12 @@ fn scanned(rules: &ContentRules, finding: &Finding) -> Option<Reason> {
 
 /// The reason for what is inside a file, by the policy's `rule`.
 fn marked(finding: &Finding, mark: &Mark, rule: &'static str) -> Reason {
-    let detail = match mark.place.as_str() {
-        "" => mark.detail.clone(),
-        place => format!("{place}: {}", mark.detail),
+    let reason = Reason::new(mark.code, mark.detail.clone()).about(finding.path.as_str());
+    let placed = match mark.place.as_str() {
+        "" => reason,
+        place => reason.at(place),
     };
-    Reason::new(mark.code, detail).about(finding.path.as_str()).by_rule(rule)
+    placed.by_rule(rule)
 }
 
 /// A file that a loader may still read as JSON although our reader stopped at a break, or did not

@@ -183,6 +183,9 @@ pub struct ReasonDetail {
     /// The file it concerns.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file: Option<String>,
+    /// Where in the file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub place: Option<String>,
     /// The policy rule that was broken.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rule: Option<String>,
@@ -197,6 +200,7 @@ impl From<&Reason> for ReasonDetail {
         ReasonDetail {
             code: reason.code.id().to_owned(),
             file: reason.file.clone(),
+            place: reason.place.clone(),
             rule: reason.rule.clone(),
             detail: reason.detail.clone(),
             remedy: reason.code.remedy().to_owned(),
@@ -210,6 +214,9 @@ impl fmt::Display for ReasonDetail {
         write!(f, "{}: ", self.code)?;
         if let Some(file) = &self.file {
             write!(f, "{}: ", Printable(file))?;
+        }
+        if let Some(place) = &self.place {
+            write!(f, "{}: ", Printable(place))?;
         }
         write!(f, "{}", Printable(&self.detail))?;
         self.rule.iter().try_for_each(|rule| write!(f, " (rule {rule})"))

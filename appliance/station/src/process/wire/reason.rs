@@ -14,6 +14,7 @@ pub struct WireReason(pub Reason);
 struct Raw {
     code: String,
     file: Option<String>,
+    place: Option<String>,
     rule: Option<String>,
     detail: String,
 }
@@ -31,8 +32,8 @@ enum Refused {
 
 impl From<WireReason> for Raw {
     fn from(WireReason(reason): WireReason) -> Self {
-        let Reason { code, file, rule, detail } = reason;
-        Raw { code: code.id().to_owned(), file, rule, detail }
+        let Reason { code, file, place, rule, detail } = reason;
+        Raw { code: code.id().to_owned(), file, place, rule, detail }
     }
 }
 
@@ -40,12 +41,15 @@ impl TryFrom<Raw> for WireReason {
     type Error = Refused;
 
     fn try_from(raw: Raw) -> Result<Self, Refused> {
-        let Raw { code, file, rule, detail } = raw;
+        let Raw { code, file, place, rule, detail } = raw;
         let code = Code::from_id(&code).ok_or(Refused::Code)?;
         // A text that was cut has one more, which marks the cut.
         let within = |text: &str, most| text.chars().nth(most + 1).is_none();
         if !file.as_deref().is_none_or(|text| within(text, NAME_CHARS)) {
             return Err(Refused::Long("file"));
+        }
+        if !place.as_deref().is_none_or(|text| within(text, NAME_CHARS)) {
+            return Err(Refused::Long("place"));
         }
         if !rule.as_deref().is_none_or(|text| within(text, NAME_CHARS)) {
             return Err(Refused::Long("rule"));
@@ -53,7 +57,7 @@ impl TryFrom<Raw> for WireReason {
         if !within(&detail, DETAIL_CHARS) {
             return Err(Refused::Long("detail"));
         }
-        Ok(WireReason(Reason { code, file, rule, detail }))
+        Ok(WireReason(Reason { code, file, place, rule, detail }))
     }
 }
 
@@ -70,7 +74,8 @@ mod tests {
         let long = "模".repeat(2_000);
         for code in Code::ALL {
             let plain = Reason::new(*code, "particulars");
-            let full = Reason::new(*code, long.clone()).about(long.clone()).by_rule("a.b");
+            let full = Reason::new(*code, long.clone()).about(long.clone());
+            let full = full.at(long.clone()).by_rule("a.b");
             for reason in [plain, full] {
                 let text = serde_json::to_string(&WireReason(reason.clone())).unwrap();
                 assert_eq!(read(&text).unwrap(), reason);
@@ -84,14 +89,24 @@ mod tests {
             let told = read(text).unwrap_err();
             assert!(told.contains(why), "{told}");
         };
-        refused(r#"{"code":"no.such","file":null,"rule":null,"detail":"x"}"#, "no such");
-        refused(r#"{"code":"bundle.json","file":null,"rule":null,"detail":"x","a":1}"#, "unknown");
-        refused(r#"{"code":"bundle.json","file":null,"rule":null}"#, "missing");
-        for (field, most) in [("file", NAME_CHARS), ("rule", NAME_CHARS), ("detail", DETAIL_CHARS)]
-        {
+        refused(
+            r#"{"code":"no.such","file":null,"place":null,"rule":null,"detail":"x"}"#,
+            "no such",
+        );
+        refused(
+            r#"{"code":"bundle.json","file":null,"place":null,"rule":null,"detail":"x","a":1}"#,
+            "unknown",
+        );
+        refused(r#"{"code":"bundle.json","file":null,"place":null,"rule":null}"#, "missing");
+        for (field, most) in [
+            ("file", NAME_CHARS),
+            ("place", NAME_CHARS),
+            ("rule", NAME_CHARS),
+            ("detail", DETAIL_CHARS),
+        ] {
             let with = |length: usize| {
                 let mut raw = serde_json::json!(
-                    { "code": "bundle.json", "file": null, "rule": null, "detail": "x" }
+                    { "code": "bundle.json", "file": null, "place": null, "rule": null, "detail": "x" }
                 );
                 raw[field] = "x".repeat(length).into();
                 raw.to_string()
