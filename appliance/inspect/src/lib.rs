@@ -32,6 +32,7 @@ mod safetensors;
 mod sample;
 mod source;
 mod strict;
+mod template;
 mod text;
 mod tokenizer;
 mod zip;

@@ -1,0 +1,78 @@
+//! Templates of prompts (Jinja 2), as tokenizers and GGUF files carry them. They are taken apart and
+//! never rendered.
+//!
+//! ```text
+//!   text --> lexer (tags, tokens) --> rules (what each token is and does) --> one finding, or none
+//!                                       ^ words (what an ordinary template uses)
+//! ```
+//!
+//! An engine renders a template with the rights of the process that serves the model, sandboxed or
+//! not (CVE-2024-34359). So a template passes only if everything in it is known to be harmless; of
+//! any other there is one finding, and a policy may admit it by its digest.
+
+mod lexer;
+mod rules;
+mod words;
+
+use sha2::{Digest, Sha256};
+
+use crate::contents;
+use crate::finding::{Kind, Place};
+use crate::malformed::shown;
+use crate::notes::Notes;
+
+/// Bytes of a template that are read. Those of large models have some ten thousand.
+const LONGEST: usize = 256 * 1024;
+
+/// One thing in a template that does more than lay out text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Construct {
+    /// The line in the template, from 1.
+    line: usize,
+    /// What it does, as the end of a sentence.
+    what: String,
+}
+
+/// Reads the template `text` that stands at `place`.
+pub(crate) fn read(text: &str, place: Place, notes: &mut Notes) {
+    let digest = hex(&Sha256::digest(text.as_bytes()));
+    notes.show(|contents| {
+        contents.templates.push(contents::Template {
+            place: place.to_string(),
+            sha256: digest.clone(),
+            text: text.to_owned(),
+        });
+    });
+    if let Some(detail) = suspicious(text) {
+        notes.add(Kind::Template, &digest, place, detail);
+    }
+}
+
+/// What the template does besides laying out text.
+fn suspicious(text: &str) -> Option<String> {
+    if text.len() > LONGEST {
+        return Some(format!("is longer than {LONGEST} bytes"));
+    }
+    let tags = match lexer::tags(text) {
+        Ok(tags) => tags,
+        Err(Construct { line, what }) => return Some(format!("{what} in line {line}")),
+    };
+    let (first, count) = rules::check(&tags)?;
+    let more = match count {
+        0 | 1 => String::new(),
+        count => format!(", and {} more", count.saturating_sub(1)),
+    };
+    Some(format!("{} in line {}{more}", first.what, first.line))
+}
+
+/// `name` as a detail shows it.
+fn quoted(name: &str) -> String {
+    format!("{:?}", shown(name))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;
