@@ -35,6 +35,8 @@ pub struct Budget {
     pub pickle_marks: usize,
     /// Fields at the top of an ONNX model.
     pub onnx_fields: u64,
+    /// Entries of the directory of a compound file.
+    pub document_entries: u64,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -58,6 +60,7 @@ impl Default for Budget {
             pickle_opcodes: 16_777_216,
             pickle_marks: 65_536,
             onnx_fields: 65_536,
+            document_entries: 65_536,
         }
     }
 }

@@ -54,6 +54,14 @@ pub const CHECKS: &[Check] = &[
         name: "onnx-fields",
         meaning: "The fields at the top are those of an ONNX model, to the last byte.",
     },
+    Check {
+        name: "image-structure",
+        meaning: "The picture's parts lead from its first byte to its end, which is the file's.",
+    },
+    Check {
+        name: "document-macros",
+        meaning: "The parts of a compound file or OOXML package that hold macros or programs are reported.",
+    },
 ];
 
 /// The checks that ran for a file that turned out to be `found`.
@@ -76,10 +84,18 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
         | Format::Elf
         | Format::Pe
         | Format::MachO
+        | Format::Java
+        | Format::Wasm
+        | Format::Bitcode
         | Format::Script
+        | Format::Shortcut
         | Format::Archive
         | Format::Pdf
-        | Format::Image => &["identify", "polyglot"],
+        | Format::Html
+        | Format::Svg
+        | Format::Audio => &["identify", "polyglot"],
+        Format::Image => &["identify", "polyglot", "image-structure"],
+        Format::Document => &["identify", "polyglot", "document-macros"],
     }
 }
 

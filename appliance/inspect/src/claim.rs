@@ -12,7 +12,7 @@ use crate::json::{self, RemoteCode};
 use crate::malformed::{Fault, Malformed};
 use crate::notes::Notes;
 use crate::source::Source;
-use crate::{gguf, magic, onnx, pickle, safetensors, text, tokenizer, zip};
+use crate::{document, gguf, image, magic, onnx, pickle, safetensors, text, tokenizer, zip};
 
 /// One format's word that the file is of its kind.
 #[derive(Debug)]
@@ -61,11 +61,13 @@ pub(crate) fn decide<R: Read + Seek>(
 /// Reads a file that is of one format and whose outline is whole.
 fn read<R: Read + Seek>(
     format: Format,
-    _source: &mut Source<'_, R>,
-    _budget: &Budget,
-    _notes: &mut Notes,
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
 ) -> Result<(), Fault> {
     match format {
+        Format::Image => image::read(source),
+        Format::Document => document::read(source, budget, notes),
         _ => Ok(()),
     }
 }
@@ -116,7 +118,8 @@ fn plain<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::Res
         return Ok(Some(Claim { malformed, ..Claim::sure(Format::Text) }));
     }
     let text = text::is_text(source.scan(0)?)?;
-    Ok(text.then(|| Claim::sure(Format::Text)))
+    let format = magic::markup::of(source.head()).unwrap_or(Format::Text);
+    Ok(text.then(|| Claim::sure(format)))
 }
 
 /// What a reader that starts at the first byte would take the `bytes` before a zip for.
@@ -128,7 +131,8 @@ fn in_front<R: Read + Seek>(source: &Source<'_, R>, bytes: u64) -> Option<Claim>
         return None;
     }
     let json = matches!(front.trim_ascii_start().first(), Some(b'{' | b'['));
-    Some(Claim::sure(if json { Format::Json } else { Format::Text }))
+    let markup = || magic::markup::of(front).unwrap_or(Format::Text);
+    Some(Claim::sure(if json { Format::Json } else { markup() }))
 }
 
 fn report(claims: Vec<Claim>, remote_code: Vec<RemoteCode>) -> Decided {

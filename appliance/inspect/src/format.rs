@@ -47,12 +47,28 @@ formats! {
     Pe = "pe",
     /// A program or library for macOS.
     MachO = "macho",
-    /// Text that names its interpreter.
+    /// A Java class, or a program for Android (DEX).
+    Java = "java",
+    /// A WebAssembly module.
+    Wasm = "wasm",
+    /// LLVM's intermediate code.
+    Bitcode = "bitcode",
+    /// Text that names its interpreter, or PHP.
     Script = "script",
-    /// gzip, xz, zstd, bzip2, lz4, tar, 7z or rar.
+    /// A Windows shortcut, which names a program.
+    Shortcut = "shortcut",
+    /// An archive other than zip, a compressed file, a package or the image of a disk.
     Archive = "archive",
+    /// A document of an office program, also an installer of Windows: OLE2, OOXML, RTF.
+    Document = "document",
     /// A PDF document.
     Pdf = "pdf",
+    /// A page for browsers.
+    Html = "html",
+    /// A drawing for browsers, in XML.
+    Svg = "svg",
+    /// WAV, MP3 with its tag, FLAC or Ogg.
+    Audio = "audio",
     /// PNG, JPEG, GIF or WebP.
     Image = "image",
     /// A file without a byte.

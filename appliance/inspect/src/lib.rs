@@ -14,15 +14,18 @@ mod budget;
 mod checks;
 mod claim;
 mod contents;
+mod document;
 mod finding;
 mod format;
 mod gguf;
 #[cfg(test)]
 mod hostile;
+mod image;
 mod json;
 mod magic;
 mod malformed;
 mod model;
+mod named;
 mod notes;
 mod onnx;
 mod pickle;
@@ -49,7 +52,8 @@ pub use finding::{Finding, Kind, Link, Place};
 pub use format::{Format, Identified};
 pub use json::{RemoteCode, RemoteCodeKey};
 pub use malformed::Malformed;
-pub use model::{Model, named};
+pub use model::Model;
+pub use named::named;
 
 /// What was found out about one file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,15 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Inspection;
 use crate::finding::{Finding, Kind, Link, Place};
-
-/// What is wrong with a file's name: it promises another format than `inspection` found, or somebody
-/// acts on it without being asked. `path` is the file's path in the manifest.
-pub fn named(path: &str, inspection: &Inspection) -> Vec<Finding> {
-    let _ = (path, inspection);
-    Vec::new()
-}
 
 /// The files of one model, as far as they speak of one another.
 #[derive(Debug, Default)]

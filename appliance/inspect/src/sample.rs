@@ -37,7 +37,15 @@ pub(crate) fn samples() -> Vec<(Format, Vec<u8>)> {
         (Format::Script, b"#!/usr/bin/env python3\n".to_vec()),
         (Format::Archive, tar()),
         (Format::Pdf, b"%PDF-1.7\n%%EOF\n".to_vec()),
-        (Format::Image, b"\x89PNG\r\n\x1a\n\0\0".to_vec()),
+        (Format::Image, png()),
+        (Format::Java, b"\xca\xfe\xba\xbe\0\0\0\x34".to_vec()),
+        (Format::Wasm, b"\0asm\x01\0\0\0".to_vec()),
+        (Format::Bitcode, b"BC\xc0\xde\x35\x14".to_vec()),
+        (Format::Shortcut, b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0\x46".to_vec()),
+        (Format::Document, compound(&["Root Entry"])),
+        (Format::Html, b"<!DOCTYPE html>\n<p>a</p>\n".to_vec()),
+        (Format::Svg, b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>\n".to_vec()),
+        (Format::Audio, b"fLaC\0\0\0\x22\x10\0".to_vec()),
         (Format::Empty, Vec::new()),
     ]
 }
@@ -182,4 +190,64 @@ impl Gguf {
         }
         bytes
     }
+}
+
+/// A picture of one point.
+pub(crate) fn png() -> Vec<u8> {
+    b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\
+        \x00\x01\x08\x00\x00\x00\x00\x3a\x7e\x9b\x55\x00\x00\x00\x0a\x49\x44\x41\x54\x78\x9c\x63\
+        \x60\x00\x00\x00\x02\x00\x01\x48\xaf\xa4\x71\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\
+        \x82"
+        .to_vec()
+}
+
+/// The parts of a picture, as short as they can be.
+pub(crate) fn jpeg() -> Vec<u8> {
+    let mut bytes =
+        b"\xff\xd8\xff\xe0\0\x07JFIF\0\xff\xc0\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0".to_vec();
+    bytes.extend(b"\xff\xda\0\x08\x01\x01\0\0\x3f\0ab\xff\xd9");
+    bytes
+}
+
+/// A picture of one point, with an extension.
+pub(crate) fn gif() -> Vec<u8> {
+    let mut bytes = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\0\0\0\0\0".to_vec();
+    bytes.extend(b",\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;");
+    bytes
+}
+
+/// A picture without its data.
+pub(crate) fn webp() -> Vec<u8> {
+    b"RIFF\x10\0\0\0WEBPVP8L\x03\0\0\0\x2f\0\0\0".to_vec()
+}
+
+/// A compound file with a directory of these names, four to a sector.
+pub(crate) fn compound(names: &[&str]) -> Vec<u8> {
+    let sectors = names.len().div_ceil(4);
+    let mut bytes = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
+    bytes.extend([0; 16]);
+    bytes.extend([0x3e, 0, 3, 0, 0xfe, 0xff, 9, 0, 6, 0]);
+    bytes.resize(48, 0);
+    bytes.extend(1_u32.to_le_bytes());
+    bytes.resize(68, 0);
+    bytes.extend(0xffff_fffe_u32.to_le_bytes());
+    bytes.resize(76, 0);
+    bytes.extend(0_u32.to_le_bytes());
+    bytes.resize(512, 0xff);
+    bytes.extend(0xffff_fffd_u32.to_le_bytes());
+    for sector in 1..=sectors {
+        let next = if sector == sectors { 0xffff_fffe } else { sector as u32 + 1 };
+        bytes.extend(next.to_le_bytes());
+    }
+    bytes.resize(1024, 0xff);
+    for name in names {
+        let units: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let start = bytes.len();
+        bytes.extend(&units);
+        bytes.resize(start + 64, 0);
+        bytes.extend((units.len() as u16 + 2).to_le_bytes());
+        bytes.resize(start + 128, 0);
+    }
+    bytes.resize(1024 + sectors * 512, 0);
+    bytes
 }

@@ -269,6 +269,7 @@ fn gone(path: &ResourcePath) -> Reason {
 }
 
 fn found(path: &ResourcePath, inspection: Inspection) -> Found {
+    let named = oms_inspect::named(path.as_str(), &inspection);
     let formats = match inspection.format {
         Identified::One(format) => vec![format.name()],
         Identified::Unknown => Vec::new(),
@@ -287,7 +288,7 @@ fn found(path: &ResourcePath, inspection: Inspection) -> Found {
         detail: format!("{} asks the loader to run code", code.key.name()),
     });
     let marks = malformed.into_iter().chain(remote_code);
-    let marks = marks.chain(inspection.findings.into_iter().map(mark)).collect();
+    let marks = marks.chain(inspection.findings.into_iter().chain(named).map(mark)).collect();
     let finding = Finding { path: path.clone(), formats, marks, scan: Scan::default() };
     Found { finding, links: inspection.links }
 }
@@ -341,6 +342,26 @@ mod tests {
         let files = observed.files.iter().map(file).collect();
         let (hash, method) = (HashAlgorithm::Sha256, Method::Files);
         (Manifest::new(hash, method, Vec::new(), files, &budget).unwrap(), observed)
+    }
+
+    #[test]
+    fn what_a_name_promises_is_held_against_the_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["autorun.inf", "config.json", "model.safetensors"];
+        for name in names {
+            fs::write(dir.path().join(name), "{}").unwrap();
+        }
+        let source = Source::at(dir.path()).unwrap();
+        let (signed, observed) = observed(&source, &names, None);
+        let pulse = Pulse::default();
+        let place = Place::InPlace(&source, &pulse);
+        let inspected = Inspected::default();
+        let findings = look_inside(place, &signed, &observed, inspected, &Progress::hidden())
+            .unwrap()
+            .findings;
+        let codes: Vec<Vec<Code>> =
+            findings.iter().map(|one| one.marks.iter().map(|mark| mark.code).collect()).collect();
+        assert_eq!(codes, [vec![Code::ContentAutorun], vec![], vec![Code::ContentExtension]]);
     }
 
     #[test]

@@ -126,9 +126,11 @@ fn refused_content(name: &str, bytes: &[u8], codes: &[&str]) {
 
 #[test]
 fn a_pickle_is_refused_whatever_its_name_is() {
-    for name in ["weights.bin", "config2.json", "more.safetensors", "README.txt"] {
-        // An empty dictionary, in protocol 2.
-        refused_content(name, b"\x80\x02}q\x00.", &["content.format"]);
+    // An empty dictionary, in protocol 2.
+    let pickle = b"\x80\x02}q\x00.";
+    refused_content("weights.bin", pickle, &["content.format"]);
+    for name in ["config2.json", "more.safetensors", "README.txt"] {
+        refused_content(name, pickle, &["content.extension", "content.format"]);
     }
 }
 
