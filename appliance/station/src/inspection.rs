@@ -268,13 +268,26 @@ fn gone(path: &ResourcePath) -> Reason {
         .about(path.as_str())
 }
 
-fn found(path: &ResourcePath, inspection: Inspection) -> Found {
-    let named = oms_inspect::named(path.as_str(), &inspection);
-    let formats = match inspection.format {
+fn found(path: &ResourcePath, mut inspection: Inspection) -> Found {
+    let links = std::mem::take(&mut inspection.links);
+    let formats = formats(&inspection.format);
+    let marks = marks(path.as_str(), inspection);
+    let finding = Finding { path: path.clone(), formats, marks, scan: Scan::default() };
+    Found { finding, links }
+}
+
+/// The names of the formats that a file has.
+pub fn formats(identified: &Identified) -> Vec<&'static str> {
+    match identified {
         Identified::One(format) => vec![format.name()],
         Identified::Unknown => Vec::new(),
         Identified::Ambiguous(formats) => formats.iter().map(|f| f.name()).collect(),
-    };
+    }
+}
+
+/// All that was found in the file at `path` that a policy may refuse.
+pub fn marks(path: &str, inspection: Inspection) -> Vec<Mark> {
+    let named = oms_inspect::named(path, &inspection);
     let malformed = inspection.malformed.map(|malformed| Mark {
         code: Code::ContentMalformed,
         subject: String::new(),
@@ -287,10 +300,8 @@ fn found(path: &ResourcePath, inspection: Inspection) -> Found {
         place: format!("key {:?}", code.pointer),
         detail: format!("{} asks the loader to run code", code.key.name()),
     });
-    let marks = malformed.into_iter().chain(remote_code);
-    let marks = marks.chain(inspection.findings.into_iter().chain(named).map(mark)).collect();
-    let finding = Finding { path: path.clone(), formats, marks, scan: Scan::default() };
-    Found { finding, links: inspection.links }
+    let found = inspection.findings.into_iter().chain(named).map(mark);
+    malformed.into_iter().chain(remote_code).chain(found).collect()
 }
 
 fn mark(finding: oms_inspect::Finding) -> Mark {
