@@ -37,6 +37,22 @@ pub struct Budget {
     pub onnx_fields: u64,
     /// Entries of the directory of a compound file.
     pub document_entries: u64,
+    /// Bytes of the central directory of a zip.
+    pub zip_directory: u64,
+    /// Entries of a zip.
+    pub zip_entries: u64,
+    /// Bytes of all names in a zip together.
+    pub zip_names: usize,
+    /// Bytes that a compressed member of a zip may unpack to whatever its size, and that are held in
+    /// memory; of one that is larger, no more than a window is held.
+    pub zip_member: u64,
+    /// Bytes that a larger member, and all members of a zip together, may unpack to for each byte that
+    /// they take.
+    pub zip_ratio: u64,
+    /// Times that a compressed member which is not held in memory may be unpacked.
+    pub zip_passes: u64,
+    /// Archives that may lie in one another, the file itself counted.
+    pub archive_depth: usize,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -61,6 +77,13 @@ impl Default for Budget {
             pickle_marks: 65_536,
             onnx_fields: 65_536,
             document_entries: 65_536,
+            zip_directory: 32 * MIB,
+            zip_entries: 65_536,
+            zip_names: 4_194_304,
+            zip_member: MIB,
+            zip_ratio: 100,
+            zip_passes: 16,
+            archive_depth: 2,
         }
     }
 }

@@ -47,6 +47,14 @@ pub const CHECKS: &[Check] = &[
         meaning: "The end of the central directory is there and its offsets agree with the file.",
     },
     Check {
+        name: "zip-members",
+        meaning: "The directory, local headers and descriptors agree, members fill the file, and their bytes have their checksums.",
+    },
+    Check {
+        name: "zip-inside",
+        meaning: "Each member is inspected as a file of its own, and belongs to the format of the archive.",
+    },
+    Check {
         name: "pickle-stream",
         meaning: "The opcodes lead from the first byte to STOP at the last.",
     },
@@ -75,7 +83,9 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
         Format::Json => &["identify", "polyglot", "json-strict", "json-remote-code"],
         Format::Text => &["identify", "polyglot", "text-encoding"],
         Format::Tokenizer => &["identify", "polyglot", "tokenizer-structure"],
-        Format::Zip => &["identify", "polyglot", "zip-directory"],
+        Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz | Format::Keras => {
+            &["identify", "polyglot", "zip-directory", "zip-members", "zip-inside"]
+        }
         Format::Pickle => &["identify", "polyglot", "pickle-stream"],
         Format::Onnx => &["identify", "polyglot", "onnx-fields"],
         Format::Empty => &["identify"],

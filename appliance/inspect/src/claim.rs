@@ -68,6 +68,9 @@ fn read<R: Read + Seek>(
     match format {
         Format::Image => image::read(source),
         Format::Document => document::read(source, budget, notes),
+        Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz | Format::Keras => {
+            zip::read(format, source, budget, notes)
+        }
         _ => Ok(()),
     }
 }
@@ -100,7 +103,7 @@ fn claims<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::Re
     let mut claims = Vec::new();
     claims.extend(safetensors::claim(source, budget)?);
     claims.extend(gguf::claim(source, budget)?);
-    claims.extend(zip::claim(source)?);
+    claims.extend(zip::claim(source, budget)?);
     claims.extend(pickle::claim(source, budget)?);
     claims.extend(tokenizer::claim(source, budget)?);
     claims.extend(onnx::claim(source, budget)?);
@@ -173,7 +176,9 @@ mod tests {
     #[test]
     fn any_file_with_a_zip_at_its_end_is_both() {
         for (format, mut bytes) in samples() {
-            if matches!(format, Format::Zip | Format::Empty) {
+            let zips =
+                [Format::Zip, Format::Pytorch, Format::Torchscript, Format::Npz, Format::Keras];
+            if format == Format::Empty || zips.contains(&format) {
                 continue;
             }
             let length = bytes.len() as u64;

@@ -31,8 +31,16 @@ formats! {
     Text = "text",
     /// A SentencePiece model. A `tokenizer.json` is JSON, and a list of merges is text.
     Tokenizer = "tokenizer",
-    /// A zip, which is also what PyTorch saves.
+    /// A zip that is none of the formats below.
     Zip = "zip",
+    /// Weights as PyTorch saves them: a zip of a pickle and raw storages.
+    Pytorch = "pytorch",
+    /// A program as PyTorch saves it: a zip of pickles, code and raw storages.
+    Torchscript = "torchscript",
+    /// A zip of NumPy arrays.
+    Npz = "npz",
+    /// A model as Keras saves it: a zip of its configuration and its weights.
+    Keras = "keras",
     /// A Python pickle of any protocol.
     Pickle = "pickle",
     /// An ONNX model.

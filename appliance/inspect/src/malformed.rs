@@ -341,9 +341,20 @@ impl From<Malformed> for Fault {
     }
 }
 
+/// A reader of packed bytes fails by what it reads: then the cause is in the error.
 impl From<io::Error> for Fault {
     fn from(cause: io::Error) -> Self {
-        Fault::Read(cause)
+        match cause.get_ref().and_then(|inner| inner.downcast_ref::<Malformed>()) {
+            Some(malformed) => Fault::Broken(malformed.clone()),
+            None => Fault::Read(cause),
+        }
+    }
+}
+
+/// The same as an error of a reader; [`Fault`] takes it out again.
+impl From<Malformed> for io::Error {
+    fn from(cause: Malformed) -> Self {
+        io::Error::new(io::ErrorKind::InvalidData, cause)
     }
 }
 

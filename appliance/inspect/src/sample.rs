@@ -27,10 +27,21 @@ pub(crate) fn samples() -> Vec<(Format, Vec<u8>)> {
         (Format::Text, b"A line.\n".to_vec()),
         (Format::Tokenizer, tokenizer()),
         (Format::Zip, zip(0)),
+        (
+            Format::Pytorch,
+            stored(&[
+                ("m/data.pkl", b"\x80\x02}q\0."),
+                ("m/data/0", &[0; 4]),
+                ("m/version", b"3\n"),
+            ]),
+        ),
+        (Format::Torchscript, stored(&[("m/data.pkl", b"\x80\x02}q\0."), ("m/code/a.py", b"a\n")])),
+        (Format::Npz, stored(&[("a.npy", &numpy())])),
+        (Format::Keras, stored(&[("config.json", b"{}"), ("metadata.json", b"{}")])),
         (Format::Pickle, b"\x80\x04\x8c\x01a\x94.".to_vec()),
         (Format::Onnx, onnx()),
         (Format::Hdf5, b"\x89HDF\r\n\x1a\n\0".to_vec()),
-        (Format::Numpy, b"\x93NUMPY\x01\0".to_vec()),
+        (Format::Numpy, numpy()),
         (Format::Elf, b"\x7fELF\x02\x01\x01\0".to_vec()),
         (Format::Pe, b"MZ\x90\0\x03\0\0\0".to_vec()),
         (Format::MachO, b"\xcf\xfa\xed\xfe\x07\0\0\x01".to_vec()),
@@ -104,6 +115,36 @@ pub(crate) fn zip64(base: u32) -> Vec<u8> {
     bytes.extend(1_u32.to_le_bytes());
     bytes.extend(b"PK\x05\x06\0\0\0\0");
     bytes.extend([0xff; 12]);
+    bytes.extend([0; 2]);
+    bytes
+}
+
+/// A zip of these members, none of them compressed.
+pub(crate) fn stored(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for (name, data) in members {
+        let at = bytes.len() as u32;
+        let mut fields = vec![0; 10];
+        fields.extend(crc32fast::hash(data).to_le_bytes());
+        fields.extend((data.len() as u32).to_le_bytes().repeat(2));
+        fields.extend((name.len() as u32).to_le_bytes());
+        bytes.extend([b"PK\x03\x04", &*fields, name.as_bytes(), data].concat());
+        directory.extend([b"PK\x01\x02\0\0", &*fields, &[0; 10]].concat());
+        directory.extend([&at.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let count = (members.len() as u16).to_le_bytes();
+    let place = [directory.len() as u32, bytes.len() as u32].map(u32::to_le_bytes);
+    bytes.extend(directory);
+    bytes.extend([&b"PK\x05\x06\0\0\0\0"[..], &count, &count].concat());
+    bytes.extend([place.as_flattened(), &[0; 2]].concat());
+    bytes
+}
+
+/// An array of two bytes.
+pub(crate) fn numpy() -> Vec<u8> {
+    let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }";
+    let mut bytes = b"\x93NUMPY\x01\0v\0".to_vec();
+    bytes.extend(format!("{header:<117}\n").bytes());
     bytes.extend([0; 2]);
     bytes
 }

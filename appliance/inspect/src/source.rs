@@ -68,6 +68,18 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         Ok(Scan { inner, at: start, end: self.length.max(start) })
     }
 
+    /// A scan from `start` of a few small fields, which reads little ahead.
+    pub(crate) fn scan_few(&mut self, start: u64) -> io::Result<Scan<'_, R>> {
+        self.reader.seek(SeekFrom::Start(start))?;
+        let inner = BufReader::with_capacity(256, &mut *self.reader);
+        Ok(Scan { inner, at: start, end: self.length.max(start) })
+    }
+
+    /// The `length` bytes from `start` as a file of their own. The caller has seen that they are there.
+    pub(crate) fn window(&mut self, start: u64, length: u64) -> Window<'_> {
+        Window { reader: &mut *self.reader, start, length, at: 0, placed: false }
+    }
+
     /// Callers bound `count` by a constant above.
     fn read_at(&mut self, at: u64, count: u64) -> io::Result<Vec<u8>> {
         self.reader.seek(SeekFrom::Start(at))?;
@@ -78,6 +90,60 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         }
         Ok(bytes)
     }
+}
+
+/// A reader of any kind. What is read inside of another file has this one type, however deep it lies.
+trait Bytes: Read + Seek {}
+
+impl<R: Read + Seek> Bytes for R {}
+
+/// A part of a file, read as if it were a file.
+pub(crate) struct Window<'s> {
+    reader: &'s mut dyn Bytes,
+    start: u64,
+    length: u64,
+    at: u64,
+    /// The reader stands where the next byte is.
+    placed: bool,
+}
+
+impl Read for Window<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.length.saturating_sub(self.at);
+        let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..room).filter(|buffer| !buffer.is_empty()) else {
+            return Ok(0);
+        };
+        if !self.placed {
+            self.reader.seek(SeekFrom::Start(self.start.saturating_add(self.at)))?;
+            self.placed = true;
+        }
+        let count = self.reader.read(buffer)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.at = self.at.saturating_add(count as u64);
+        Ok(count)
+    }
+}
+
+impl Seek for Window<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = position(to, self.at, self.length)?;
+        self.placed &= at == self.at;
+        self.at = at;
+        Ok(at)
+    }
+}
+
+/// Where a reader of `length` bytes that stands at `at` has to go.
+pub(crate) fn position(to: SeekFrom, at: u64, length: u64) -> io::Result<u64> {
+    let target = match to {
+        SeekFrom::Start(target) => Some(target),
+        SeekFrom::Current(step) => at.checked_add_signed(step),
+        SeekFrom::End(step) => length.checked_add_signed(step),
+    };
+    target.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// A buffered walk forward that knows where it is and where it has to end.
@@ -184,6 +250,24 @@ mod tests {
         assert_eq!(rest, "345");
         let past = Malformed::Truncated { at: 6, needed: 1 };
         assert!(matches!(scan.byte(), Err(Fault::Broken(cause)) if cause == past));
+    }
+
+    #[test]
+    fn a_window_is_a_file_of_its_own() {
+        let mut reader = Cursor::new(b"0123456789");
+        let mut source = Source::open(&mut reader, 10).unwrap();
+        let mut window = source.window(2, 5);
+        let mut inner = Source::open(&mut window, 5).unwrap();
+        assert_eq!(inner.head(), b"23456");
+        assert_eq!(inner.peek::<2>(3).unwrap(), Some(*b"56"));
+        assert_eq!(inner.peek::<2>(4).unwrap(), None);
+        assert_eq!(inner.peek::<2>(0).unwrap(), Some(*b"23"));
+        let mut nested = inner.window(1, 3);
+        nested.seek(SeekFrom::End(-2)).unwrap();
+        let mut rest = String::new();
+        nested.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "45");
+        assert!(nested.seek(SeekFrom::Current(-9)).is_err());
     }
 
     #[test]

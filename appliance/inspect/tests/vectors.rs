@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use oms_inspect::{Budget, Format, Identified, InspectError, Inspection, inspect};
+use oms_inspect::{Budget, Finding, Format, Identified, InspectError, Inspection, Kind, inspect};
 use oms_testkit::vectors;
 
 fn model(vectors: &Path, name: &str) -> Result<Inspection, InspectError> {
@@ -17,13 +17,16 @@ fn real_models_are_identified_and_well_formed() {
     let Some(vectors) = vectors::dir() else { return };
     for (name, format) in [
         ("silero_vad_16k.safetensors", Format::Safetensors),
-        ("silero_vad.jit", Format::Zip),
+        ("silero_vad.jit", Format::Torchscript),
         ("silero_vad_half.onnx", Format::Onnx),
         ("LICENSE", Format::Text),
     ] {
         let found = model(&vectors, name).unwrap();
         assert_eq!(found.format, Identified::One(format), "{name}");
         assert_eq!(found.malformed, None, "{name}");
+        let wrong = |found: &&Finding| matches!(found.kind, Kind::Malformed | Kind::Member);
+        let wrong: Vec<&Finding> = found.findings.iter().filter(wrong).collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:?}");
     }
 }
 

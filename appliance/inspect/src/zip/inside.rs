@@ -1,0 +1,109 @@
+//! The members of a zip, each inspected in its turn.
+
+use std::io::{Read, Seek};
+
+use super::directory::{Directory, Entry, Method};
+use super::kind::Part;
+use super::member::{Member, check};
+use crate::budget::Budget;
+use crate::claim;
+use crate::contents;
+use crate::finding::{Kind, Place};
+use crate::format::{Format, Identified};
+use crate::malformed::{Fault, Malformed, broken};
+use crate::notes::Notes;
+use crate::source::Source;
+
+/// Looks into every member of the archive, which is of that `format`.
+pub(super) fn read<R: Read + Seek>(
+    format: Format,
+    directory: &Directory,
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
+) -> Result<(), Fault> {
+    if notes.depth() >= budget.archive_depth {
+        let detail = format!("archives lie in one another, deeper than {}", budget.archive_depth);
+        return Err(broken(Place::File, detail));
+    }
+    bounded(directory, budget)?;
+    for entry in directory.entries() {
+        check(source, entry, budget)?;
+        let part = Part::of(format, directory, entry);
+        if entry.is_folder() {
+            continue;
+        }
+        let found = match part {
+            Part::Storage => None,
+            _ => Some(notes.inside(&entry.name, |notes| look(source, entry, budget, notes))?),
+        };
+        let formats = found.as_ref().map(names).unwrap_or_default();
+        if let Some(found) = found.filter(|found| !part.may_be(entry, found)) {
+            foreign(notes, format, entry, &found);
+        }
+        notes.show(|contents| {
+            let member =
+                contents::Member { name: entry.name.to_string(), bytes: entry.size, formats };
+            contents.members.push(member);
+        });
+    }
+    Ok(())
+}
+
+/// Bounds what all compressed members unpack to.
+fn bounded(directory: &Directory, budget: &Budget) -> Result<(), Fault> {
+    let deflated = directory.entries().iter().filter(|entry| entry.method == Method::Deflated);
+    let (packed, size) = deflated.fold((0_u64, 0_u64), |(packed, size), entry| {
+        (packed.saturating_add(entry.packed), size.saturating_add(entry.size))
+    });
+    // Small members may be anything; a thousand of them are no small archive any more.
+    let most = packed.saturating_mul(budget.zip_ratio).max(budget.zip_member.saturating_mul(64));
+    if size > most {
+        let detail = format!("{packed} packed bytes claim to unpack to {size}");
+        return Err(broken(Place::File, detail));
+    }
+    Ok(())
+}
+
+/// Identifies a member and reads what it holds.
+fn look<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    entry: &Entry,
+    budget: &Budget,
+    notes: &mut Notes,
+) -> Result<Identified, Fault> {
+    let mut member = Member::open(source, entry, budget)?;
+    let mut inner = Source::open(&mut member, entry.size)?;
+    let decided = claim::decide(&mut inner, budget, notes)?;
+    match decided.malformed {
+        Some(Malformed::Rule { place, detail }) => notes.malformed(place, detail),
+        Some(cause) => notes.malformed(Place::File, cause.to_string()),
+        None => {}
+    }
+    for code in decided.remote_code {
+        let detail = "asks a loader to run code that comes with the model".to_owned();
+        notes.add(Kind::RemoteCode, code.key.name(), Place::Key(code.pointer), detail);
+    }
+    Ok(decided.format)
+}
+
+fn foreign(notes: &mut Notes, archive: Format, entry: &Entry, found: &Identified) {
+    let names = names(found);
+    let subject = match names.as_slice() {
+        [] => "unknown",
+        [one] => one,
+        _ => "ambiguous",
+    };
+    let is =
+        if names.is_empty() { "of no known format".to_owned() } else { names.join(" and as ") };
+    let detail = format!("is {is}, which {} has not there", archive.name());
+    notes.add(Kind::Member, subject, entry.place(), detail);
+}
+
+fn names(found: &Identified) -> Vec<&'static str> {
+    match found {
+        Identified::Unknown => Vec::new(),
+        Identified::One(format) => vec![format.name()],
+        Identified::Ambiguous(formats) => formats.iter().map(|format| format.name()).collect(),
+    }
+}

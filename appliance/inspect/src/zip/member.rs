@@ -1,0 +1,250 @@
+//! The bytes of one member, as a file of its own.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+
+use crc32fast::Hasher;
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::directory::{Entry, Method};
+use crate::budget::Budget;
+use crate::finding::Place;
+use crate::malformed::{Fault, Malformed};
+use crate::source::{Source, Window, position};
+
+/// Bytes that are read or unpacked at once.
+const CHUNK: usize = 32 * 1024;
+
+/// The unpacked bytes of a member, to be read from anywhere.
+pub(crate) enum Member<'s> {
+    /// A part of the archive.
+    Stored(Window<'s>),
+    /// Unpacked in memory.
+    Held(Cursor<Vec<u8>>),
+    /// Unpacked while it is read, and once more from the start when a reader goes back.
+    Unpacked(Box<Unpacked<'s>>),
+}
+
+impl<'s> Member<'s> {
+    /// Opens a member of `source`. The caller has seen that [`check`] finds nothing wrong with it, or
+    /// bears with breaks of the compression, which come as errors that [`Fault`] knows.
+    pub(crate) fn open<R: Read + Seek>(
+        source: &'s mut Source<'_, R>,
+        entry: &Entry,
+        budget: &Budget,
+    ) -> Result<Member<'s>, Fault> {
+        let window = source.window(entry.start, entry.packed);
+        if entry.method == Method::Stored {
+            return Ok(Member::Stored(window));
+        }
+        let passes = budget.zip_passes;
+        let mut unpacked =
+            Box::new(Unpacked { inflate: Inflate::new(window, entry), at: 0, passes });
+        if entry.size > budget.zip_member {
+            return Ok(Member::Unpacked(unpacked));
+        }
+        let mut bytes = Vec::new();
+        unpacked.read_to_end(&mut bytes)?;
+        Ok(Member::Held(Cursor::new(bytes)))
+    }
+}
+
+impl Read for Member<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Member::Stored(window) => window.read(buffer),
+            Member::Held(bytes) => bytes.read(buffer),
+            Member::Unpacked(unpacked) => unpacked.read(buffer),
+        }
+    }
+}
+
+impl Seek for Member<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Member::Stored(window) => window.seek(to),
+            Member::Held(bytes) => bytes.seek(to),
+            Member::Unpacked(unpacked) => unpacked.seek(to),
+        }
+    }
+}
+
+/// Reads a member once: it unpacks to as many bytes as it claims, from all of its packed bytes, and
+/// they have the checksum that it claims.
+pub(super) fn check<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    entry: &Entry,
+    budget: &Budget,
+) -> Result<(), Fault> {
+    let wrong = |detail: String| Fault::from(Malformed::Rule { place: entry.place(), detail });
+    let most = entry.packed.saturating_mul(budget.zip_ratio);
+    if entry.size > most.max(budget.zip_member) {
+        let detail = format!("{} bytes claim to unpack to {}", entry.packed, entry.size);
+        return Err(wrong(detail));
+    }
+    let mut window = source.window(entry.start, entry.packed);
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; CHUNK];
+    match entry.method {
+        Method::Stored => loop {
+            let count = window.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(buffer.get(..count).unwrap_or_default());
+        },
+        Method::Deflated => {
+            let mut inflate = Inflate::new(window, entry);
+            loop {
+                let count = inflate.step(&mut buffer)?;
+                if count == 0 {
+                    break;
+                }
+                if inflate.unpacked() > entry.size {
+                    return Err(wrong(format!("it unpacks to more than {} bytes", entry.size)));
+                }
+                hasher.update(buffer.get(..count).unwrap_or_default());
+            }
+            if inflate.unpacked() < entry.size {
+                let detail =
+                    format!("it unpacks to {} bytes, not {}", inflate.unpacked(), entry.size);
+                return Err(wrong(detail));
+            }
+            let left = entry.packed.saturating_sub(inflate.consumed());
+            if left > 0 {
+                return Err(wrong(format!("{left} bytes follow its packed data")));
+            }
+        }
+    }
+    if hasher.finalize() != entry.crc {
+        return Err(wrong("its bytes do not have its checksum".to_owned()));
+    }
+    Ok(())
+}
+
+/// A member that is unpacked from its start to where it is read.
+pub(crate) struct Unpacked<'s> {
+    inflate: Inflate<'s>,
+    /// Where the next byte is read.
+    at: u64,
+    /// How many times the member may still be unpacked from its start.
+    passes: u64,
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at >= self.inflate.size {
+            return Ok(0);
+        }
+        if self.inflate.unpacked() > self.at {
+            self.passes = self.passes.saturating_sub(1);
+            if self.passes == 0 {
+                let place = self.inflate.place.clone();
+                let detail = "it is compressed, and its format is read back and forth".to_owned();
+                return Err(Malformed::Rule { place, detail }.into());
+            }
+            self.inflate.restart()?;
+        }
+        let mut passed = vec![0; CHUNK];
+        while self.inflate.unpacked() < self.at {
+            let ahead = self.at.saturating_sub(self.inflate.unpacked());
+            let room = usize::try_from(ahead).unwrap_or(CHUNK).min(CHUNK);
+            if self.inflate.step(passed.get_mut(..room).unwrap_or_default())? == 0 {
+                return Err(self.inflate.ends_early());
+            }
+        }
+        let left = self.inflate.size.saturating_sub(self.at);
+        let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..room).filter(|buffer| !buffer.is_empty()) else {
+            return Ok(0);
+        };
+        let count = self.inflate.step(buffer)?;
+        if count == 0 {
+            return Err(self.inflate.ends_early());
+        }
+        self.at = self.at.saturating_add(count as u64);
+        Ok(count)
+    }
+}
+
+impl Seek for Unpacked<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = position(to, self.at, self.inflate.size)?;
+        Ok(self.at)
+    }
+}
+
+/// The decompressor and what it reads.
+struct Inflate<'s> {
+    packed: Window<'s>,
+    state: Decompress,
+    input: Vec<u8>,
+    /// How much of the input was taken.
+    taken: usize,
+    ended: bool,
+    size: u64,
+    place: Place,
+}
+
+impl<'s> Inflate<'s> {
+    fn new(packed: Window<'s>, entry: &Entry) -> Self {
+        let (size, place) = (entry.size, entry.place());
+        let state = Decompress::new(false);
+        Inflate { packed, state, input: Vec::new(), taken: 0, ended: false, size, place }
+    }
+
+    /// Bytes that came out so far.
+    fn unpacked(&self) -> u64 {
+        self.state.total_out()
+    }
+
+    /// Bytes that went in so far.
+    fn consumed(&self) -> u64 {
+        self.state.total_in()
+    }
+
+    fn restart(&mut self) -> io::Result<()> {
+        self.packed.seek(SeekFrom::Start(0))?;
+        self.state.reset(false);
+        self.input.clear();
+        self.taken = 0;
+        self.ended = false;
+        Ok(())
+    }
+
+    /// Unpacks the next bytes into `output`, none at the end.
+    fn step(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        while !self.ended && !output.is_empty() {
+            if self.taken >= self.input.len() {
+                self.input.resize(CHUNK, 0);
+                let count = self.packed.read(&mut self.input)?;
+                self.input.truncate(count);
+                self.taken = 0;
+            }
+            let input = self.input.get(self.taken..).unwrap_or_default();
+            let (taken, given) = (self.consumed(), self.unpacked());
+            let status = self
+                .state
+                .decompress(input, output, FlushDecompress::None)
+                .map_err(|_| self.wrong("its packed data is no deflate stream"))?;
+            let taken = self.consumed().saturating_sub(taken);
+            let given = self.unpacked().saturating_sub(given);
+            self.taken = self.taken.saturating_add(usize::try_from(taken).unwrap_or(usize::MAX));
+            self.ended = status == Status::StreamEnd;
+            if given > 0 {
+                return Ok(usize::try_from(given).unwrap_or(usize::MAX));
+            }
+            if taken == 0 && !self.ended {
+                return Err(self.ends_early());
+            }
+        }
+        Ok(0)
+    }
+
+    fn ends_early(&self) -> io::Error {
+        self.wrong("its packed data ends too early")
+    }
+
+    fn wrong(&self, detail: &str) -> io::Error {
+        Malformed::Rule { place: self.place.clone(), detail: detail.to_owned() }.into()
+    }
+}
