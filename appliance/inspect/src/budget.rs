@@ -53,6 +53,15 @@ pub struct Budget {
     pub zip_passes: u64,
     /// Archives that may lie in one another, the file itself counted.
     pub archive_depth: usize,
+    /// Fields of an ONNX or TensorFlow model, over all its messages.
+    pub graph_fields: u64,
+    /// Messages of an ONNX or TensorFlow model inside one another; a graph in a node of a graph is
+    /// three of them. More than 96 counts as 96.
+    pub graph_depth: usize,
+    /// Bytes of the names and numbers of one message of such a model.
+    pub graph_message: usize,
+    /// Bytes of all names that are kept while such a model is walked over.
+    pub graph_names: usize,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -84,6 +93,10 @@ impl Default for Budget {
             zip_ratio: 100,
             zip_passes: 16,
             archive_depth: 2,
+            graph_fields: 67_108_864,
+            graph_depth: 96,
+            graph_message: 256 * 1024,
+            graph_names: 8 * 1024 * 1024,
         }
     }
 }

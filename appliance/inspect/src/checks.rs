@@ -70,6 +70,10 @@ pub const CHECKS: &[Check] = &[
         name: "document-macros",
         meaning: "The parts of a compound file or OOXML package that hold macros or programs are reported.",
     },
+    Check {
+        name: "onnx-graph",
+        meaning: "Every field of every graph and function is known, operators are of reported domains, and data agrees with shape and type or lies in a file of the model.",
+    },
 ];
 
 /// The checks that ran for a file that turned out to be `found`.
@@ -87,7 +91,7 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
             &["identify", "polyglot", "zip-directory", "zip-members", "zip-inside"]
         }
         Format::Pickle => &["identify", "polyglot", "pickle-stream"],
-        Format::Onnx => &["identify", "polyglot", "onnx-fields"],
+        Format::Onnx => &["identify", "polyglot", "onnx-fields", "onnx-graph"],
         Format::Empty => &["identify"],
         Format::Hdf5
         | Format::Numpy

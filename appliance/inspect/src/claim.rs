@@ -71,6 +71,7 @@ fn read<R: Read + Seek>(
         Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz | Format::Keras => {
             zip::read(format, source, budget, notes)
         }
+        Format::Onnx => onnx::read(source, budget, notes),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,17 @@
-//! ONNX models: the protocol buffer `ModelProto` of onnx.proto, its fields at the top only.
+//! ONNX models: the protocol buffer `ModelProto` of onnx.proto.
+//!
+//! ```text
+//!   ModelProto --> graph, functions, training --> node --> attribute --> graph, tensor ...
+//!                                                  |                       |
+//!   opset_import <-- every domain is imported -----+      data agrees <----+
+//!                                                         with shape and type, or lies in a
+//!                                                         file of the model
+//! ```
+
+mod proto;
+mod schema;
+mod tensor;
+mod visit;
 
 use std::io::{self, Read, Seek};
 
@@ -6,6 +19,7 @@ use crate::budget::Budget;
 use crate::claim::Claim;
 use crate::format::Format;
 use crate::malformed::{Fault, Malformed};
+use crate::notes::Notes;
 use crate::protobuf::{self, Wire};
 use crate::source::{Scan, Source};
 
@@ -28,6 +42,16 @@ pub(crate) fn claim<R: Read + Seek>(
             Ok(Some(Claim { malformed: Some(cause), ..Claim::weak(Format::Onnx) }))
         }
     }
+}
+
+/// Walks over all graphs of the model.
+pub(crate) fn read<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
+) -> Result<(), Fault> {
+    let mut scan = source.scan(0)?;
+    protobuf::walk(&mut scan, &schema::MODEL, budget, &mut visit::Visitor::new(notes, budget))
 }
 
 /// Field 1, a number.
