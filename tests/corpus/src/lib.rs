@@ -13,6 +13,7 @@ mod keras;
 mod onnx;
 mod other;
 mod pickle;
+mod protobuf;
 mod safetensors;
 mod template;
 mod tensorflow;
