@@ -76,7 +76,7 @@ pub(crate) fn tokenizer() -> Vec<u8> {
 
 /// Version, producer, an empty graph and an operator set.
 pub(crate) fn onnx() -> Vec<u8> {
-    b"\x08\x07\x12\x01a\x3a\x02\x0a\0\x42\x02\x10\x0d".to_vec()
+    b"\x08\x07\x12\x01a\x3a\x02\x12\0\x42\x02\x10\x0d".to_vec()
 }
 
 /// A tar of one empty file.

@@ -380,12 +380,12 @@ fn structure() -> Vec<Case> {
             model(&[relu(), bytes(99, relu())], &[]),
             model(&[relu(), bytes(10, "for people")], &[]),
         ),
-        one("onnx-branches-without-end", "malformed", "nest deeper than", deep(4000), deep(20)),
+        one("onnx-branches-without-end", "malformed", "nest deeper than", deep(400), deep(20)),
         one(
             "onnx-types-without-end",
             "malformed",
             "nest deeper than",
-            model(&[typed(4000)], &[]),
+            model(&[typed(400)], &[]),
             model(&[typed(20)], &[]),
         ),
         one(
