@@ -9,6 +9,12 @@ pub struct Budget {
     pub safetensors_tensors: usize,
     /// Entries of `__metadata__` in a safetensors header.
     pub safetensors_metadata: usize,
+    /// Bytes of one string or number in a safetensors header or an index, as it is written.
+    pub json_token: usize,
+    /// Tensors that the index of a model lists.
+    pub index_tensors: usize,
+    /// Files that the index of a model names.
+    pub index_files: usize,
     /// Bytes of a JSON file.
     pub json_bytes: u64,
     /// Nesting of objects and arrays in a JSON file. More than 120 counts as 120.
@@ -69,16 +75,19 @@ const MIB: u64 = 1024 * 1024;
 impl Default for Budget {
     fn default() -> Self {
         Self {
-            safetensors_header: 100 * MIB,
-            safetensors_tensors: 1_048_576,
+            safetensors_header: 100_000_000,
+            safetensors_tensors: 262_144,
             safetensors_metadata: 65_536,
+            json_token: 8 << 20,
+            index_tensors: 524_288,
+            index_files: 4096,
             json_bytes: 64 * MIB,
             json_depth: 64,
             json_keys: 1_048_576,
             name_bytes: 65_535,
             text_bytes: 1024 * MIB,
             gguf_pairs: 65_536,
-            gguf_tensors: 1_048_576,
+            gguf_tensors: 262_144,
             gguf_strings: 4_194_304,
             gguf_names: 64 * MIB,
             tokenizer_pieces: 4_194_304,

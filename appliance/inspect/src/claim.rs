@@ -12,7 +12,7 @@ use crate::json::{self, RemoteCode};
 use crate::malformed::{Fault, Malformed};
 use crate::notes::Notes;
 use crate::source::Source;
-use crate::{document, gguf, image, magic, onnx, pickle, safetensors, text, tokenizer, zip};
+use crate::{document, gguf, image, index, magic, onnx, pickle, safetensors, text, tokenizer, zip};
 
 /// One format's word that the file is of its kind.
 #[derive(Debug)]
@@ -66,6 +66,9 @@ fn read<R: Read + Seek>(
     notes: &mut Notes,
 ) -> Result<(), Fault> {
     match format {
+        Format::Safetensors => safetensors::read(source, budget, notes),
+        Format::Gguf => gguf::read(source, budget, notes),
+        Format::Json => index::read(source, budget, notes),
         Format::Image => image::read(source),
         Format::Document => document::read(source, budget, notes),
         Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz | Format::Keras => {
@@ -102,8 +105,8 @@ fn identify<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::
 
 fn claims<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::Result<Vec<Claim>> {
     let mut claims = Vec::new();
-    claims.extend(safetensors::claim(source, budget)?);
-    claims.extend(gguf::claim(source, budget)?);
+    claims.extend(safetensors::claim(source));
+    claims.extend(gguf::claim(source));
     claims.extend(zip::claim(source, budget)?);
     claims.extend(pickle::claim(source, budget)?);
     claims.extend(tokenizer::claim(source, budget)?);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::malformed::shown;
+use crate::names::Names;
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
@@ -116,15 +117,24 @@ pub struct Finding {
 /// Something that a file says about other files of its model, to be checked when all are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Link {
-    /// The file holds a tensor of this name.
-    Holds(String),
-    /// The file says that `file`, beside it, holds `tensor`.
+    /// The file holds these tensors.
+    Holds {
+        /// Their names.
+        tensors: Box<Names>,
+        /// Bytes of all of them.
+        bytes: u64,
+    },
+    /// The file is an index, and says that `file`, beside it, holds these tensors and no others.
     Indexes {
-        /// The tensor.
-        tensor: String,
         /// The other file's name as written.
         file: String,
+        /// The names of the tensors.
+        tensors: Box<Names>,
+        /// The first of them, shortened.
+        first: String,
     },
+    /// The file is an index, and says how many bytes all tensors have that it lists.
+    Total(u64),
     /// The weights of `tensor` lie in another file.
     External {
         /// The tensor.

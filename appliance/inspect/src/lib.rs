@@ -21,11 +21,13 @@ mod gguf;
 #[cfg(test)]
 mod hostile;
 mod image;
+mod index;
 mod json;
 mod magic;
 mod malformed;
 mod model;
 mod named;
+mod names;
 mod notes;
 mod onnx;
 mod pickle;
@@ -33,11 +35,13 @@ mod protobuf;
 mod safetensors;
 #[cfg(test)]
 mod sample;
+mod shards;
 mod source;
 mod strict;
 mod template;
 mod text;
 mod tokenizer;
+mod tokens;
 mod zip;
 
 use std::io::{self, Read, Seek};
@@ -54,6 +58,7 @@ pub use json::{RemoteCode, RemoteCodeKey};
 pub use malformed::Malformed;
 pub use model::Model;
 pub use named::named;
+pub use names::Names;
 
 /// What was found out about one file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -36,6 +36,12 @@ pub enum Malformed {
         limit: usize,
     },
 
+    /// A JSON string or number is longer than the budget allows.
+    #[error("a JSON string or number is longer than {limit} bytes")]
+    JsonToken {
+        /// The most that is allowed, in bytes.
+        limit: usize,
+    },
     /// The JSON is larger than the budget allows.
     #[error("the JSON is larger than {limit} bytes")]
     JsonTooLarge {

@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::finding::{Finding, Kind, Link, Place};
+use crate::malformed::Malformed;
+use crate::shards;
+
+/// Findings between files that are told. Past that only that there are more.
+const MOST: usize = 256;
 
 /// The files of one model, as far as they speak of one another.
 #[derive(Debug, Default)]
@@ -23,11 +28,26 @@ impl Model {
 
     /// What is wrong between the files: findings with the path of the file that says what is not so.
     pub fn findings(self) -> Vec<(String, Finding)> {
+        let mut findings = self.external();
+        findings.extend(shards::findings(&self.sizes, &self.links, MOST));
+        if let Some((path, _)) = findings.get(MOST) {
+            let detail = Malformed::Findings { limit: MOST }.to_string();
+            let (kind, subject) = (Kind::Malformed, String::new());
+            let more = (path.clone(), Finding { kind, subject, place: Place::File, detail });
+            findings.truncate(MOST);
+            findings.push(more);
+        }
+        findings
+    }
+
+    /// Weights in other files that are not there. One finding more than are told is enough.
+    fn external(&self) -> Vec<(String, Finding)> {
         let mut findings = Vec::new();
         for (path, links) in &self.links {
             for link in links {
                 if let Link::External { tensor, location, offset, length } = link
                     && let Some(detail) = self.missing(path, location, *offset, *length)
+                    && findings.len() <= MOST
                 {
                     let place = Place::Tensor(tensor.clone());
                     let (kind, subject) = (Kind::ExternalData, location.clone());

@@ -6,31 +6,28 @@
 //!              "tensor": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} }
 //! ```
 //!
-//! The header is visited as it is parsed. Kept are the names, to find duplicates, and the ranges,
-//! to find holes and overlap.
+//! The header is visited as it is parsed. Kept are hashes of the names, to find duplicates, and the
+//! ranges, to find holes and overlap. Of the data nothing is read.
 
 mod dtype;
 mod header;
 
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek};
 
 use crate::budget::Budget;
 use crate::claim::Claim;
+use crate::finding::Link;
 use crate::format::Format;
-use crate::malformed::{Fault, Malformed, finding};
+use crate::malformed::{Fault, Malformed};
+use crate::notes::Notes;
 use crate::source::Source;
 use crate::text;
+use crate::tokens::Tokens;
+use header::Header;
 
-/// Looks whether the file is safetensors, and if so checks it.
-pub(crate) fn claim<R: Read + Seek>(
-    source: &mut Source<'_, R>,
-    budget: &Budget,
-) -> io::Result<Option<Claim>> {
-    if !looks_like(source.head()) {
-        return Ok(None);
-    }
-    let malformed = finding(check(source, budget))?;
-    Ok(Some(Claim { malformed, ..Claim::sure(Format::Safetensors) }))
+/// Looks whether the file is safetensors.
+pub(crate) fn claim<R: Read + Seek>(source: &Source<'_, R>) -> Option<Claim> {
+    looks_like(source.head()).then(|| Claim::sure(Format::Safetensors))
 }
 
 /// A length that is no text, and JSON of an object after it. White space before the object is
@@ -47,7 +44,12 @@ fn looks_like(head: &[u8]) -> bool {
 
 const LENGTH: usize = 8;
 
-fn check<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> Result<(), Fault> {
+/// Checks the header and that its tensors fill the file.
+pub(crate) fn read<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
+) -> Result<(), Fault> {
     let mut scan = source.scan(0)?;
     let claimed = u64::from_le_bytes(scan.array()?);
     let limit = budget.safetensors_header;
@@ -58,15 +60,26 @@ fn check<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> Result<
     let present = scan.remaining().saturating_sub(claimed);
     scan.limit(claimed);
 
-    let mut json = BufReader::new(scan);
-    let ranges = header::read(&mut json, budget)?;
-    for byte in json.bytes() {
-        if byte? != b' ' {
+    let mut json = BufReader::new(Tokens::new(scan, budget.json_token));
+    let Header { tensors, ranges } = header::read(&mut json, budget, notes)?;
+    only_spaces(json)?;
+    contiguous(ranges, present)?;
+    notes.link(Link::Holds { tensors: Box::new(tensors.finish()), bytes: present });
+    Ok(())
+}
+
+fn only_spaces<R: BufRead>(mut padding: R) -> Result<(), Fault> {
+    loop {
+        let bytes = padding.fill_buf()?;
+        if bytes.iter().any(|&byte| byte != b' ') {
             return Err(Malformed::SafetensorsPadding.into());
         }
+        let count = bytes.len();
+        if count == 0 {
+            return Ok(());
+        }
+        padding.consume(count);
     }
-    contiguous(ranges, present)?;
-    Ok(())
 }
 
 /// The ranges, in order, go from 0 to `present` without hole or overlap.
@@ -88,7 +101,7 @@ fn contiguous(mut ranges: Vec<(u64, u64)>, present: u64) -> Result<(), Malformed
 #[cfg(test)]
 mod tests {
     use crate::sample::{look, look_within, safetensors};
-    use crate::{Budget, Format, Identified, Malformed};
+    use crate::{Budget, Format, Identified, Link, Malformed};
 
     /// What is wrong with a file that is safetensors beyond doubt.
     fn wrong(bytes: &[u8]) -> Option<Malformed> {
@@ -237,5 +250,50 @@ mod tests {
         let short = Budget { name_bytes: 1, ..Budget::default() };
         let cause = Malformed::NameTooLong { limit: 1 };
         assert_eq!(look_within(&bytes, &short).malformed, Some(cause));
+    }
+
+    #[test]
+    fn names_can_be_seen() {
+        let tensor = r#"{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#;
+        for name in ["", "a\\u0000", "a\\n", "\\u0085"] {
+            let said = wrong_header(&format!(r#"{{"{name}":{tensor}}}"#), 0).unwrap().to_string();
+            assert!(said.ends_with("the name is empty or has control characters"), "{said}");
+        }
+        assert_eq!(wrong_header(&format!(r#"{{"\u00e9 a/b":{tensor}}}"#), 0), None);
+    }
+
+    #[test]
+    fn shapes_have_at_most_64_dimensions() {
+        let ones = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+        assert_eq!(wrong_header(&one("U8", &ones(64), "[0,1]"), 1), None);
+        let said = wrong_header(&one("U8", &ones(65), "[0,1]"), 1).unwrap().to_string();
+        assert!(said.ends_with("the shape has more than 64 dimensions"));
+    }
+
+    #[test]
+    fn long_strings_and_numbers_never_reach_the_parser() {
+        let budget = Budget { json_token: 20, ..Budget::default() };
+        let wrong = |header: &str| look_within(&safetensors(header, 0), &budget).malformed;
+        let long = Some(Malformed::JsonToken { limit: 20 });
+        let metadata = |value: &str| wrong(&format!(r#"{{"__metadata__":{{"k":"{value}"}}}}"#));
+        assert_eq!(metadata(&"v".repeat(20)), None);
+        assert_eq!(metadata(&"v".repeat(21)), long);
+        let zeros = "0".repeat(21);
+        assert_eq!(wrong(&one("U8", "[0]", &format!("[1{zeros},0]"))), long);
+    }
+
+    #[test]
+    fn what_is_inside_is_shown() {
+        let header = r#"{"__metadata__":{"format":"pt"},"b":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]}}"#;
+        let bytes = safetensors(header, 4);
+        let length = bytes.len() as u64;
+        let mut reader = std::io::Cursor::new(bytes);
+        let (found, shown) = crate::describe(&mut reader, length, &Budget::default()).unwrap();
+        assert_eq!((&*shown.metadata[0].key, &*shown.metadata[0].value), ("format", "pt"));
+        let tensor = &shown.tensors[0];
+        assert_eq!((&*tensor.name, &*tensor.dtype, tensor.bytes), ("b", "F16", 4));
+        assert_eq!(tensor.shape, [2, 1]);
+        let [Link::Holds { tensors, bytes: 4 }] = found.links.as_slice() else { panic!() };
+        assert_eq!(tensors.count(), 1);
     }
 }

@@ -171,13 +171,14 @@ pub(crate) struct Gguf {
     big_endian: bool,
     pairs: (u64, Vec<u8>),
     tensors: (u64, Vec<u8>),
+    alignment: usize,
     data: Option<usize>,
 }
 
 impl Gguf {
     pub(crate) fn new(version: u32) -> Self {
         let (pairs, tensors) = ((0, Vec::new()), (0, Vec::new()));
-        Gguf { version, big_endian: false, pairs, tensors, data: None }
+        Gguf { version, big_endian: false, pairs, tensors, alignment: 32, data: None }
     }
 
     pub(crate) fn big_endian() -> Self {
@@ -212,7 +213,13 @@ impl Gguf {
         self
     }
 
-    /// Pads the header to 32 bytes and adds `count` zeros.
+    /// Pads the header to other than 32 bytes.
+    pub(crate) fn aligned(mut self, alignment: usize) -> Self {
+        self.alignment = alignment;
+        self
+    }
+
+    /// Pads the header and adds `count` zeros.
     pub(crate) fn data(mut self, count: usize) -> Self {
         self.data = Some(count);
         self
@@ -226,8 +233,7 @@ impl Gguf {
         bytes.extend(&self.pairs.1);
         bytes.extend(&self.tensors.1);
         if let Some(count) = self.data {
-            // Enough for any alignment up to the default.
-            bytes.resize(bytes.len().next_multiple_of(32) + count, 0);
+            bytes.resize(bytes.len().next_multiple_of(self.alignment) + count, 0);
         }
         bytes
     }

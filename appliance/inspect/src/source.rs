@@ -80,8 +80,8 @@ impl<'r, R: Read + Seek> Source<'r, R> {
         Window { reader: &mut *self.reader, start, length, at: 0, placed: false }
     }
 
-    /// Callers bound `count` by a constant above.
-    fn read_at(&mut self, at: u64, count: u64) -> io::Result<Vec<u8>> {
+    /// The `count` bytes at `at`. Callers bound `count` by a constant of theirs.
+    pub(crate) fn read_at(&mut self, at: u64, count: u64) -> io::Result<Vec<u8>> {
         self.reader.seek(SeekFrom::Start(at))?;
         let mut bytes = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
         self.reader.by_ref().take(count).read_to_end(&mut bytes)?;

@@ -25,7 +25,7 @@ pub(crate) fn fault(error: serde_json::Error, slot: Slot) -> Fault {
     let (line, column) = (error.line(), error.column());
     match (slot, error.classify()) {
         (Some(cause), _) => cause.into(),
-        (None, Category::Io) => Fault::Read(io::Error::from(error)),
+        (None, Category::Io) => io::Error::from(error).into(),
         (None, Category::Data) => Malformed::JsonType { line, column }.into(),
         (None, Category::Syntax) => Malformed::JsonSyntax { line, column }.into(),
         (None, Category::Eof) => Malformed::JsonEnd.into(),

@@ -1,10 +1,11 @@
-//! Reading GGUF's numbers, counts and names, in the file's byte order.
+//! Reading GGUF's numbers, counts, names and strings, in the file's byte order.
 
-use std::collections::HashSet;
 use std::io::{Read, Seek};
 
 use crate::budget::Budget;
-use crate::malformed::{Fault, Malformed, shown};
+use crate::finding::Place;
+use crate::malformed::{Fault, Malformed, broken, shown};
+use crate::names::NameSet;
 use crate::source::Scan;
 
 /// A walk through the header.
@@ -13,13 +14,29 @@ pub(super) struct Walk<'s, R> {
     big_endian: bool,
     name_bytes: usize,
     names_left: u64,
-    names: HashSet<Box<str>>,
+    names: NameSet,
+    /// What is being looked at of a string; kept for the next one.
+    window: Vec<u8>,
+}
+
+/// A string of the file.
+pub(super) struct Text {
+    /// Its start, as much as was asked for.
+    pub(super) start: String,
+    /// Its length in bytes.
+    pub(super) length: u64,
 }
 
 impl<'s, R: Read + Seek> Walk<'s, R> {
     pub(super) fn new(scan: Scan<'s, R>, big_endian: bool, budget: &Budget) -> Self {
-        let (name_bytes, names_left) = (budget.name_bytes, budget.gguf_names);
-        Walk { scan, big_endian, name_bytes, names_left, names: HashSet::new() }
+        Walk {
+            scan,
+            big_endian,
+            name_bytes: budget.name_bytes,
+            names_left: budget.gguf_names,
+            names: NameSet::default(),
+            window: Vec::new(),
+        }
     }
 
     /// Offset of the next byte in the file.
@@ -27,23 +44,21 @@ impl<'s, R: Read + Seek> Walk<'s, R> {
         self.scan.at()
     }
 
-    /// Length of the file.
-    pub(super) fn end(&self) -> u64 {
-        self.scan.at().saturating_add(self.scan.remaining())
-    }
-
-    pub(super) fn u8(&mut self) -> Result<u8, Fault> {
-        self.scan.byte()
+    /// The bytes of the next number, the lowest first.
+    pub(super) fn number<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let mut bytes = self.scan.array()?;
+        if self.big_endian {
+            bytes.reverse();
+        }
+        Ok(bytes)
     }
 
     pub(super) fn u32(&mut self) -> Result<u32, Fault> {
-        let bytes = self.scan.array()?;
-        Ok(if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+        self.number().map(u32::from_le_bytes)
     }
 
     pub(super) fn u64(&mut self) -> Result<u64, Fault> {
-        let bytes = self.scan.array()?;
-        Ok(if self.big_endian { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) })
+        self.number().map(u64::from_le_bytes)
     }
 
     pub(super) fn skip(&mut self, bytes: u64) -> Result<(), Fault> {
@@ -68,7 +83,7 @@ impl<'s, R: Read + Seek> Walk<'s, R> {
     }
 
     /// A key or tensor name that did not occur before.
-    pub(super) fn new_name(&mut self) -> Result<Box<str>, Fault> {
+    pub(super) fn new_name(&mut self) -> Result<String, Fault> {
         let length = self.u64()?;
         let at = self.at();
         self.scan.need(length)?;
@@ -79,8 +94,10 @@ impl<'s, R: Read + Seek> Walk<'s, R> {
         self.names_left = left.ok_or(Malformed::GgufName { at })?;
         let bytes = self.scan.vec(length)?;
         let name = String::from_utf8(bytes).map_err(|_| Malformed::GgufName { at })?;
-        let name = name.into_boxed_str();
-        if !self.names.insert(name.clone()) {
+        if name.contains(char::is_control) {
+            return Err(broken(Place::Offset(at), "a name has control characters"));
+        }
+        if !self.names.insert(&name) {
             return Err(Malformed::GgufDuplicate { name: shown(&name) }.into());
         }
         Ok(name)
@@ -88,6 +105,39 @@ impl<'s, R: Read + Seek> Walk<'s, R> {
 
     /// Starts a new set of names.
     pub(super) fn forget_names(&mut self) {
-        self.names = HashSet::new();
+        self.names = NameSet::default();
+    }
+
+    /// Passes over a string, which has to be UTF-8, and gives about `keep` bytes of its start.
+    pub(super) fn string(&mut self, key: &str, keep: usize) -> Result<Text, Fault> {
+        let length = self.u64()?;
+        self.scan.need(length)?;
+        let mut text = Text { start: String::new(), length };
+        let mut left = length;
+        self.window.clear();
+        while left > 0 {
+            let room = WINDOW.saturating_sub(self.window.len()) as u64;
+            let count = left.min(room);
+            self.scan.by_ref().take(count).read_to_end(&mut self.window)?;
+            left = left.saturating_sub(count);
+            let whole = match std::str::from_utf8(&self.window) {
+                Ok(_) => self.window.len(),
+                // A character that goes on in the next window.
+                Err(cut) if cut.error_len().is_none() && left > 0 => cut.valid_up_to(),
+                Err(_) => {
+                    let place = Place::Key(shown(key));
+                    return Err(broken(place, "the string is not UTF-8"));
+                }
+            };
+            if text.start.len() < keep {
+                let start = self.window.get(..whole).unwrap_or_default();
+                text.start.push_str(&String::from_utf8_lossy(start));
+            }
+            self.window.drain(..whole);
+        }
+        Ok(text)
     }
 }
+
+/// Bytes of a string that are looked at together.
+const WINDOW: usize = 4096;
