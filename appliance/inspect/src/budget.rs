@@ -31,6 +31,8 @@ pub struct Budget {
     pub gguf_tensors: u64,
     /// Strings in all arrays of a GGUF file together.
     pub gguf_strings: u64,
+    /// Bytes of all templates of a GGUF file together.
+    pub gguf_templates: u64,
     /// Bytes of all keys and tensor names of a GGUF file together.
     pub gguf_names: u64,
     /// Pieces of a tokenizer model.
@@ -89,6 +91,7 @@ impl Default for Budget {
             gguf_pairs: 65_536,
             gguf_tensors: 262_144,
             gguf_strings: 4_194_304,
+            gguf_templates: 2 * MIB,
             gguf_names: 64 * MIB,
             tokenizer_pieces: 4_194_304,
             pickle_opcodes: 16_777_216,

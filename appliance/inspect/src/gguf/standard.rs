@@ -32,13 +32,22 @@ pub(super) fn expected(key: &str) -> Option<Expected> {
         _ if key.starts_with("tokenizer.ggml.add_") => one(kind::BOOL),
         SPLIT_NUMBER | SPLIT_COUNT => one(kind::UINT16),
         SPLIT_TENSORS => one(kind::INT32),
-        TOKENS | "tokenizer.ggml.merges" | "tokenizer.chat_templates" => array(kind::STRING),
+        TOKENS | "tokenizer.ggml.merges" | TEMPLATES => array(kind::STRING),
+        _ if is_template(key) => one(kind::STRING),
         SCORES => array(kind::FLOAT32),
         TOKEN_TYPES => array(kind::INT32),
         _ => return None,
     })
 }
 
+/// Whether the value of `key` is a template, or several. `tokenizer.chat_templates` should hold only
+/// the names of the others; what does is a template that prints itself.
+pub(super) fn is_template(key: &str) -> bool {
+    let rest = key.strip_prefix("tokenizer.chat_template");
+    rest.is_some_and(|rest| matches!(rest, "" | "s") || rest.starts_with('.'))
+}
+
+const TEMPLATES: &str = "tokenizer.chat_templates";
 const ARCHITECTURE: &str = "general.architecture";
 const ALIGNMENT: &str = "general.alignment";
 const SPLIT_NUMBER: &str = "split.no";

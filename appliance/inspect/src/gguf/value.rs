@@ -8,6 +8,7 @@ use crate::budget::Budget;
 use crate::finding::Place;
 use crate::malformed::{Fault, Malformed, broken, shown};
 use crate::notes::Notes;
+use crate::template;
 
 /// The types of values.
 pub(super) mod kind {
@@ -67,7 +68,7 @@ pub(super) fn pairs<R: Read + Seek>(
     notes: &mut Notes,
 ) -> Result<standard::Known, Fault> {
     let mut known = standard::Known::default();
-    let mut strings_left = budget.gguf_strings;
+    let mut left = Left { strings: budget.gguf_strings, templates: budget.gguf_templates };
     for _ in 0..count {
         let key = walk.new_name()?;
         let kind = walk.u32()?;
@@ -79,8 +80,7 @@ pub(super) fn pairs<R: Read + Seek>(
             return Err(broken(Place::Key(shown(&key)), detail));
         }
         let items = expected.and_then(|expected| expected.items);
-        let value = Reading { walk, key: &key, notes, strings_left: &mut strings_left }
-            .value(kind, items)?;
+        let value = Reading { walk, key: &key, notes, left: &mut left }.value(kind, items)?;
         known.take(&key, &value)?;
         notes.show(|contents| contents.entry(&key, &text(&value)));
     }
@@ -101,12 +101,20 @@ fn text(value: &Value) -> String {
     }
 }
 
+/// What the budget leaves for the pairs that follow.
+struct Left {
+    /// Strings in arrays.
+    strings: u64,
+    /// Bytes of templates.
+    templates: u64,
+}
+
 /// One value that is being read.
 struct Reading<'a, 's, R> {
     walk: &'a mut Walk<'s, R>,
     key: &'a str,
     notes: &'a mut Notes,
-    strings_left: &'a mut u64,
+    left: &'a mut Left,
 }
 
 /// Bytes of a string, and items of an array, that are shown.
@@ -124,8 +132,24 @@ impl<R: Read + Seek> Reading<'_, '_, R> {
     }
 
     fn string(&mut self) -> Result<Value, Fault> {
+        if standard::is_template(self.key) {
+            return self.template();
+        }
         let keep = if self.notes.shows() { SHOWN } else { 0 };
         let Text { start, length } = self.walk.string(self.key, keep)?;
+        Ok(Value::Text(start, length))
+    }
+
+    /// Reads a whole template and has it judged.
+    fn template(&mut self) -> Result<Value, Fault> {
+        let most = usize::try_from(self.left.templates).unwrap_or(usize::MAX);
+        let Text { start, length } = self.walk.string(self.key, most)?;
+        let Some(left) = self.left.templates.checked_sub(length.saturating_add(TEMPLATE)) else {
+            let detail = "the templates of the file are too long or too many";
+            return Err(broken(Place::Key(self.name()), detail));
+        };
+        self.left.templates = left;
+        template::read(&start, Place::Key(self.name()), self.notes);
         Ok(Value::Text(start, length))
     }
 
@@ -143,13 +167,12 @@ impl<R: Read + Seek> Reading<'_, '_, R> {
         match kind {
             kind::ARRAY => return Err(Malformed::GgufNestedArray { key: self.name() }.into()),
             kind::STRING => {
-                self.walk.count(ITEMS, count, 8, *self.strings_left)?;
-                *self.strings_left = self.strings_left.saturating_sub(count);
+                self.walk.count(ITEMS, count, 8, self.left.strings)?;
+                self.left.strings = self.left.strings.saturating_sub(count);
                 for item in 0..count {
-                    let keep = if item < shown { ITEM_SHOWN } else { 0 };
-                    let text = self.walk.string(self.key, keep)?;
+                    let start = self.item(item < shown)?;
                     if item < shown {
-                        let start: String = text.start.chars().take(ITEM_SHOWN).collect();
+                        let start: String = start.chars().take(ITEM_SHOWN).collect();
                         first.push(format!("{start:?}"));
                     }
                 }
@@ -173,6 +196,17 @@ impl<R: Read + Seek> Reading<'_, '_, R> {
             }
         }
         Ok(Value::Array(count, first))
+    }
+
+    /// The start of one string of an array.
+    fn item(&mut self, shown: bool) -> Result<String, Fault> {
+        if standard::is_template(self.key)
+            && let Value::Text(start, _) = self.template()?
+        {
+            return Ok(start);
+        }
+        let keep = if shown { ITEM_SHOWN } else { 0 };
+        Ok(self.walk.string(self.key, keep)?.start)
     }
 
     fn number(&mut self, kind: u32) -> Result<Value, Fault> {
@@ -214,6 +248,9 @@ impl<R: Read + Seek> Reading<'_, '_, R> {
 }
 
 const ITEMS: &str = "items";
+
+/// Bytes that one more template costs, besides its own.
+const TEMPLATE: u64 = 64;
 
 /// Bytes of a number.
 fn size(kind: u32) -> Option<u64> {
