@@ -8,11 +8,12 @@ use std::io::{self, Read, Seek};
 
 use crate::budget::Budget;
 use crate::format::{Format, Identified};
-use crate::json::{self, RemoteCode};
 use crate::malformed::{Fault, Malformed};
 use crate::notes::Notes;
 use crate::source::Source;
-use crate::{document, gguf, image, index, magic, onnx, pickle, safetensors, text, tokenizer, zip};
+use crate::{
+    document, gguf, image, index, json, magic, onnx, pickle, safetensors, text, tokenizer, zip,
+};
 
 /// One format's word that the file is of its kind.
 #[derive(Debug)]
@@ -38,7 +39,6 @@ impl Claim {
 pub(crate) struct Decided {
     pub(crate) format: Identified,
     pub(crate) malformed: Option<Malformed>,
-    pub(crate) remote_code: Vec<RemoteCode>,
 }
 
 /// Identifies the file, and where it is of one format, reads what that format holds.
@@ -47,7 +47,7 @@ pub(crate) fn decide<R: Read + Seek>(
     budget: &Budget,
     notes: &mut Notes,
 ) -> io::Result<Decided> {
-    let decided = identify(source, budget)?;
+    let decided = identify(source, budget, notes)?;
     if let (Identified::One(format), None) = (&decided.format, &decided.malformed) {
         match read(*format, source, budget, notes) {
             Ok(()) => {}
@@ -79,9 +79,13 @@ fn read<R: Read + Seek>(
     }
 }
 
-fn identify<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::Result<Decided> {
+fn identify<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
+) -> io::Result<Decided> {
     if source.length() == 0 {
-        return Ok(report(vec![Claim::sure(Format::Empty)], Vec::new()));
+        return Ok(report(vec![Claim::sure(Format::Empty)]));
     }
     let (mut sure, weak): (Vec<_>, Vec<_>) =
         claims(source, budget)?.into_iter().partition(|claim| claim.sure);
@@ -89,18 +93,18 @@ fn identify<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::
     if let Some(bytes) = zip::prefix(&sure) {
         sure.extend(weak);
         sure.extend(in_front(source, bytes));
-        return Ok(report(sure, Vec::new()));
+        return Ok(report(sure));
     }
     if !sure.is_empty() {
-        return Ok(report(sure, Vec::new()));
+        return Ok(report(sure));
     }
-    if let json::Reading::Yes { malformed, remote_code } = json::read(source, budget)? {
-        return Ok(report(vec![Claim { malformed, ..Claim::sure(Format::Json) }], remote_code));
+    if let json::Reading::Yes { format, malformed } = json::read(source, budget, notes)? {
+        return Ok(report(vec![Claim { malformed, ..Claim::sure(format) }]));
     }
     if let Some(text) = plain(source, budget)? {
-        return Ok(report(vec![text], Vec::new()));
+        return Ok(report(vec![text]));
     }
-    Ok(report(weak, Vec::new()))
+    Ok(report(weak))
 }
 
 fn claims<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::Result<Vec<Claim>> {
@@ -142,7 +146,7 @@ fn in_front<R: Read + Seek>(source: &Source<'_, R>, bytes: u64) -> Option<Claim>
     Some(Claim::sure(if json { Format::Json } else { markup() }))
 }
 
-fn report(claims: Vec<Claim>, remote_code: Vec<RemoteCode>) -> Decided {
+fn report(claims: Vec<Claim>) -> Decided {
     let mut formats: Vec<Format> = claims.iter().map(|claim| claim.format).collect();
     formats.sort_unstable();
     formats.dedup();
@@ -152,7 +156,7 @@ fn report(claims: Vec<Claim>, remote_code: Vec<RemoteCode>) -> Decided {
         _ => Identified::Ambiguous(formats),
     };
     let malformed = claims.into_iter().find_map(|claim| claim.malformed);
-    Decided { format, malformed, remote_code }
+    Decided { format, malformed }
 }
 
 #[cfg(test)]

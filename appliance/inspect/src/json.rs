@@ -1,70 +1,44 @@
 //! JSON files (RFC 8259): exactly one object or array, no duplicate keys, bounded size and depth.
 //!
-//! The document is visited as it is parsed; no tree is built. Only the keys of the objects that are
-//! open are kept. On the way, keys that ask a loader to run code are noted.
+//! ```text
+//!   bytes --> strings ------> parser --> visitor --> what would run code   (code)
+//!             (their length               |  |  '--> templates of prompts  (crate::template)
+//!             is bounded)                 |  '-----> regular expressions   (crate::regex)
+//!                                         '--------> which kind of JSON it is
+//! ```
+//!
+//! The document is visited as it is parsed; no tree is built. Of the objects that are open only hashes
+//! of their keys are kept.
 
+mod code;
+mod strings;
+
+use std::cell::Cell;
 use std::collections::HashSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read, Seek};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::budget::Budget;
+use crate::finding::{Kind, Place};
+use crate::format::Format;
 use crate::malformed::{Fault, Malformed, finding, shown};
+use crate::notes::Notes;
 use crate::source::{Scan, Source};
 use crate::strict::{Name, Slot, fault, refuse};
+use crate::template;
 
-/// A key that asks a loader to run code that comes with the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemoteCodeKey {
-    /// `auto_map`: classes are loaded from Python files beside the model.
-    AutoMap,
-    /// `custom_pipelines`: pipelines are loaded from Python files beside the model.
-    CustomPipelines,
-    /// `trust_remote_code` with a value other than `false` or `null`.
-    TrustRemoteCode,
-}
-
-impl RemoteCodeKey {
-    /// The key as it stands in the file.
-    pub fn name(self) -> &'static str {
-        match self {
-            RemoteCodeKey::AutoMap => "auto_map",
-            RemoteCodeKey::CustomPipelines => "custom_pipelines",
-            RemoteCodeKey::TrustRemoteCode => "trust_remote_code",
-        }
-    }
-
-    fn asked_by(key: &str, value: Value) -> Option<Self> {
-        match key {
-            "auto_map" => Some(RemoteCodeKey::AutoMap),
-            "custom_pipelines" => Some(RemoteCodeKey::CustomPipelines),
-            "trust_remote_code" if value == Value::Other => Some(RemoteCodeKey::TrustRemoteCode),
-            _ => None,
-        }
-    }
-}
-
-/// One place in a JSON file that asks a loader to run code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteCode {
-    /// The key that asks.
-    pub key: RemoteCodeKey,
-    /// Where it stands, as a JSON pointer (RFC 6901); long keys on the way are shortened.
-    pub pointer: String,
-}
-
-impl RemoteCode {
-    /// At most this many are reported for one file.
-    pub const MOST: usize = 16;
-}
+use code::{Together, Value};
+use strings::Strings;
 
 /// What reading a file as JSON gave.
 pub(crate) enum Reading {
     /// It does not look like JSON, or only like text that happens to start with a bracket.
     No,
     /// It is JSON, or would be without `malformed`.
-    Yes { malformed: Option<Malformed>, remote_code: Vec<RemoteCode> },
+    Yes { format: Format, malformed: Option<Malformed> },
 }
 
 /// Reads the file as JSON if it starts like JSON.
@@ -74,6 +48,7 @@ pub(crate) enum Reading {
 pub(crate) fn read<R: Read + Seek>(
     source: &mut Source<'_, R>,
     budget: &Budget,
+    notes: &mut Notes,
 ) -> io::Result<Reading> {
     let length = source.length();
     let mark = source.head().starts_with(BYTE_ORDER_MARK);
@@ -83,7 +58,7 @@ pub(crate) fn read<R: Read + Seek>(
         return Ok(Reading::No);
     }
 
-    let mut state = State { budget, slot: None, keys: 0, remote_code: Vec::new() };
+    let mut state = State::new(budget, notes);
     let mut scan = source.scan(start)?;
     scan.limit(budget.json_bytes);
     let cut = length.saturating_sub(start) > budget.json_bytes;
@@ -95,7 +70,8 @@ pub(crate) fn read<R: Read + Seek>(
         None if mark => Some(Malformed::JsonByteOrderMark),
         malformed => malformed,
     };
-    Ok(Reading::Yes { malformed, remote_code: state.remote_code })
+    let format = if state.is_notebook() { Format::Notebook } else { Format::Json };
+    Ok(Reading::Yes { format, malformed })
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -132,9 +108,16 @@ fn syntactic(cause: &Malformed) -> bool {
 }
 
 fn parse<R: Read + Seek>(scan: Scan<'_, R>, state: &mut State<'_>) -> Result<(), Fault> {
-    let mut parser = serde_json::Deserializer::from_reader(io::BufReader::new(scan));
-    let seed = Node { state, depth: 0 };
-    if let Err(error) = seed.deserialize(&mut parser) {
+    let limit = state.budget.json_string;
+    let exceeded = Cell::new(false);
+    let reader = Strings::new(io::BufReader::new(scan), limit, &exceeded);
+    let mut parser = serde_json::Deserializer::from_reader(io::BufReader::new(reader));
+    let node = Node { state, depth: 0, wanted: false, texts: Texts::Plain };
+    let parsed = node.deserialize(&mut parser);
+    if exceeded.get() {
+        return Err(Malformed::JsonString { limit }.into());
+    }
+    if let Err(error) = parsed {
         return Err(fault(error, state.slot.take()));
     }
     parser.end().map_err(|error| match fault(error, None) {
@@ -143,40 +126,126 @@ fn parse<R: Read + Seek>(scan: Scan<'_, R>, state: &mut State<'_>) -> Result<(),
     })
 }
 
+/// One step of a JSON pointer (RFC 6901).
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
 struct State<'b> {
     budget: &'b Budget,
+    notes: &'b mut Notes,
     slot: Slot,
     keys: usize,
-    remote_code: Vec<RemoteCode>,
+    /// The way to the value that is read.
+    path: Vec<Step>,
+    /// Two keyed hashes of each key: nobody can choose keys that collide.
+    hashers: [RandomState; 2],
+    /// Which of the keys of a notebook are there.
+    cells: bool,
+    nbformat: bool,
 }
 
-impl State<'_> {
-    fn note(&mut self, key: RemoteCodeKey) {
-        if self.remote_code.len() < RemoteCode::MOST {
-            self.remote_code.push(RemoteCode { key, pointer: String::new() });
+impl<'b> State<'b> {
+    fn new(budget: &'b Budget, notes: &'b mut Notes) -> Self {
+        let hashers = [RandomState::new(), RandomState::new()];
+        let (slot, path) = (None, Vec::new());
+        State { budget, notes, slot, keys: 0, path, hashers, cells: false, nbformat: false }
+    }
+
+    fn is_notebook(&self) -> bool {
+        self.cells && self.nbformat
+    }
+
+    fn hashes(&self, key: &str) -> [u64; 2] {
+        self.hashers.each_ref().map(|hasher| hasher.hash_one(key))
+    }
+
+    /// The key of the innermost object that is open around the current step.
+    fn parent(&self) -> Option<&str> {
+        match self.path.iter().rev().nth(1) {
+            Some(Step::Key(key)) => Some(key),
+            _ => None,
         }
     }
 
-    /// Puts `step` before the pointers that were noted after the first `known`.
-    fn prefix(&mut self, known: usize, step: &dyn fmt::Display) {
-        for found in self.remote_code.iter_mut().skip(known) {
-            found.pointer = format!("/{step}{}", found.pointer);
+    fn place(&self) -> Place {
+        let mut pointer = String::new();
+        for step in &self.path {
+            pointer.push('/');
+            match step {
+                Step::Key(key) => {
+                    pointer.push_str(&shown(key).replace('~', "~0").replace('/', "~1"));
+                }
+                Step::Index(index) => _ = write!(pointer, "{index}"),
+            }
+        }
+        Place::Key(pointer)
+    }
+
+    fn runs(&mut self, asked: impl IntoIterator<Item = code::Asked>) {
+        for code::Asked { subject, detail } in asked {
+            let place = self.place();
+            self.notes.add(Kind::RemoteCode, &subject, place, detail);
+        }
+    }
+
+    /// A string at the current place.
+    fn text(&mut self, text: &str, texts: Texts) {
+        let tagged = |text: &str| {
+            memchr::memmem::find(text.as_bytes(), b"{%")
+                .is_some_and(|at| text.get(at..).is_some_and(|rest| rest.contains("%}")))
+        };
+        match texts {
+            Texts::Regex => crate::regex::read(text, self.place(), self.notes),
+            Texts::Template if text.contains('{') => {
+                template::read(text, self.place(), self.notes);
+            }
+            Texts::Plain if tagged(text) => template::read(text, self.place(), self.notes),
+            _ => {}
         }
     }
 }
 
-/// As much of a value as the keys above ask about.
+/// What the strings in a value are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Value {
-    FalseOrNull,
-    Other,
+enum Texts {
+    /// Anything; a template where they have its tags.
+    Plain,
+    /// Templates of prompts.
+    Template,
+    /// A regular expression.
+    Regex,
+    /// Tokens, or what a notebook holds: never templates.
+    Quoted,
+}
+
+impl Texts {
+    /// What the value of `key` is, in an object whose other values are `self`.
+    fn of(self, key: &str, top: bool) -> Texts {
+        match key {
+            "Regex" => Texts::Regex,
+            _ if key.contains("chat_template") => Texts::Template,
+            "vocab" | "merges" | "added_tokens" | "added_tokens_decoder" => Texts::Quoted,
+            "cells" if top => Texts::Quoted,
+            _ => self,
+        }
+    }
 }
 
 /// One value at `depth` containers.
 struct Node<'s, 'b> {
     state: &'s mut State<'b>,
     depth: usize,
+    /// Whether the value itself decides something.
+    wanted: bool,
+    texts: Texts,
 }
+
+/// Longer strings are no names of classes or modules.
+const NAME: usize = 512;
+/// Strings of an array that are kept where it decides something.
+const ITEMS: usize = 4;
 
 impl Node<'_, '_> {
     /// The depth inside of this container.
@@ -205,11 +274,11 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(if value { Value::Other } else { Value::FalseOrNull })
+        Ok(if value { Value::Other } else { Value::Nothing })
     }
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::FalseOrNull)
+        Ok(Value::Nothing)
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<Value, E> {
@@ -224,57 +293,90 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
         Ok(Value::Other)
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        self.state.text(text, self.texts);
+        Ok(if self.wanted { Value::Text(text.chars().take(NAME).collect()) } else { Value::Other })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
         let depth = self.inside()?;
-        let state = self.state;
-        for index in 0_usize.. {
-            let known = state.remote_code.len();
-            let item = items.next_element_seed(Node { state, depth });
-            state.prefix(known, &index);
-            if item?.is_none() {
-                break;
+        let (wanted, texts, state) = (self.wanted, self.texts, self.state);
+        let mut kept = Vec::new();
+        let mut count = 0_usize;
+        loop {
+            state.path.push(Step::Index(count));
+            let wanted = wanted && kept.len() < ITEMS;
+            let item = items.next_element_seed(Node { state, depth, wanted, texts });
+            state.path.pop();
+            match item? {
+                None => break,
+                Some(Value::Text(text)) => kept.push(text),
+                Some(_) => {}
             }
+            count = count.saturating_add(1);
         }
-        Ok(Value::Other)
+        Ok(if wanted { Value::List(kept, count) } else { Value::Other })
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value, A::Error> {
         let depth = self.inside()?;
-        let state = self.state;
+        let (texts, state) = (self.texts, self.state);
         let limit = state.budget.name_bytes;
-        let mut keys: HashSet<Box<str>> = HashSet::new();
+        let listed = matches!(state.path.as_slice(), [Step::Index(_)]);
+        let top = state.path.is_empty();
+        let mut keys: HashSet<[u64; 2]> = HashSet::new();
+        let mut together = Together::default();
         while let Some(key) = entries.next_key_seed(Name { limit, slot: &mut state.slot })? {
             state.keys = state.keys.saturating_add(1);
             if state.keys > state.budget.json_keys {
                 let limit = state.budget.json_keys;
                 return Err(refuse(&mut state.slot, Malformed::JsonKeys { limit }));
             }
-            let known = state.remote_code.len();
-            let value = entries.next_value_seed(Node { state, depth });
-            // A value that breaks is taken for one that asks.
-            let kind = value.as_ref().map_or(Value::Other, |&value| value);
-            if let Some(asked) = RemoteCodeKey::asked_by(&key, kind) {
-                state.note(asked);
-            }
-            state.prefix(known, &pointer_step(&key));
-            value?;
-            if keys.contains(key.as_str()) {
+            if !keys.insert(state.hashes(&key)) {
                 let key = shown(&key);
                 return Err(refuse(&mut state.slot, Malformed::JsonDuplicateKey { key }));
             }
-            keys.insert(key.into_boxed_str());
+            state.cells |= top && key == "cells";
+            state.nbformat |= top && key == "nbformat";
+            let texts = texts.of(&key, top);
+            state.path.push(Step::Key(key));
+            let value = state.entry(&mut entries, depth, texts, top);
+            let key = match state.path.pop() {
+                Some(Step::Key(key)) => key,
+                _ => String::new(),
+            };
+            together.take(&key, value?);
         }
+        state.runs(together.asked(listed));
         Ok(Value::Other)
     }
 }
 
-/// A key as a step of a JSON pointer (RFC 6901, section 3).
-fn pointer_step(key: &str) -> String {
-    shown(key).replace('~', "~0").replace('/', "~1")
+impl State<'_> {
+    /// Reads the value of the key that the path ends in.
+    fn entry<'de, A: MapAccess<'de>>(
+        &mut self,
+        entries: &mut A,
+        depth: usize,
+        texts: Texts,
+        top: bool,
+    ) -> Result<Value, A::Error> {
+        let wanted = self.asks(|key, parent| code::wants(key, parent, top));
+        let value = entries.next_value_seed(Node { state: self, depth, wanted, texts });
+        // A value that breaks is taken for one that asks.
+        let kind = value.as_ref().unwrap_or(&Value::Other);
+        let asked = self.asks(|key, parent| code::asked(key, parent, kind));
+        self.runs(asked);
+        value
+    }
+
+    /// Asks about the key that the path ends in, and the key of the object that it is in.
+    fn asks<T: Default>(&self, ask: impl FnOnce(&str, Option<&str>) -> T) -> T {
+        match self.path.last() {
+            Some(Step::Key(key)) => ask(key, self.parent()),
+            _ => T::default(),
+        }
+    }
 }
 
 #[cfg(test)]

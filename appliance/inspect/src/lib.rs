@@ -54,7 +54,6 @@ pub use checks::{CHECKS, Check};
 pub use contents::{Contents, Entry, Member, Template, Tensor};
 pub use finding::{Finding, Kind, Link, Place};
 pub use format::{Format, Identified};
-pub use json::{RemoteCode, RemoteCodeKey};
 pub use malformed::Malformed;
 pub use model::Model;
 pub use named::named;
@@ -67,8 +66,6 @@ pub struct Inspection {
     pub format: Identified,
     /// The first break of the format's structure, if there is one.
     pub malformed: Option<Malformed>,
-    /// Keys of a JSON file that ask a loader to run code; at most [`RemoteCode::MOST`] of them.
-    pub remote_code: Vec<RemoteCode>,
     /// What else was found; at most some thousand.
     pub findings: Vec<Finding>,
     /// What the file says about other files of its model, for [`Model`].
@@ -127,7 +124,7 @@ pub fn describe<R: Read + Seek>(
 
 fn finish(decided: Decided, notes: Notes) -> (Inspection, Option<Contents>) {
     let (findings, links, contents) = notes.finish();
-    let Decided { format, malformed, remote_code } = decided;
+    let Decided { format, malformed } = decided;
     let checks = checks::ran(&format);
-    (Inspection { format, malformed, remote_code, findings, links, checks }, contents)
+    (Inspection { format, malformed, findings, links, checks }, contents)
 }
