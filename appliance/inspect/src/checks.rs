@@ -33,7 +33,14 @@ pub const CHECKS: &[Check] = &[
         name: "json-strict",
         meaning: "The file is exactly one JSON object or array without duplicate keys, within size and depth.",
     },
-    Check { name: "json-remote-code", meaning: "Keys that ask a loader to run code are reported." },
+    Check {
+        name: "json-code",
+        meaning: "Keys and names that make a loader run code are reported.",
+    },
+    Check {
+        name: "json-templates",
+        meaning: "Templates of prompts and regular expressions of tokenizers are taken apart.",
+    },
     Check {
         name: "text-encoding",
         meaning: "The whole file is UTF-8 without control characters other than tab, line feed, form feed and carriage return.",
@@ -84,7 +91,9 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
     match format {
         Format::Safetensors => &["identify", "polyglot", "safetensors-structure"],
         Format::Gguf => &["identify", "polyglot", "gguf-structure"],
-        Format::Json => &["identify", "polyglot", "json-strict", "json-remote-code"],
+        Format::Json | Format::Notebook => {
+            &["identify", "polyglot", "json-strict", "json-code", "json-templates"]
+        }
         Format::Text => &["identify", "polyglot", "text-encoding"],
         Format::Tokenizer => &["identify", "polyglot", "tokenizer-structure"],
         Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz | Format::Keras => {
@@ -102,6 +111,7 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
         | Format::Wasm
         | Format::Bitcode
         | Format::Script
+        | Format::Bytecode
         | Format::Shortcut
         | Format::Archive
         | Format::Pdf

@@ -189,6 +189,8 @@ mod tests {
             if format == Format::Empty || zips.contains(&format) {
                 continue;
             }
+            // In front of a zip it is not read to its end.
+            let format = if format == Format::Notebook { Format::Json } else { format };
             let length = bytes.len() as u64;
             bytes.extend(zip(0));
             let both = |mut formats: Vec<Format>| {

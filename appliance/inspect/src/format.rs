@@ -27,6 +27,8 @@ formats! {
     Gguf = "gguf",
     /// One JSON object or array.
     Json = "json",
+    /// A Jupyter notebook: JSON that holds code and what it showed.
+    Notebook = "notebook",
     /// UTF-8 without control characters.
     Text = "text",
     /// A SentencePiece model. A `tokenizer.json` is JSON, and a list of merges is text.
@@ -63,6 +65,8 @@ formats! {
     Bitcode = "bitcode",
     /// Text that names its interpreter, or PHP.
     Script = "script",
+    /// What Python compiles its modules to.
+    Bytecode = "bytecode",
     /// A Windows shortcut, which names a program.
     Shortcut = "shortcut",
     /// An archive other than zip, a compressed file, a package or the image of a disk.

@@ -467,35 +467,131 @@ mod tests {
     fn a_byte_order_mark_does_not_hide_json() {
         let found = json("\u{feff}{\"auto_map\":{}}");
         assert_eq!(found.malformed, Some(Malformed::JsonByteOrderMark));
-        assert_eq!(found.remote_code.len(), 1);
+        assert_eq!(found.findings.len(), 1);
         is_text("\u{feff}[section]");
+    }
+
+    /// Place and subject of what would run code.
+    fn runs(text: &str) -> Vec<(String, String)> {
+        let found = json(text).findings.into_iter();
+        let found = found.filter(|finding| finding.kind == Kind::RemoteCode);
+        found.map(|finding| (finding.place.to_string(), finding.subject)).collect()
     }
 
     #[test]
     fn keys_that_ask_for_code_are_reported_with_their_place() {
-        let found = json(
+        let found = runs(
             r#"{"a/b":[0,{"auto_map":{"AutoModel":"m.M"}}],"custom_pipelines":{},"trust_remote_code":true}"#,
         );
-        let places: Vec<_> =
-            found.remote_code.iter().map(|code| (code.key, code.pointer.as_str())).collect();
-        assert_eq!(
-            places,
-            [
-                (RemoteCodeKey::AutoMap, "/a~1b/1/auto_map"),
-                (RemoteCodeKey::CustomPipelines, "/custom_pipelines"),
-                (RemoteCodeKey::TrustRemoteCode, "/trust_remote_code"),
-            ]
-        );
-        for quiet in [r#"{"trust_remote_code":false}"#, r#"{"x":"auto_map"}"#] {
-            assert_eq!(json(quiet).remote_code, []);
+        let expected = [
+            (r#"key "/a~1b/1/auto_map""#, "auto_map"),
+            (r#"key "/custom_pipelines""#, "custom_pipelines"),
+            (r#"key "/trust_remote_code""#, "trust_remote_code"),
+        ];
+        let expected = expected.map(|(place, subject)| (place.to_owned(), subject.to_owned()));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn names_that_loaders_import_are_reported_and_ordinary_ones_are_not() {
+        for (text, subject) in [
+            (r#"{"auto_mapping":{"parent_library":"evil"}}"#, "evil"),
+            (r#"{"a":{"_target_":"os.system"}}"#, "os.system"),
+            (r#"{"activation_function":"posix.system"}"#, "posix.system"),
+            (r#"[{"path":"","type":"evil.Module"}]"#, "evil.Module"),
+            (r#"{"types":{"a":"evil.Module"}}"#, "evil.Module"),
+            (r#"{"_class_name":"APipeline","unet":["evil","Unet"]}"#, "evil"),
+            (r#"{"_class_name":"Other","unet":["evil","Unet"]}"#, "evil"),
+            (r#"{"_class_name":["evil","Pipeline"]}"#, "_class_name"),
+            (r#"{"_attn_implementation_internal":"evil/kernel"}"#, "evil/kernel"),
+            (r#"{"attn_implementation":["sdpa","evil/kernel"]}"#, "evil/kernel"),
+            (r#"{"class_name":"Lambda"}"#, "Lambda"),
+            (r#"{"py/reduce":[]}"#, "py/reduce"),
+        ] {
+            let found = runs(text);
+            assert_eq!(found.len(), 1, "{text}: {found:?}");
+            assert_eq!(found[0].1, subject, "{text}");
+        }
+        for quiet in [
+            r#"{"trust_remote_code":false,"auto_map":null,"auto_mapping":null}"#,
+            r#"{"x":"auto_map","activation_function":"gelu_new"}"#,
+            r#"{"parent_library":"transformers.models.bert.modeling_bert"}"#,
+            r#"{"activation_function":"torch.nn.modules.activation.Tanh"}"#,
+            r#"[{"path":"1","type":"sentence_transformers.models.Pooling"}]"#,
+            r#"{"_class_name":"UNet2DConditionModel","types":["CrossUp","CrossDown"]}"#,
+            r#"{"_class_name":"StableDiffusionPipeline","unet":["diffusers","UNet"],"safety_checker":[null,null]}"#,
+            r#"{"attn_implementation":"flash_attention_2","architectures":["evil"]}"#,
+        ] {
+            assert_eq!(runs(quiet), [], "{quiet}");
         }
     }
 
     #[test]
-    fn reports_are_bounded_and_survive_a_later_break() {
-        let many = format!("[{}", r#"{"auto_map":1},"#.repeat(100));
-        let found = json(&many);
+    fn reports_survive_a_later_break() {
+        let found = json(r#"[{"auto_map":1},{"auto_map":"#);
         assert!(found.malformed.is_some());
-        assert_eq!(found.remote_code.len(), RemoteCode::MOST);
+        assert_eq!(found.findings.len(), 1);
+    }
+
+    #[test]
+    fn templates_and_expressions_are_read_wherever_they_are() {
+        let evil = "{{ x.__class__ }}";
+        for text in [
+            format!(r#"{{"chat_template":"{evil}"}}"#),
+            format!(r#"{{"chat_template":[{{"name":"a","template":"{evil}"}}]}}"#),
+            format!(r#"{{"a":"{{% if x %}}{evil}{{% endif %}}"}}"#),
+            r#"{"a":[{"pattern":{"Regex":"(a+)+"}}]}"#.to_owned(),
+        ] {
+            let found = json(&text);
+            assert_eq!(found.findings.len(), 1, "{text}");
+            assert!(matches!(found.findings[0].kind, Kind::Template | Kind::Regex));
+        }
+        for text in [
+            format!(r#"{{"vocab":{{"a":"{{% {evil} %}}"}}}}"#),
+            r#"{"chat_template":"{{ bos_token }}"}"#.to_owned(),
+        ] {
+            assert_eq!(json(&text).findings, [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_notebook_is_one_by_its_keys() {
+        let notebook = |text: &str| look(text.as_bytes()).format;
+        let found = notebook(r#"{"cells":[{"source":"{% x %}"}],"nbformat":4}"#);
+        assert_eq!(found, Identified::One(Format::Notebook));
+        assert_eq!(notebook(r#"{"a":{"cells":[],"nbformat":4}}"#), Identified::One(Format::Json));
+    }
+
+    #[test]
+    fn strings_are_bounded_as_they_are_written() {
+        let short = Budget { json_string: 8, ..Budget::default() };
+        for (text, fits) in [
+            (r#"{"a":"12345678","b":"12345678"}"#, true),
+            (r#"{"a":"123456789"}"#, false),
+            (r#"{"a":"\\\"\\\""}"#, true),
+            (r#"{"a":"\\\"\\\"1"}"#, false),
+            (r#"{"123456789":1}"#, false),
+        ] {
+            let found = look_within(text.as_bytes(), &short).malformed;
+            let limit = 8;
+            assert_eq!(found, (!fits).then_some(Malformed::JsonString { limit }), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_json_does_not_have_is_malformed_and_not_text() {
+        for value in [
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            r#""\ud800""#,
+            r#""\udc00""#,
+            "1e999",
+            "+1",
+            "0x1",
+            "1.",
+        ] {
+            assert!(json(&format!(r#"{{"a":{value}}}"#)).malformed.is_some(), "{value}");
+        }
     }
 }

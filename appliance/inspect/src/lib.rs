@@ -32,6 +32,7 @@ mod notes;
 mod onnx;
 mod pickle;
 mod protobuf;
+mod regex;
 mod safetensors;
 #[cfg(test)]
 mod sample;

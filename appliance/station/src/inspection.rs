@@ -294,14 +294,8 @@ pub fn marks(path: &str, inspection: Inspection) -> Vec<Mark> {
         place: String::new(),
         detail: malformed.to_string(),
     });
-    let remote_code = inspection.remote_code.into_iter().map(|code| Mark {
-        code: Code::ContentRemoteCode,
-        subject: code.key.name().to_owned(),
-        place: format!("key {:?}", code.pointer),
-        detail: format!("{} asks the loader to run code", code.key.name()),
-    });
     let found = inspection.findings.into_iter().chain(named).map(mark);
-    malformed.into_iter().chain(remote_code).chain(found).collect()
+    malformed.into_iter().chain(found).collect()
 }
 
 fn mark(finding: oms_inspect::Finding) -> Mark {

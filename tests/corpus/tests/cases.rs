@@ -62,9 +62,6 @@ fn refusals(rules: &Rules, files: &[File]) -> BTreeSet<(String, String)> {
         if let Some(malformed) = &found.malformed {
             refuse("malformed", malformed.to_string());
         }
-        for code in &found.remote_code {
-            refuse("remote-code", format!("{} at {}", code.key.name(), code.pointer));
-        }
         let named = oms_inspect::named(path, &found);
         for finding in found.findings.iter().chain(&named) {
             if !rules.admits(&formats, finding) {

@@ -115,7 +115,10 @@ pub(super) fn asked(key: &str, parent: Option<&str>, value: &Value) -> Option<As
             Value::Text(name),
         ) if name.contains('/') => Asked::to_run(name, "has kernels loaded from"),
         // One for each part of the model.
-        ("attn_implementation" | "_attn_implementation" | "_attn_implementation_internal", Value::List(names, _)) => {
+        (
+            "attn_implementation" | "_attn_implementation" | "_attn_implementation_internal",
+            Value::List(names, _),
+        ) => {
             let name = names.iter().find(|name| name.contains('/'))?;
             Asked::to_run(name, "has kernels loaded from")
         }
@@ -204,10 +207,12 @@ impl Together {
             let (Some(pipeline), [library, class, ..]) = (self.pipeline, pair.as_slice()) else {
                 continue;
             };
-            let names = pipeline || starts(library, char::is_lowercase) && starts(class, char::is_uppercase);
+            let names = pipeline
+                || starts(library, char::is_lowercase) && starts(class, char::is_uppercase);
             let root = library.split('.').next().unwrap_or_default();
             if names && !LIBRARIES.contains(&root) {
-                let detail = format!("has the component {key:?} loaded from the module {library:?}");
+                let detail =
+                    format!("has the component {key:?} loaded from the module {library:?}");
                 asked.push(Asked { subject: library.clone(), detail });
             }
         }

@@ -8,6 +8,9 @@ use crate::source::Source;
 
 pub(super) fn claims<R: Read + Seek>(source: &mut Source<'_, R>) -> io::Result<Vec<Claim>> {
     let mut claims: Vec<Claim> = universal(source.head()).map(Claim::sure).into_iter().collect();
+    if bytecode(source.head()) {
+        claims.push(Claim::sure(Format::Bytecode));
+    }
     if pe(source)? {
         claims.push(Claim::sure(Format::Pe));
     }
@@ -32,6 +35,15 @@ fn universal(head: &[u8]) -> Option<Format> {
         ([0xbe | 0xbf, 0xba, 0xfe, 0xca], _) => Some(Format::MachO),
         _ => None,
     }
+}
+
+/// A compiled module of Python: the version's number and a line end, a header of 4 to 12 bytes more,
+/// and a marshalled code object (CPython's `importlib`, PEP 552).
+fn bytecode(head: &[u8]) -> bool {
+    let number = head.first_chunk().map_or(0, |&bytes| u16::from_le_bytes(bytes));
+    matches!(number, 3000..=3999 | 50_000..=62_999)
+        && head.get(2..4) == Some(b"\r\n")
+        && [8, 12, 16].iter().any(|&at| matches!(head.get(at), Some(b'c' | 0xe3)))
 }
 
 /// `MZ`, and the signature of a program for Windows, or of one of its forerunners, where the header

@@ -46,42 +46,6 @@ pub(super) const METHODS: &[&str] = &[
     "values",
 ];
 
-/// Methods out of [`METHODS`] and filters out of [`FILTERS`] that give what they were given, or a
-/// part, or a number: never a string that was not there before.
-pub(super) const PLAIN: &[&str] = &[
-    "abs",
-    "count",
-    "default",
-    "dictsort",
-    "first",
-    "get",
-    "int",
-    "items",
-    "keys",
-    "last",
-    "length",
-    "list",
-    "lower",
-    "lstrip",
-    "max",
-    "min",
-    "reject",
-    "rejectattr",
-    "reverse",
-    "round",
-    "rsplit",
-    "rstrip",
-    "select",
-    "selectattr",
-    "sort",
-    "split",
-    "strip",
-    "sum",
-    "trim",
-    "unique",
-    "values",
-];
-
 /// Filters. `attr`, `format` and what pads to a width are not here.
 pub(super) const FILTERS: &[&str] = &[
     "abs",

@@ -80,10 +80,6 @@ fn look<R: Read + Seek>(
         Some(cause) => notes.malformed(Place::File, cause.to_string()),
         None => {}
     }
-    for code in decided.remote_code {
-        let detail = "asks a loader to run code that comes with the model".to_owned();
-        notes.add(Kind::RemoteCode, code.key.name(), Place::Key(code.pointer), detail);
-    }
     Ok(decided.format)
 }
 
