@@ -19,8 +19,6 @@ pub struct Budget {
     pub json_bytes: u64,
     /// Nesting of objects and arrays in a JSON file. More than 120 counts as 120.
     pub json_depth: usize,
-    /// Bytes of one string of a JSON file, as it is written.
-    pub json_string: usize,
     /// Keys in a JSON file, over all its objects.
     pub json_keys: usize,
     /// Bytes of one name: a JSON key, a tensor, a GGUF key.
@@ -87,7 +85,6 @@ impl Default for Budget {
             index_files: 4096,
             json_bytes: 64 * MIB,
             json_depth: 64,
-            json_string: 8 * 1024 * 1024,
             json_keys: 524_288,
             name_bytes: 65_535,
             text_bytes: 1024 * MIB,

@@ -1,7 +1,7 @@
 //! JSON files (RFC 8259): exactly one object or array, no duplicate keys, bounded size and depth.
 //!
 //! ```text
-//!   bytes --> strings ------> parser --> visitor --> what would run code   (code)
+//!   bytes --> tokens -------> parser --> visitor --> what would run code   (code)
 //!             (their length               |  |  '--> templates of prompts  (crate::template)
 //!             is bounded)                 |  '-----> regular expressions   (crate::regex)
 //!                                         '--------> which kind of JSON it is
@@ -11,9 +11,7 @@
 //! of their keys are kept.
 
 mod code;
-mod strings;
 
-use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher as _, RandomState};
@@ -29,9 +27,9 @@ use crate::notes::Notes;
 use crate::source::{Scan, Source};
 use crate::strict::{Name, Slot, fault, refuse};
 use crate::template;
+use crate::tokens::Tokens;
 
 use code::{Together, Value};
-use strings::Strings;
 
 /// What reading a file as JSON gave.
 pub(crate) enum Reading {
@@ -108,16 +106,10 @@ fn syntactic(cause: &Malformed) -> bool {
 }
 
 fn parse<R: Read + Seek>(scan: Scan<'_, R>, state: &mut State<'_>) -> Result<(), Fault> {
-    let limit = state.budget.json_string;
-    let exceeded = Cell::new(false);
-    let reader = Strings::new(io::BufReader::new(scan), limit, &exceeded);
-    let mut parser = serde_json::Deserializer::from_reader(io::BufReader::new(reader));
+    let reader = io::BufReader::new(Tokens::new(scan, state.budget.json_token));
+    let mut parser = serde_json::Deserializer::from_reader(reader);
     let node = Node { state, depth: 0, wanted: false, texts: Texts::Plain };
-    let parsed = node.deserialize(&mut parser);
-    if exceeded.get() {
-        return Err(Malformed::JsonString { limit }.into());
-    }
-    if let Err(error) = parsed {
+    if let Err(error) = node.deserialize(&mut parser) {
         return Err(fault(error, state.slot.take()));
     }
     parser.end().map_err(|error| match fault(error, None) {
@@ -563,19 +555,10 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_bounded_as_they_are_written() {
-        let short = Budget { json_string: 8, ..Budget::default() };
-        for (text, fits) in [
-            (r#"{"a":"12345678","b":"12345678"}"#, true),
-            (r#"{"a":"123456789"}"#, false),
-            (r#"{"a":"\\\"\\\""}"#, true),
-            (r#"{"a":"\\\"\\\"1"}"#, false),
-            (r#"{"123456789":1}"#, false),
-        ] {
-            let found = look_within(text.as_bytes(), &short).malformed;
-            let limit = 8;
-            assert_eq!(found, (!fits).then_some(Malformed::JsonString { limit }), "{text}");
-        }
+    fn strings_are_bounded_before_the_parser_keeps_them() {
+        let short = Budget { json_token: 8, ..Budget::default() };
+        let found = look_within(br#"{"a":"123456789"}"#, &short).malformed;
+        assert_eq!(found, Some(Malformed::JsonToken { limit: 8 }));
     }
 
     #[test]

@@ -76,12 +76,6 @@ pub enum Malformed {
         /// The key.
         key: String,
     },
-    /// A string is longer than the budget allows.
-    #[error("the JSON has a string of more than {limit} bytes")]
-    JsonString {
-        /// The most that is allowed, in bytes.
-        limit: usize,
-    },
     /// Objects and arrays are nested deeper than the budget allows.
     #[error("the JSON is nested deeper than {limit}")]
     JsonDepth {
