@@ -70,6 +70,18 @@ pub struct Budget {
     pub graph_message: usize,
     /// Bytes of all names that are kept while such a model is walked over.
     pub graph_names: usize,
+    /// Objects of an HDF5 file; as many links, and as many strings in its global heaps.
+    pub hdf5_objects: usize,
+    /// Parts of an HDF5 file, as structures, data and chunks.
+    pub hdf5_ranges: usize,
+    /// Bytes of one structure of an HDF5 file.
+    pub hdf5_block: u64,
+    /// Bytes of the paths of all objects of an HDF5 file together.
+    pub hdf5_paths: u64,
+    /// Nesting of groups in an HDF5 file.
+    pub hdf5_depth: usize,
+    /// Bytes of the configuration of a Keras model.
+    pub keras_config: u64,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -109,6 +121,12 @@ impl Default for Budget {
             graph_depth: 96,
             graph_message: 256 * 1024,
             graph_names: 8 * 1024 * 1024,
+            hdf5_objects: 131_072,
+            hdf5_ranges: 1_048_576,
+            hdf5_block: 4 * MIB,
+            hdf5_paths: 16 * MIB,
+            hdf5_depth: 64,
+            keras_config: 64 * MIB,
         }
     }
 }

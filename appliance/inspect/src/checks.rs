@@ -66,6 +66,14 @@ pub const CHECKS: &[Check] = &[
         meaning: "The opcodes lead from the first byte to STOP at the last.",
     },
     Check {
+        name: "hdf5-structure",
+        meaning: "Every object from the root on is understood, no two parts overlap, and nothing leads out of the file.",
+    },
+    Check {
+        name: "keras-config",
+        meaning: "Every class and function from which a Keras model is built is reported.",
+    },
+    Check {
         name: "onnx-fields",
         meaning: "The fields at the top are those of an ONNX model, to the last byte.",
     },
@@ -96,14 +104,23 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
         }
         Format::Text => &["identify", "polyglot", "text-encoding"],
         Format::Tokenizer => &["identify", "polyglot", "tokenizer-structure"],
-        Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz | Format::Keras => {
+        Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz => {
             &["identify", "polyglot", "zip-directory", "zip-members", "zip-inside"]
         }
+        Format::Keras => &[
+            "identify",
+            "polyglot",
+            "zip-directory",
+            "zip-members",
+            "zip-inside",
+            "hdf5-structure",
+            "keras-config",
+        ],
         Format::Pickle => &["identify", "polyglot", "pickle-stream"],
         Format::Onnx => &["identify", "polyglot", "onnx-fields", "onnx-graph"],
         Format::Empty => &["identify"],
-        Format::Hdf5
-        | Format::Numpy
+        Format::Hdf5 => &["identify", "polyglot", "hdf5-structure", "keras-config"],
+        Format::Numpy
         | Format::Elf
         | Format::Pe
         | Format::MachO

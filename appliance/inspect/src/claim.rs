@@ -12,7 +12,8 @@ use crate::malformed::{Fault, Malformed};
 use crate::notes::Notes;
 use crate::source::Source;
 use crate::{
-    document, gguf, image, index, json, magic, onnx, pickle, safetensors, text, tokenizer, zip,
+    document, gguf, hdf5, image, index, json, magic, onnx, pickle, safetensors, text, tokenizer,
+    zip,
 };
 
 /// One format's word that the file is of its kind.
@@ -75,6 +76,7 @@ fn read<R: Read + Seek>(
             zip::read(format, source, budget, notes)
         }
         Format::Onnx => onnx::read(source, budget, notes),
+        Format::Hdf5 => hdf5::read(source, budget, notes),
         _ => Ok(()),
     }
 }

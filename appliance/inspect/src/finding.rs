@@ -46,8 +46,8 @@ kinds! {
     Operator = "operator",
     /// A model is built from a class or function that can be anything. The subject is its full name.
     Class = "class",
-    /// A file leads to another file (HDF5: soft and external links, external storage). The subject is
-    /// where it leads to.
+    /// A file leads to another file (HDF5: soft and external links, external storage; Keras: arguments
+    /// that name a file). The subject is where it leads to.
     Link = "link",
     /// A template does more than lay out text. The subject is the SHA-256 of the whole template, in hex.
     Template = "template",

@@ -18,11 +18,13 @@ mod document;
 mod finding;
 mod format;
 mod gguf;
+mod hdf5;
 #[cfg(test)]
 mod hostile;
 mod image;
 mod index;
 mod json;
+mod keras;
 mod magic;
 mod malformed;
 mod model;

@@ -41,7 +41,7 @@ pub(crate) fn samples() -> Vec<(Format, Vec<u8>)> {
         (Format::Keras, stored(&[("config.json", b"{}"), ("metadata.json", b"{}")])),
         (Format::Pickle, b"\x80\x04\x8c\x01a\x94.".to_vec()),
         (Format::Onnx, onnx()),
-        (Format::Hdf5, b"\x89HDF\r\n\x1a\n\0".to_vec()),
+        (Format::Hdf5, hdf5()),
         (Format::Numpy, numpy()),
         (Format::Elf, b"\x7fELF\x02\x01\x01\0".to_vec()),
         (Format::Pe, b"MZ\x90\0\x03\0\0\0".to_vec()),
@@ -79,6 +79,22 @@ pub(crate) fn tokenizer() -> Vec<u8> {
 /// Version, producer, an empty graph and an operator set.
 pub(crate) fn onnx() -> Vec<u8> {
     b"\x08\x07\x12\x01a\x3a\x02\x12\0\x42\x02\x10\x0d".to_vec()
+}
+
+/// A superblock of version 0 and a root group without links.
+pub(crate) fn hdf5() -> Vec<u8> {
+    let mut bytes = b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0\x04\0\x10\0\0\0\0\0".to_vec();
+    let undefined = u64::MAX;
+    // Base, free space, end, driver; the root's name, address and cache.
+    for field in [0, undefined, 144, undefined, 0, 96, 0, 0, 0] {
+        bytes.extend(u64::to_le_bytes(field));
+    }
+    // One message: where the links are, which is nowhere.
+    bytes.extend(b"\x01\0\x01\0\x01\0\0\0\x20\0\0\0\0\0\0\0");
+    bytes.extend(b"\x02\0\x18\0\0\0\0\0\0\0");
+    bytes.extend([0xff; 16]);
+    bytes.extend([0; 6]);
+    bytes
 }
 
 /// A tar of one empty file.

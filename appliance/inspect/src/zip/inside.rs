@@ -10,6 +10,7 @@ use crate::claim;
 use crate::contents;
 use crate::finding::{Kind, Place};
 use crate::format::{Format, Identified};
+use crate::keras;
 use crate::malformed::{Fault, Malformed, broken};
 use crate::notes::Notes;
 use crate::source::Source;
@@ -35,7 +36,14 @@ pub(super) fn read<R: Read + Seek>(
         }
         let found = match part {
             Part::Storage => None,
-            _ => Some(notes.inside(&entry.name, |notes| look(source, entry, budget, notes))?),
+            _ => Some(notes.inside(&entry.name, |notes| {
+                let found = look(source, entry, budget, notes)?;
+                if format == Format::Keras && *entry.name == *keras::CONFIG {
+                    let mut member = Member::open(source, entry, budget)?;
+                    keras::member(&mut Source::open(&mut member, entry.size)?, budget, notes)?;
+                }
+                Ok::<_, Fault>(found)
+            })?),
         };
         let formats = found.as_ref().map(names).unwrap_or_default();
         if let Some(found) = found.filter(|found| !part.may_be(entry, found)) {
