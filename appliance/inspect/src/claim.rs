@@ -70,6 +70,7 @@ fn read<R: Read + Seek>(
         Format::Safetensors => safetensors::read(source, budget, notes),
         Format::Gguf => gguf::read(source, budget, notes),
         Format::Json => index::read(source, budget, notes),
+        Format::Text => text::read(source, notes),
         Format::Image => image::read(source),
         Format::Document => document::read(source, budget, notes),
         Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz | Format::Keras => {

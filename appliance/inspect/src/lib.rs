@@ -69,6 +69,8 @@ pub struct Inspection {
     pub format: Identified,
     /// The first break of the format's structure, if there is one.
     pub malformed: Option<Malformed>,
+    /// What a text would be refused for if its name says that it is a template; see [`named()`].
+    pub template: Option<Finding>,
     /// What else was found; at most some thousand.
     pub findings: Vec<Finding>,
     /// What the file says about other files of its model, for [`Model`].
@@ -125,9 +127,10 @@ pub fn describe<R: Read + Seek>(
     Ok((inspection, contents.unwrap_or_default()))
 }
 
-fn finish(decided: Decided, notes: Notes) -> (Inspection, Option<Contents>) {
+fn finish(decided: Decided, mut notes: Notes) -> (Inspection, Option<Contents>) {
+    let template = notes.take_template();
     let (findings, links, contents) = notes.finish();
     let Decided { format, malformed } = decided;
     let checks = checks::ran(&format);
-    (Inspection { format, malformed, findings, links, checks }, contents)
+    (Inspection { format, malformed, template, findings, links, checks }, contents)
 }

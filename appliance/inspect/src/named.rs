@@ -44,6 +44,12 @@ pub fn named(path: &str, inspection: &Inspection) -> Vec<Finding> {
     if let Some(what) = autorun(path, &plain, ending, &inspection.format) {
         add(Kind::Autorun, name, what.to_owned());
     }
+    if let Some(what) = runs(&plain, ending) {
+        add(Kind::RemoteCode, name, format!("is {what}, which a loader may run"));
+    }
+    if is_template(&plain, ending) {
+        findings.extend(inspection.template.clone());
+    }
     findings
 }
 
@@ -105,6 +111,40 @@ const ENDINGS: &[(&[&str], &[&str])] = &[
         &["tar", "gz", "tgz", "xz", "zst", "bz2", "lz4", "7z", "rar", "cab", "iso", "dmg"],
         &["archive"],
     ),
+];
+
+/// Whether loaders read a file of that name as a template of prompts.
+fn is_template(name: &str, ending: &str) -> bool {
+    matches!(ending, "jinja" | "jinja2" | "j2") || name.contains("chat_template")
+}
+
+/// What a loader, or the interpreter that it is written for, runs from a file of that name.
+fn runs(name: &str, ending: &str) -> Option<&'static str> {
+    // The version of a library follows its ending.
+    let library = name.split('.').skip(1).any(|part| part == "so" || part == "dylib");
+    let ending = if library { "so" } else { ending };
+    CODE.iter().find(|(endings, _)| endings.contains(&ending)).map(|(_, what)| *what)
+}
+
+/// Endings of files that are code, in lower case.
+const CODE: &[(&[&str], &str)] = &[
+    (&["py", "pyw", "pyi", "pyx", "pxd", "pxi"], "Python code"),
+    (&["pyc", "pyo"], "compiled Python code"),
+    (&["ipynb"], "a notebook"),
+    (&["so", "dylib", "dll", "pyd", "exe", "com", "o", "a", "lib", "node"], "a program or library"),
+    (
+        &["c", "cc", "cpp", "cxx", "h", "hpp", "cu", "cuh", "ptx", "cubin", "fatbin", "metal"],
+        "code that is compiled when it is loaded",
+    ),
+    (&["sh", "bash", "zsh", "fish", "ksh", "csh", "command"], "a script of a shell"),
+    (
+        &["bat", "cmd", "ps1", "psm1", "psd1", "vbs", "vbe", "wsf", "hta", "jse"],
+        "a script of Windows",
+    ),
+    (&["js", "mjs", "cjs", "ts", "wasm"], "code for a browser or Node"),
+    (&["jar", "class", "war"], "code for Java"),
+    (&["rb", "pl", "php", "lua", "r", "jl"], "a script"),
+    (&["whl", "egg", "pyz", "pyzw"], "a package of Python"),
 ];
 
 /// The name as systems that are generous with names see it: in lower case, without what is invisible,
@@ -307,6 +347,32 @@ mod tests {
             let found = kinds(path, bytes);
             assert!(found.iter().all(|(_, said)| said.contains("drops")), "{path}: {found:?}");
         }
+    }
+
+    #[test]
+    fn code_is_found_by_its_name() {
+        for path in ["a/modeling.py", "x.PY.", "lib.so.6", "k.CU", "a.ipynb", "run.sh", "x.pyd"] {
+            let found = kinds(path, b"text\n");
+            assert!(found.iter().any(|(kind, _)| *kind == Kind::RemoteCode), "{path}: {found:?}");
+        }
+        for path in ["py", "so.txt", "README.md", "config.json", "a.py.txt"] {
+            let found = kinds(path, b"text\n");
+            assert!(found.iter().all(|(kind, _)| *kind != Kind::RemoteCode), "{path}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_a_template_by_its_name() {
+        let template = b"{% for m in messages %}{{ m.__class__ }}{% endfor %}";
+        for path in ["chat_template.jinja", "a/chat_template", "tool.J2"] {
+            let found = kinds(path, template);
+            assert!(found.iter().any(|(kind, _)| *kind == Kind::Template), "{path}: {found:?}");
+        }
+        assert_eq!(kinds("README.md", template), []);
+        assert_eq!(kinds("chat_template.jinja", b"{{ bos_token }}"), []);
+        let long = "{{ bos_token }}".repeat(20_000);
+        assert_eq!(kinds("chat_template.jinja", long.as_bytes())[0].0, Kind::Template);
+        assert_eq!(kinds("README.md", long.as_bytes()), []);
     }
 
     #[test]

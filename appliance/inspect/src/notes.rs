@@ -17,6 +17,7 @@ pub(crate) struct Notes {
     links: Vec<Link>,
     too_many: bool,
     contents: Option<Contents>,
+    template: Option<Finding>,
     /// The members of archives that the walk is in, outermost first.
     members: Vec<String>,
 }
@@ -48,6 +49,18 @@ impl Notes {
     /// Keeps a break of the format's rules.
     pub(crate) fn malformed(&mut self, place: Place, detail: impl Into<String>) {
         self.add(Kind::Malformed, "", place, detail.into());
+    }
+
+    /// Keeps what the file would be refused for if it is a template, which only its name can tell.
+    pub(crate) fn template(&mut self, finding: Finding) {
+        if self.members.is_empty() {
+            self.template = Some(finding);
+        }
+    }
+
+    /// What [`Self::template`] kept.
+    pub(crate) fn take_template(&mut self) -> Option<Finding> {
+        self.template.take()
     }
 
     /// Keeps what the file says about another.

@@ -2,7 +2,18 @@
 
 use std::io::{self, Read, Seek};
 
-use crate::source::Scan;
+use crate::malformed::Fault;
+use crate::notes::Notes;
+use crate::source::{Scan, Source};
+use crate::template;
+
+/// Reads a file that is text: it may be a template.
+pub(crate) fn read<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    notes: &mut Notes,
+) -> Result<(), Fault> {
+    Ok(template::read_text(source, notes)?)
+}
 
 /// Whether everything in `scan` is text. Stops at the first byte that is not.
 pub(crate) fn is_text<R: Read + Seek>(mut scan: Scan<'_, R>) -> io::Result<bool> {

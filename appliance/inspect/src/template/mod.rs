@@ -14,12 +14,15 @@ mod lexer;
 mod rules;
 mod words;
 
+use std::io::{self, Read, Seek};
+
 use sha2::{Digest, Sha256};
 
 use crate::contents;
-use crate::finding::{Kind, Place};
+use crate::finding::{Finding, Kind, Place};
 use crate::malformed::shown;
 use crate::notes::Notes;
+use crate::source::Source;
 
 /// Bytes of a template that are read. Those of large models have some ten thousand.
 const LONGEST: usize = 256 * 1024;
@@ -33,25 +36,51 @@ struct Construct {
     what: String,
 }
 
+/// Reads a text that is a template if its name says so. What has no tag is none worth to be shown.
+pub(crate) fn read_text<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    notes: &mut Notes,
+) -> io::Result<()> {
+    let (kind, place) = (Kind::Template, Place::File);
+    if source.length() > LONGEST as u64 {
+        let (subject, detail) = (String::new(), too_long());
+        notes.template(Finding { kind, subject, place, detail });
+        return Ok(());
+    }
+    let mut text = String::new();
+    source.scan(0)?.read_to_string(&mut text)?;
+    if text.contains("{%") {
+        show(&text, &digest(&text), &place, notes);
+    }
+    if let Some(detail) = suspicious(&text) {
+        notes.template(Finding { kind, subject: digest(&text), place, detail });
+    }
+    Ok(())
+}
+
 /// Reads the template `text` that stands at `place`.
 pub(crate) fn read(text: &str, place: Place, notes: &mut Notes) {
-    let digest = hex(&Sha256::digest(text.as_bytes()));
-    notes.show(|contents| {
-        contents.templates.push(contents::Template {
-            place: place.to_string(),
-            sha256: digest.clone(),
-            text: text.to_owned(),
-        });
-    });
+    let digest = digest(text);
+    show(text, &digest, &place, notes);
     if let Some(detail) = suspicious(text) {
         notes.add(Kind::Template, &digest, place, detail);
     }
 }
 
+fn show(text: &str, digest: &str, place: &Place, notes: &mut Notes) {
+    notes.show(|contents| {
+        contents.templates.push(contents::Template {
+            place: place.to_string(),
+            sha256: digest.to_owned(),
+            text: text.to_owned(),
+        });
+    });
+}
+
 /// What the template does besides laying out text.
 fn suspicious(text: &str) -> Option<String> {
     if text.len() > LONGEST {
-        return Some(format!("is longer than {LONGEST} bytes"));
+        return Some(too_long());
     }
     let tags = match lexer::tags(text) {
         Ok(tags) => tags,
@@ -70,8 +99,12 @@ fn quoted(name: &str) -> String {
     format!("{:?}", shown(name))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn too_long() -> String {
+    format!("is longer than {LONGEST} bytes")
+}
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
