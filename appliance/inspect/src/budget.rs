@@ -41,6 +41,18 @@ pub struct Budget {
     pub pickle_opcodes: u64,
     /// Marks that are open at once in a pickle stream.
     pub pickle_marks: usize,
+    /// Values on the stack of a pickle at once.
+    pub pickle_values: usize,
+    /// Entries of a pickle's memo.
+    pub pickle_memo: usize,
+    /// Bytes that are kept of a pickle's names, tuples and tensors at once.
+    pub pickle_kept: usize,
+    /// Storages that a pickle of PyTorch names.
+    pub pickle_storages: usize,
+    /// Pickles that are read behind the first of a file.
+    pub pickle_streams: usize,
+    /// Bytes of the header of a NumPy array.
+    pub numpy_header: u64,
     /// Fields at the top of an ONNX model.
     pub onnx_fields: u64,
     /// Entries of the directory of a compound file.
@@ -108,6 +120,12 @@ impl Default for Budget {
             tokenizer_pieces: 4_194_304,
             pickle_opcodes: 16_777_216,
             pickle_marks: 65_536,
+            pickle_values: 524_288,
+            pickle_memo: 1_048_576,
+            pickle_kept: 8 * 1024 * 1024,
+            pickle_storages: 65_536,
+            pickle_streams: 1_024,
+            numpy_header: 65_536,
             onnx_fields: 65_536,
             document_entries: 65_536,
             zip_directory: 32 * MIB,

@@ -74,6 +74,22 @@ pub const CHECKS: &[Check] = &[
         meaning: "Every class and function from which a Keras model is built is reported.",
     },
     Check {
+        name: "pickle-calls",
+        meaning: "All that a pickle imports and calls is known by name and reported.",
+    },
+    Check {
+        name: "joblib-arrays",
+        meaning: "Arrays stand in the stream in the size that their shape and type tell.",
+    },
+    Check {
+        name: "torch-storages",
+        meaning: "The storages that the object names, and nothing else, fill the rest of the file.",
+    },
+    Check {
+        name: "numpy-structure",
+        meaning: "The header is what numpy writes and tells the size of all that follows it.",
+    },
+    Check {
         name: "onnx-fields",
         meaning: "The fields at the top are those of an ONNX model, to the last byte.",
     },
@@ -116,12 +132,18 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
             "hdf5-structure",
             "keras-config",
         ],
-        Format::Pickle => &["identify", "polyglot", "pickle-stream"],
         Format::Onnx => &["identify", "polyglot", "onnx-fields", "onnx-graph"],
+        Format::Pickle => &["identify", "polyglot", "pickle-stream", "pickle-calls"],
+        Format::Joblib => {
+            &["identify", "polyglot", "pickle-stream", "pickle-calls", "joblib-arrays"]
+        }
+        Format::TorchLegacy => {
+            &["identify", "polyglot", "pickle-stream", "pickle-calls", "torch-storages"]
+        }
+        Format::Numpy => &["identify", "polyglot", "numpy-structure", "pickle-calls"],
         Format::Empty => &["identify"],
         Format::Hdf5 => &["identify", "polyglot", "hdf5-structure", "keras-config"],
-        Format::Numpy
-        | Format::Elf
+        Format::Elf
         | Format::Pe
         | Format::MachO
         | Format::Java

@@ -10,10 +10,10 @@ use crate::budget::Budget;
 use crate::format::{Format, Identified};
 use crate::malformed::{Fault, Malformed};
 use crate::notes::Notes;
+use crate::pickle::{self, Loader};
 use crate::source::Source;
 use crate::{
-    document, gguf, hdf5, image, index, json, magic, onnx, pickle, safetensors, text, tokenizer,
-    zip,
+    document, gguf, hdf5, image, index, json, magic, numpy, onnx, safetensors, text, tokenizer, zip,
 };
 
 /// One format's word that the file is of its kind.
@@ -78,6 +78,10 @@ fn read<R: Read + Seek>(
         }
         Format::Onnx => onnx::read(source, budget, notes),
         Format::Hdf5 => hdf5::read(source, budget, notes),
+        Format::Pickle => pickle::read(source, budget, notes, Loader::Python).map(|_| ()),
+        Format::Joblib => pickle::read(source, budget, notes, Loader::Joblib).map(|_| ()),
+        Format::TorchLegacy => pickle::read(source, budget, notes, Loader::TorchLegacy).map(|_| ()),
+        Format::Numpy => numpy::read(source, budget, notes),
         _ => Ok(()),
     }
 }

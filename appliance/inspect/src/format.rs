@@ -45,6 +45,10 @@ formats! {
     Keras = "keras",
     /// A Python pickle of any protocol.
     Pickle = "pickle",
+    /// A pickle of joblib, with arrays in it.
+    Joblib = "joblib",
+    /// What PyTorch saved before it saved zips: pickles and storages.
+    TorchLegacy = "torch-legacy",
     /// An ONNX model.
     Onnx = "onnx",
     /// HDF5, which is also what Keras saves.

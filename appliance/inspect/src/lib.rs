@@ -31,6 +31,7 @@ mod model;
 mod named;
 mod names;
 mod notes;
+mod numpy;
 mod onnx;
 mod pickle;
 mod protobuf;

@@ -1,61 +1,161 @@
-//! Python pickles, protocols 0 to 5, told by walking their opcodes.
+//! Python pickles, protocols 0 to 5, told and judged by running their opcodes without running them.
 //!
-//! Nothing is built and nothing is run: the walk keeps the height of the stack and the open marks,
-//! as Python's `pickle.py` and `_pickle.c` do, and whether a name was imported and then called.
-//! Where the two differ, the walk follows the laxer one: what either would run is a pickle here.
+//! ```text
+//!   opcodes --> machine --> imports ---> findings, for a policy to compare with its list
+//!               (stack,     calls -----> findings where what is called is no imported name
+//!                memo)      storages --> sizes, for PyTorch's files
+//! ```
+//!
+//! Nothing is built and nothing is run: values on the stack are known only as far as they can end in
+//! a name. Where Python's two unpicklers differ, what either would run is reported. What a pickle did
+//! before it broke has been done, so findings stay when a break follows them.
 
-mod opcode;
-mod walk;
+mod calls;
+mod input;
+mod joblib;
+mod legacy;
+mod machine;
+mod names;
+mod stack;
+mod torch;
+mod value;
 
 use std::io::{self, Read, Seek};
 
 use crate::budget::Budget;
 use crate::claim::Claim;
+use crate::finding::Place;
 use crate::format::Format;
-use crate::malformed::Malformed;
-use crate::source::Source;
-use walk::{Outcome, Walk};
+use crate::malformed::{Fault, Malformed, broken, finding};
+use crate::notes::Notes;
+use crate::source::{Scan, Source};
+use machine::Machine;
+
+pub(crate) use calls::Element;
+pub(crate) use torch::Storages;
+
+/// Who will load a pickle: what a persistent id means, and whether arrays follow in the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loader {
+    /// Python itself.
+    Python,
+    /// joblib, with arrays in the stream.
+    Joblib,
+    /// PyTorch, for a pickle in a zip.
+    Torch,
+    /// PyTorch, for the file without a zip that it wrote before 1.6.
+    TorchLegacy,
+}
 
 /// Looks whether the file is a pickle.
 ///
-/// With the opcode PROTO in front a file is a pickle if the walk comes to STOP or calls something.
-/// Without it, as protocols 0 and 1 are written, ordinary text could start the same way. So STOP
-/// must be the last byte, or the stream must import a name and then call it or stop. Python runs a
-/// pickle before it sees what follows, so what follows does not matter.
+/// With the opcode PROTO in front a file is a pickle if it comes to STOP or calls something. Without
+/// it, as protocols 0 and 1 are written, ordinary text could start the same way. So STOP must be the
+/// last byte, or the stream must import a name and then call it or stop. Python runs a pickle before
+/// it sees what follows, so what follows does not matter.
+///
+/// What is wrong with it is found by [`read`], since what it does before it breaks counts.
 pub(crate) fn claim<R: Read + Seek>(
     source: &mut Source<'_, R>,
     budget: &Budget,
 ) -> io::Result<Option<Claim>> {
-    let protocol = matches!(source.head(), [PROTO, 0..=5, ..]);
-    let length = source.length();
-    let walk = Walk::run(source.scan(0)?, budget)?;
-
-    let after = match walk.outcome {
-        Outcome::Stopped { at } => Some(length.saturating_sub(at)),
-        Outcome::Broken(_) => None,
-    };
-    let exhausted = matches!(walk.outcome, Outcome::Broken(Malformed::PickleBudget { .. }));
-    let stops = after.is_some();
-    let sure = walk.called
-        || exhausted
-        || (protocol && stops)
-        || (walk.imported && stops)
-        || after == Some(0);
-    // The two bytes alone are a hint, if an opcode follows them.
-    let hint = protocol && source.head().get(2).is_some_and(|&byte| opcode::of(byte).is_some());
-    if !sure && !hint {
-        return Ok(None);
+    if source.head().starts_with(legacy::MAGIC) {
+        return Ok(Some(Claim::sure(Format::TorchLegacy)));
     }
-    let malformed = match walk.outcome {
-        Outcome::Broken(cause) => Some(cause),
-        Outcome::Stopped { .. } => {
-            after.filter(|&bytes| bytes > 0).map(|bytes| Malformed::PickleTrailing { bytes })
-        }
+    let protocol = matches!(source.head(), [PROTO, 0..=5, ..]);
+    // The two bytes alone are a hint, if an opcode follows them.
+    let hint = protocol && source.head().get(2).is_some_and(|byte| OPCODES.contains(byte));
+    let mut scan = source.scan(0)?;
+    let mut notes = Notes::default();
+    let mut machine = Machine::new(Loader::Joblib, budget, &mut notes);
+    let (stops, exhausted) = match machine.run(&mut scan) {
+        Ok(_) => (true, false),
+        Err(Fault::Broken(cause)) => (false, matches!(cause, Malformed::PickleBudget { .. })),
+        Err(Fault::Read(error)) => return Err(error),
     };
-    Ok(Some(Claim { format: Format::Pickle, sure, malformed }))
+    let whole = stops && scan.remaining() == 0;
+    let sure = machine.called || exhausted || (stops && (protocol || machine.imported)) || whole;
+    let format = if machine.joblib { Format::Joblib } else { Format::Pickle };
+    Ok(match (sure, hint) {
+        (true, _) => Some(Claim::sure(format)),
+        (false, true) => Some(Claim::weak(format)),
+        (false, false) => None,
+    })
 }
 
 const PROTO: u8 = 0x80;
+
+/// All opcodes.
+const OPCODES: &[u8] = b"(.012IJKLMNFGSTUVXBCcioRbPQpqrghjaesudlt])}\
+    \x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\
+    \x90\x91\x92\x93\x94\x95\x96\x97\x98";
+
+/// Reads a file, or a member of an archive, that is a pickle: reports what it imports and calls.
+/// For PyTorch gives the storages, which lie elsewhere.
+pub(crate) fn read<R: Read + Seek>(
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
+    loader: Loader,
+) -> Result<Storages, Fault> {
+    if loader == Loader::TorchLegacy {
+        legacy::read(source, budget, notes)?;
+        return Ok(Storages::default());
+    }
+    let read = from(&mut source.scan(0)?, budget, notes, loader);
+    if loader == Loader::Joblib {
+        // Python's own unpickler would take the arrays for opcodes, and that breaks at once, unless
+        // somebody meant it to run.
+        finding(from(&mut source.scan(0)?, budget, notes, Loader::Python).map(|_| ()))?;
+    }
+    read
+}
+
+/// Reads a pickle that ends where `scan` ends.
+pub(crate) fn from<R: Read + Seek>(
+    scan: &mut Scan<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
+    loader: Loader,
+) -> Result<Storages, Fault> {
+    let mut machine = Machine::new(loader, budget, notes);
+    let ran = machine.run(scan);
+    let (wrong, storages) = (machine.wrong(), std::mem::take(&mut machine.storages));
+    drop(machine);
+    let broken = finding(ran.map(|_| ()))?;
+    let bytes = scan.remaining();
+    let mut trailing = None;
+    if broken.is_none() && bytes > 0 {
+        rest(scan, budget, notes, loader)?;
+        trailing = Some(Malformed::PickleTrailing { bytes });
+    }
+    match wrong.or(broken).or(trailing) {
+        None => Ok(storages),
+        Some(cause) => Err(cause.into()),
+    }
+}
+
+/// Reads the pickles that follow another: nobody should load them, and yet somebody might.
+fn rest<R: Read + Seek>(
+    scan: &mut Scan<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
+    loader: Loader,
+) -> io::Result<()> {
+    let mut left = budget.pickle_streams;
+    while left > 0 && scan.remaining() > 0 {
+        left = left.saturating_sub(1);
+        let ran = Machine::new(loader, budget, notes).run(scan);
+        if finding(ran.map(|_| ()))?.is_some() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn broken_at(at: u64, detail: impl Into<String>) -> Fault {
+    broken(Place::Offset(at), detail)
+}
 
 #[cfg(test)]
 mod tests {

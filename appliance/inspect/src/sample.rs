@@ -43,6 +43,8 @@ pub(crate) fn samples() -> Vec<(Format, Vec<u8>)> {
         (Format::Onnx, onnx()),
         (Format::Hdf5, hdf5()),
         (Format::Numpy, numpy()),
+        (Format::Joblib, joblib()),
+        (Format::TorchLegacy, torch_legacy()),
         (Format::Elf, b"\x7fELF\x02\x01\x01\0".to_vec()),
         (Format::Pe, b"MZ\x90\0\x03\0\0\0".to_vec()),
         (Format::MachO, b"\xcf\xfa\xed\xfe\x07\0\0\x01".to_vec()),
@@ -67,6 +69,38 @@ pub(crate) fn samples() -> Vec<(Format, Vec<u8>)> {
 pub(crate) fn safetensors(header: &str, data: usize) -> Vec<u8> {
     let length = (header.len() as u64).to_le_bytes();
     [&length[..], header.as_bytes(), &vec![0; data]].concat()
+}
+
+/// A NumPy array with that header, padded as numpy does it.
+pub(crate) fn npy(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
+    let before = if version == 1 { 10 } else { 12 };
+    let length = (before + header.len() + 1).next_multiple_of(64) - before;
+    let mut bytes = [b"\x93NUMPY", &[version, 0][..]].concat();
+    bytes.extend(&(length as u32).to_le_bytes()[..if version == 1 { 2 } else { 4 }]);
+    bytes.extend(header.as_bytes());
+    bytes.resize(before + length - 1, b' ');
+    bytes.push(b'\n');
+    bytes.extend(data);
+    bytes
+}
+
+/// One float that joblib keeps as an array, without padding as joblib wrote it up to 1.1.
+pub(crate) fn joblib() -> Vec<u8> {
+    let mut bytes = b"\x80\x02cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(".to_vec();
+    bytes.extend(b"X\x05\0\0\0shapeK\x01\x85X\x05\0\0\0dtypecnumpy\ndtype\n");
+    bytes.extend(b"X\x02\0\0\0f4\x89\x88\x87Rub\0\0\x80?.");
+    bytes
+}
+
+/// A tensor of two floats as PyTorch saved it before 1.6.
+pub(crate) fn torch_legacy() -> Vec<u8> {
+    let mut bytes = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.".to_vec();
+    bytes.extend(b"\x80\x02M\xe9\x03.\x80\x02}.");
+    bytes.extend(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storage");
+    bytes.extend(b"ctorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x02NtQ");
+    bytes.extend(b"K\0K\x02\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtR.");
+    bytes.extend(b"\x80\x02]X\x01\0\0\x000a.\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\x80?");
+    bytes
 }
 
 /// Two pieces and the settings of training.
@@ -160,11 +194,7 @@ pub(crate) fn stored(members: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// An array of two bytes.
 pub(crate) fn numpy() -> Vec<u8> {
-    let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }";
-    let mut bytes = b"\x93NUMPY\x01\0v\0".to_vec();
-    bytes.extend(format!("{header:<117}\n").bytes());
-    bytes.extend([0; 2]);
-    bytes
+    npy(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", &[0; 2])
 }
 
 /// Local header and directory; where the directory starts and its size.

@@ -1,0 +1,433 @@
+//! Runs a pickle without running anything: all opcodes of protocols 0 to 5 on values that are known
+//! only as far as they matter (Python's `pickletools` lists the opcodes).
+//!
+//! Python has two unpicklers, `pickle.py` and `_pickle.c`, and they differ at the edges: where one of
+//! them would go on, the machine goes on, so that all is seen that either would import or call. What
+//! no pickler writes is a break of the format all the same: the first is kept and raised at the end.
+
+use std::io::{Read, Seek};
+
+use super::Loader;
+use super::input::{self, Line};
+use super::stack::{Memo, Stack};
+use super::torch::Storages;
+use super::value::{self, Keeper, Value};
+use crate::budget::Budget;
+use crate::finding::{Kind, Place};
+use crate::malformed::{Fault, Malformed};
+use crate::notes::Notes;
+use crate::source::Scan;
+
+/// One unpickler at work.
+pub(super) struct Machine<'n> {
+    pub(super) budget: &'n Budget,
+    pub(super) notes: &'n mut Notes,
+    pub(super) loader: Loader,
+    pub(super) keeper: Keeper,
+    pub(super) stack: Stack,
+    memo: Memo,
+    pub(super) protocol: u8,
+    /// Where the pickle starts.
+    start: u64,
+    /// Where the frame that the walk is in ends.
+    pub(super) frame_end: Option<u64>,
+    /// The first thing that no pickler writes, though an unpickler goes on.
+    wrong: Option<Malformed>,
+    /// Something was imported by a name that can be one.
+    pub(super) imported: bool,
+    /// After that something was called.
+    pub(super) called: bool,
+    /// An array of joblib was met.
+    pub(super) joblib: bool,
+    pub(super) storages: Storages,
+    /// Texts that were put in lists, where somebody asks for them.
+    pub(super) listed: Option<Vec<String>>,
+}
+
+impl<'n> Machine<'n> {
+    pub(super) fn new(loader: Loader, budget: &'n Budget, notes: &'n mut Notes) -> Self {
+        Machine {
+            budget,
+            notes,
+            loader,
+            keeper: Keeper::new(budget.pickle_kept),
+            stack: Stack::new(budget),
+            memo: Memo::new(budget),
+            protocol: 0,
+            start: 0,
+            frame_end: None,
+            wrong: None,
+            imported: false,
+            called: false,
+            joblib: false,
+            storages: Storages::default(),
+            listed: None,
+        }
+    }
+
+    /// Runs from the next byte of `scan` to STOP, and gives what the pickle is.
+    pub(super) fn run<R: Read + Seek>(&mut self, scan: &mut Scan<'_, R>) -> Result<Value, Fault> {
+        self.start = scan.at();
+        for _ in 0..self.budget.pickle_opcodes {
+            let at = scan.at();
+            self.frame(at);
+            let opcode = scan.byte()?;
+            if opcode == b'.' {
+                return self.stop(at, scan.at());
+            }
+            self.step(opcode, at, scan)?;
+        }
+        Err(Malformed::PickleBudget { at: scan.at() }.into())
+    }
+
+    /// What was wrong though the walk went on.
+    pub(super) fn wrong(&mut self) -> Option<Malformed> {
+        self.wrong.take()
+    }
+
+    /// Notes what no pickler writes.
+    pub(super) fn odd(&mut self, at: u64, detail: impl Into<String>) {
+        if self.wrong.is_none() {
+            self.wrong = Some(Malformed::Rule { place: Place::Offset(at), detail: detail.into() });
+        }
+    }
+
+    pub(super) fn call_finding(&mut self, at: u64, detail: String) {
+        self.notes.add(Kind::PickleCall, "", Place::Offset(at), detail);
+    }
+
+    fn stop(&mut self, at: u64, after: u64) -> Result<Value, Fault> {
+        let value = self.stack.pop(at)?;
+        if !self.stack.is_empty() {
+            self.odd(at, "the pickle stops and leaves values behind on its stack");
+        }
+        if self.frame_end.is_some_and(|end| end != after) {
+            self.odd(at, "the pickle stops before its frame ends");
+        }
+        Ok(value)
+    }
+
+    /// Frames end where an operation ends. Only `pickle.py` looks at them as it reads.
+    fn frame(&mut self, at: u64) {
+        let Some(end) = self.frame_end.filter(|&end| at >= end) else { return };
+        self.frame_end = None;
+        if at > end {
+            self.odd(at, "an operation crosses the end of its frame");
+        }
+    }
+
+    fn step<R: Read + Seek>(
+        &mut self,
+        opcode: u8,
+        at: u64,
+        scan: &mut Scan<'_, R>,
+    ) -> Result<(), Fault> {
+        match opcode {
+            b'(' => self.stack.mark(at)?,
+            b'0' => self.stack.pop_any(at)?,
+            b'1' => drop(self.stack.pop_mark(at)?),
+            b'2' => {
+                let top = self.stack.top(at)?.clone();
+                self.stack.push(top, at)?;
+            }
+            b'c' | b'i' => self.import_lines(opcode, at, scan)?,
+            b'R' | b'o' | b'b' | 0x81 | 0x92 | 0x93 => self.act(opcode, at, scan)?,
+            b'P' | b'Q' => self.persistent(opcode, at, scan)?,
+            0x82..=0x84 => {
+                let width = 1 << opcode.saturating_sub(0x82);
+                let code = input::length(scan, width)?;
+                self.imported = true;
+                self.call_finding(at, format!("imports extension {code} of the loader's registry"));
+                self.stack.push(Value::Unknown, at)?;
+            }
+            b'p' | b'q' | b'r' | 0x94 => self.put(opcode, at, scan)?,
+            b'g' | b'h' | b'j' => self.get(opcode, at, scan)?,
+            b'a' | b'e' | b's' | b'u' | 0x90 => self.fill(opcode, at)?,
+            b't' | 0x85..=0x87 | b'l' | b'd' | 0x91 => self.gather(opcode, at)?,
+            0x80 => {
+                self.protocol = scan.byte()?;
+                if self.protocol > 5 {
+                    return Err(super::broken_at(at, "the protocol is none of 0 to 5"));
+                }
+                if at != self.start {
+                    self.odd(at, "the protocol is told again");
+                }
+            }
+            0x95 => {
+                let length = input::length(scan, 8)?;
+                if self.frame_end.is_some() {
+                    self.odd(at, "a frame starts inside another");
+                }
+                if length > scan.remaining() {
+                    self.odd(at, "a frame is longer than what is left of the file");
+                }
+                self.frame_end = Some(scan.at().saturating_add(length));
+            }
+            0x97 => {
+                self.odd(at, "a buffer lies outside of the file");
+                self.stack.push(Value::Data, at)?;
+            }
+            0x98 => _ = self.stack.top(at)?,
+            _ => {
+                let value = self.literal(opcode, at, scan)?;
+                self.stack.push(value, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands for itself.
+    fn literal<R: Read + Seek>(
+        &mut self,
+        opcode: u8,
+        at: u64,
+        scan: &mut Scan<'_, R>,
+    ) -> Result<Value, Fault> {
+        let wrong = || Fault::Broken(Malformed::PickleOpcode { at, opcode });
+        Ok(match opcode {
+            b'N' => Value::None,
+            0x88 => Value::Bool(true),
+            0x89 => Value::Bool(false),
+            b')' => self.keeper.tuple(&[]),
+            b']' => Value::List,
+            b'}' => self.keeper.dict(),
+            0x8f => Value::Set,
+            b'I' | b'L' => self.integer(input::whole_line(scan)?).ok_or_else(wrong)?,
+            b'F' if input::is_float(&input::whole_line(scan)?) => Value::Data,
+            b'K' => Value::Int(i64::from(scan.byte()?)),
+            b'M' => Value::Int(i64::from(u16::from_le_bytes(scan.array()?))),
+            b'J' => Value::Int(i64::from(i32::from_le_bytes(scan.array()?))),
+            b'G' => {
+                scan.skip(8)?;
+                Value::Data
+            }
+            0x8a => {
+                let count = input::length(scan, 1)?;
+                long(&scan.vec(count)?)
+            }
+            0x8b => {
+                let count = self.signed(at, scan)?;
+                scan.skip(count)?;
+                Value::Data
+            }
+            b'S' => {
+                let line = input::whole_line(scan)?;
+                match input::quoted(&line.start) {
+                    Some(bytes) if line.whole => self.text(&bytes),
+                    _ if !line.whole => Value::LongText,
+                    _ => return Err(wrong()),
+                }
+            }
+            b'V' => {
+                let line = input::whole_line(scan)?;
+                match input::unicode(&line.start).filter(|_| line.whole) {
+                    Some(text) => self.keeper.text(&text),
+                    None => Value::LongText,
+                }
+            }
+            b'U' | 0x8c => self.counted(1, scan)?,
+            b'X' => self.counted(4, scan)?,
+            0x8d => self.counted(8, scan)?,
+            b'T' => {
+                let count = self.signed(at, scan)?;
+                let bytes = input::short(scan, count)?;
+                bytes.map_or(Value::LongText, |bytes| self.text(&bytes))
+            }
+            b'C' => self.bytes(1, scan)?,
+            b'B' => self.bytes(4, scan)?,
+            0x8e => self.bytes(8, scan)?,
+            0x96 => {
+                let count = input::length(scan, 8)?;
+                scan.skip(count)?;
+                Value::Data
+            }
+            _ => return Err(wrong()),
+        })
+    }
+
+    fn integer(&self, line: Line) -> Option<Value> {
+        let digits = line.start.strip_suffix(b"L").unwrap_or(&line.start);
+        match (digits, input::number(digits)) {
+            (b"00", _) => Some(Value::Bool(false)),
+            (b"01", _) => Some(Value::Bool(true)),
+            (_, Some(number)) => Some(Value::Int(number)),
+            (_, None) => input::is_integer(&line).then_some(Value::Data),
+        }
+    }
+
+    /// A length that must not be negative as 32 bits with a sign.
+    fn signed<R: Read + Seek>(&mut self, at: u64, scan: &mut Scan<'_, R>) -> Result<u64, Fault> {
+        let count = i32::from_le_bytes(scan.array()?);
+        u64::try_from(count).map_err(|_| super::broken_at(at, "a length is negative"))
+    }
+
+    /// A text, or one of Python 2, which is taken as UTF-8.
+    fn text(&self, bytes: &[u8]) -> Value {
+        std::str::from_utf8(bytes).map_or(Value::LongText, |text| self.keeper.text(text))
+    }
+
+    fn counted<R: Read + Seek>(
+        &mut self,
+        width: u32,
+        scan: &mut Scan<'_, R>,
+    ) -> Result<Value, Fault> {
+        let count = input::length(scan, width)?;
+        let bytes = input::short(scan, count)?;
+        Ok(bytes.map_or(Value::LongText, |bytes| self.text(&bytes)))
+    }
+
+    fn bytes<R: Read + Seek>(
+        &mut self,
+        width: u32,
+        scan: &mut Scan<'_, R>,
+    ) -> Result<Value, Fault> {
+        let count = input::length(scan, width)?;
+        let bytes = input::short(scan, count)?.unwrap_or_default();
+        let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.is_empty());
+        Ok(text.map_or(Value::Data, |text| self.keeper.bytes(text)))
+    }
+
+    /// The key of a line. Both unpicklers read more than picklers write, and not the same.
+    fn key<R: Read + Seek>(
+        &mut self,
+        opcode: u8,
+        at: u64,
+        scan: &mut Scan<'_, R>,
+    ) -> Result<u64, Fault> {
+        let line = input::whole_line(scan)?;
+        if let Some(key) = input::number(&line.start).and_then(|key| u64::try_from(key).ok()) {
+            return Ok(key);
+        }
+        self.odd(at, "a key of the memo is not written as a plain number");
+        let wrong = Malformed::PickleOpcode { at, opcode };
+        input::lax_number(&line.start).ok_or_else(|| wrong.into())
+    }
+
+    fn put<R: Read + Seek>(
+        &mut self,
+        opcode: u8,
+        at: u64,
+        scan: &mut Scan<'_, R>,
+    ) -> Result<(), Fault> {
+        let key = match opcode {
+            b'p' => self.key(opcode, at, scan)?,
+            b'q' => input::length(scan, 1)?,
+            b'r' => input::length(scan, 4)?,
+            _ => self.memo.filled(),
+        };
+        let top = self.stack.top(at)?.clone();
+        if !self.memo.put(key, top, at)? {
+            self.odd(at, format!("memo key {key} is not the next one"));
+        }
+        Ok(())
+    }
+
+    fn get<R: Read + Seek>(
+        &mut self,
+        opcode: u8,
+        at: u64,
+        scan: &mut Scan<'_, R>,
+    ) -> Result<(), Fault> {
+        let key = match opcode {
+            b'g' => self.key(opcode, at, scan)?,
+            b'h' => input::length(scan, 1)?,
+            _ => input::length(scan, 4)?,
+        };
+        let Some(value) = self.memo.get(key).cloned() else {
+            return Err(super::broken_at(at, format!("memo key {key} was never set")));
+        };
+        Ok(self.stack.push(value, at)?)
+    }
+
+    /// Tuples, lists, dictionaries and sets of what is on the stack.
+    fn gather(&mut self, opcode: u8, at: u64) -> Result<(), Fault> {
+        let items = match opcode {
+            0x85..=0x87 => {
+                let count = opcode.saturating_sub(0x84);
+                let mut items = Vec::new();
+                for _ in 0..count {
+                    items.push(self.stack.pop(at)?);
+                }
+                items.reverse();
+                items
+            }
+            _ => self.stack.pop_mark(at)?,
+        };
+        let value = match opcode {
+            b'l' => {
+                self.list(&items);
+                Value::List
+            }
+            b'd' => {
+                let dict = self.keeper.dict();
+                self.set_items(&dict, &items, at);
+                dict
+            }
+            0x91 => Value::Set,
+            _ => self.keeper.tuple(&items),
+        };
+        Ok(self.stack.push(value, at)?)
+    }
+
+    /// Puts values into a container. On an instance that calls its methods, which harm no more than
+    /// a call of its class; on anything else it can call whatever there is.
+    fn fill(&mut self, opcode: u8, at: u64) -> Result<(), Fault> {
+        let items = match opcode {
+            b'a' => vec![self.stack.pop(at)?],
+            b's' => {
+                let value = self.stack.pop(at)?;
+                vec![self.stack.pop(at)?, value]
+            }
+            _ => self.stack.pop_mark(at)?,
+        };
+        let target = self.stack.top(at)?.clone();
+        match (opcode, &target) {
+            (b'a' | b'e', Value::List) => self.list(&items),
+            (b's' | b'u', Value::Dict(_) | Value::Instance(_)) => {
+                self.set_items(&target, &items, at);
+            }
+            (0x90, Value::Set) | (_, Value::Instance(_) | Value::Tensor(_)) => {}
+            (_, Value::Global(_) | Value::Unknown | Value::Storage(_) | Value::Dtype(_)) => {
+                self.called |= self.imported;
+                self.call_finding(at, format!("puts values into {}", target.words()));
+            }
+            _ => self.odd(at, "values are put into what does not take them"),
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, items: &[Value]) {
+        let most = self.budget.pickle_storages;
+        if let Some(listed) = &mut self.listed {
+            let room = most.saturating_sub(listed.len());
+            let texts = items.iter().map(|item| item.text().unwrap_or_default().to_owned());
+            listed.extend(texts.take(room));
+        }
+    }
+
+    fn set_items(&mut self, target: &Value, items: &[Value], at: u64) {
+        let (pairs, rest) = items.as_chunks::<2>();
+        if !rest.is_empty() {
+            self.odd(at, "a key has no value");
+        }
+        for [key, value] in pairs {
+            if let Value::Dict(Some(dict)) = target {
+                value::set(dict, key, value);
+            }
+            self.name_tensor(key, value);
+        }
+    }
+}
+
+/// A number of up to eight bytes, little-endian, in two's complement.
+fn long(bytes: &[u8]) -> Value {
+    let Some(last) = bytes.last() else { return Value::Int(0) };
+    if bytes.len() > 8 {
+        return Value::Data;
+    }
+    let mut number = [if last & 0x80 == 0 { 0 } else { 0xff }; 8];
+    for (to, from) in number.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    Value::Int(i64::from_le_bytes(number))
+}
