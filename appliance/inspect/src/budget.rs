@@ -69,7 +69,8 @@ pub struct Budget {
     /// Bytes that a larger member, and all members of a zip together, may unpack to for each byte that
     /// they take.
     pub zip_ratio: u64,
-    /// Times that a compressed member which is not held in memory may be unpacked.
+    /// Bytes that may be unpacked of a compressed member which is not held in memory, for each that it
+    /// has: readers go back to its start.
     pub zip_passes: u64,
     /// Archives that may lie in one another, the file itself counted.
     pub archive_depth: usize,
@@ -133,7 +134,7 @@ impl Default for Budget {
             zip_names: 4_194_304,
             zip_member: MIB,
             zip_ratio: 100,
-            zip_passes: 16,
+            zip_passes: 8,
             archive_depth: 2,
             graph_fields: 67_108_864,
             graph_depth: 96,

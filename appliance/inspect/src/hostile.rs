@@ -3,7 +3,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use crate::sample::{Gguf, look, samples, zip64};
+use crate::sample::{Gguf, look, packed, samples, zip64};
 use crate::{CHECKS, Format, Identified, InspectError, Inspection, Malformed};
 
 /// A small generator (xorshift64*), so that every run sees the same bytes.
@@ -48,6 +48,12 @@ fn seeds() -> Vec<Vec<u8>> {
     let array = [strings.u32(8), strings.u64(2), strings.string("a"), strings.string("b")].concat();
     seeds.push(Gguf::new(3).pair("k", 9, &array).tensor("t", &[32], 8, 0).data(34).bytes());
     seeds.push(zip64(0));
+    let deflated = (1, 5_u16, !5_u16);
+    let block =
+        [&[deflated.0][..], &deflated.1.to_le_bytes(), &deflated.2.to_le_bytes(), b"text\n"];
+    seeds.push(packed(&[("d/", 0, Vec::new(), b""), ("d/a.txt", 8, block.concat(), b"text\n")]));
+    let inner = packed(&[("a.json", 0, b"{}".to_vec(), b"{}")]);
+    seeds.push(packed(&[("inner.zip", 0, inner.clone(), &inner)]));
     seeds.push(br#"{"a":{"auto_map":{"x":[1,2,{"trust_remote_code":true}]}}}"#.to_vec());
     seeds.push(b"cos\nsystem\n(S'id'\ntR.".to_vec());
     seeds.push(b"(dp0\nVa\np1\n(lp2\nI1\naF2.5\naNaI01\nas.".to_vec());

@@ -93,8 +93,8 @@ pub enum InspectError {
 /// `length` is the file's length in bytes; the reader must hold at least as many, and what lies
 /// beyond is not looked at. The reader's position does not matter and is not kept.
 ///
-/// Weights are not read: of safetensors, GGUF, ONNX and zip only the headers and the tail. JSON,
-/// text, pickles and tokenizers are streamed once. A text that starts like JSON or like a pickle is
+/// Weights are not read: of safetensors, GGUF and ONNX only the headers and the tail. JSON, text,
+/// pickles and tokenizers are streamed once, and so is a zip, for the checksums of its members. A text that starts like JSON or like a pickle is
 /// read a second time, up to where that breaks.
 ///
 /// # Errors

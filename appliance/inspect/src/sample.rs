@@ -173,12 +173,19 @@ pub(crate) fn zip64(base: u32) -> Vec<u8> {
 
 /// A zip of these members, none of them compressed.
 pub(crate) fn stored(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let members: Vec<_> =
+        members.iter().map(|&(name, data)| (name, 0, data.to_vec(), data)).collect();
+    packed(&members)
+}
+
+/// A zip of these members: name, method, packed and unpacked bytes.
+pub(crate) fn packed(members: &[(&str, u16, Vec<u8>, &[u8])]) -> Vec<u8> {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
-    for (name, data) in members {
+    for (name, method, data, unpacked) in members {
         let at = bytes.len() as u32;
-        let mut fields = vec![0; 10];
-        fields.extend(crc32fast::hash(data).to_le_bytes());
-        fields.extend((data.len() as u32).to_le_bytes().repeat(2));
+        let mut fields = [[20, 0], [0; 2], method.to_le_bytes(), [0; 2], [0; 2]].concat();
+        fields.extend(crc32fast::hash(unpacked).to_le_bytes());
+        fields.extend([data.len() as u32, unpacked.len() as u32].map(u32::to_le_bytes).concat());
         fields.extend((name.len() as u32).to_le_bytes());
         bytes.extend([b"PK\x03\x04", &*fields, name.as_bytes(), data].concat());
         directory.extend([b"PK\x01\x02\0\0", &*fields, &[0; 10]].concat());

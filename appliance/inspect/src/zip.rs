@@ -72,13 +72,72 @@ pub(crate) fn read<R: Read + Seek>(
 
 #[cfg(test)]
 mod tests {
-    use crate::sample::{look, zip, zip64};
-    use crate::{Format, Identified, Malformed};
+    use crate::sample::{look, samples, stored, zip, zip64};
+    use crate::{Finding, Format, Identified, Inspection, Kind, Malformed};
+
+    const FORMATS: [Format; 5] =
+        [Format::Zip, Format::Pytorch, Format::Torchscript, Format::Npz, Format::Keras];
 
     fn wrong(bytes: &[u8]) -> Option<Malformed> {
         let found = look(bytes);
         assert_eq!(found.format, Identified::One(Format::Zip), "{bytes:02x?}");
         found.malformed
+    }
+
+    #[test]
+    fn no_cut_of_a_zip_passes() {
+        for (_, bytes) in samples().into_iter().filter(|(format, _)| FORMATS.contains(format)) {
+            for end in 1..bytes.len() {
+                let Inspection { format, malformed, .. } = look(&bytes[..end]);
+                let refused = malformed.is_some() || format == Identified::Unknown;
+                assert!(refused || format == Identified::One(Format::Text), "{end} {format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_byte_of_a_zip_is_left_to_chance() {
+        // Versions, times and attributes are nobody's concern; storages have their checksums.
+        let bytes = stored(&[("m/data.pkl", b"\x80\x02}q\0."), ("m/data/0", &[0; 8])]);
+        let changed = (0..bytes.len()).filter(|&at| {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 0x40;
+            let found = look(&bytes);
+            found.format == Identified::One(Format::Pytorch)
+                && found.malformed.is_none()
+                && found.findings.is_empty()
+        });
+        let headers = |magic: &[u8], free: &[usize]| {
+            let starts = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(magic));
+            starts.flat_map(|at| free.iter().map(move |place| at + place)).collect::<Vec<_>>()
+        };
+        let mut free = headers(b"PK\x03\x04", &[4, 5, 10, 11, 12, 13]);
+        // Version and system, version, time and date, the mark of text, and attributes.
+        free.extend(headers(b"PK\x01\x02", &[4, 5, 6, 7, 12, 13, 14, 15, 36, 37, 38, 39, 40]));
+        free.sort_unstable();
+        assert_eq!(changed.collect::<Vec<_>>(), free);
+    }
+
+    #[test]
+    fn archives_in_archives_are_looked_into_once() {
+        let text = stored(&[("a.sh", b"#!/bin/sh\n")]);
+        let once = stored(&[("b.zip", &text)]);
+        let twice = stored(&[("c.zip", &once)]);
+        let malformed = |found: Inspection| {
+            let is = |finding: &&Finding| finding.kind == Kind::Malformed;
+            found.findings.iter().filter(is).map(|f| f.place.to_string()).collect::<Vec<_>>()
+        };
+        assert!(malformed(look(&once)).is_empty());
+        assert_eq!(malformed(look(&twice)), [r#"member "c.zip", member "b.zip""#]);
+    }
+
+    #[test]
+    fn members_that_are_wrong_are_named() {
+        let found = look(&stored(&[("a/bad.json", b"{\"a\": 1, \"a\": 2}")]));
+        let [finding] = &found.findings[..] else { panic!("{found:?}") };
+        assert_eq!(finding.kind, Kind::Malformed);
+        assert_eq!(finding.place.to_string(), r#"member "a/bad.json""#);
+        assert!(finding.detail.contains("occurs twice"), "{}", finding.detail);
     }
 
     #[test]

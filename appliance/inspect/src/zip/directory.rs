@@ -220,7 +220,8 @@ fn kind(entry: &Entry, attributes: u32) -> Result<(), Fault> {
     if unix_says.is_some_and(|says| says != folder) || (dos_says && !folder) {
         return Err(entry.wrong("its attributes and its name disagree whether it is a folder"));
     }
-    if folder && (entry.size, entry.packed, entry.crc, entry.method) != (0, 0, 0, Method::Stored) {
+    // A jar has folders whose nothing is compressed.
+    if folder && (entry.size, entry.crc) != (0, 0) {
         return Err(entry.wrong("it is a folder and has data"));
     }
     Ok(())
@@ -342,4 +343,152 @@ fn shorts<const N: usize>(fields: &mut Fields<'_>) -> Result<[u16; N], Malformed
         *value = fields.u16()?;
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor, SeekFrom};
+
+    use super::*;
+    use crate::sample::{packed, stored};
+    use crate::source::position;
+
+    fn read(bytes: &[u8], budget: &Budget) -> Result<Directory, Fault> {
+        let mut reader = Cursor::new(bytes);
+        Directory::read(&mut Source::open(&mut reader, bytes.len() as u64).unwrap(), budget)
+    }
+
+    fn wrong(bytes: &[u8], budget: &Budget) -> String {
+        match read(bytes, budget) {
+            Err(Fault::Broken(cause)) => cause.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn members_are_in_the_order_of_the_file() {
+        let bytes = stored(&[("b/", b""), ("b/c", b"12"), ("a", b"345")]);
+        let directory = read(&bytes, &Budget::default()).unwrap();
+        let found: Vec<_> = directory.entries().iter().map(|e| (&*e.name, e.size)).collect();
+        assert_eq!(found, [("b/", 0), ("b/c", 2), ("a", 3)]);
+        let entry = directory.get("a").unwrap();
+        assert_eq!(bytes[entry.start as usize..][..3], *b"345");
+        assert!(!entry.is_folder() && directory.entries()[0].is_folder());
+    }
+
+    #[test]
+    fn members_names_and_the_directory_are_bounded() {
+        let bytes = stored(&[("a", b""), ("b", b"")]);
+        let budget = Budget { zip_entries: 1, ..Budget::default() };
+        assert!(wrong(&bytes, &budget).contains("more than 1 members"));
+        let budget = Budget { zip_directory: 93, ..Budget::default() };
+        assert!(wrong(&bytes, &budget).contains("more than 93 bytes"));
+        let budget = Budget { zip_names: 1, ..Budget::default() };
+        assert!(wrong(&bytes, &budget).contains("too long together"));
+        let folders = format!("{}f", "a/".repeat(500));
+        let budget = Budget { zip_names: 1001, ..Budget::default() };
+        assert!(wrong(&stored(&[(&folders, b"")]), &budget).contains("too long together"));
+    }
+
+    #[test]
+    fn the_folders_of_a_jar_may_be_compressed() {
+        assert!(read(&packed(&[("META-INF/", 8, vec![3, 0], b"")]), &Budget::default()).is_ok());
+    }
+
+    /// Bytes here and there in a file of zeros.
+    struct Sparse {
+        parts: Vec<(u64, Vec<u8>)>,
+        at: u64,
+        read: u64,
+    }
+
+    impl Read for Sparse {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(0);
+            for (start, part) in &self.parts {
+                for (byte, at) in part.iter().zip(*start..) {
+                    let place = at.checked_sub(self.at).and_then(|i| buffer.get_mut(i as usize));
+                    if let Some(place) = place {
+                        *place = *byte;
+                    }
+                }
+            }
+            self.at += buffer.len() as u64;
+            self.read += buffer.len() as u64;
+            Ok(buffer.len())
+        }
+    }
+
+    impl Seek for Sparse {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.at = position(to, self.at, u64::MAX)?;
+            Ok(self.at)
+        }
+    }
+
+    /// Five GiB and a small member behind them, with the fields that PyTorch writes then: the local
+    /// header tells no sizes, and yet has a zip64 field.
+    fn five_gib(second: u64) -> (Sparse, u64) {
+        let size = 5_u64 << 30;
+        let wide = |values: &[u64]| {
+            let values = values.iter().copied().map(u64::to_le_bytes).collect::<Vec<_>>().concat();
+            [&1_u16.to_le_bytes()[..], &(values.len() as u16).to_le_bytes(), &values].concat()
+        };
+        let local = |name: &str, extra: Vec<u8>| {
+            let lengths = [name.len() as u16, extra.len() as u16].map(u16::to_le_bytes).concat();
+            let fixed = [&b"PK\x03\x04\0\0\x08\x08"[..], &[0; 18], &lengths].concat();
+            [fixed, name.as_bytes().to_vec(), extra].concat()
+        };
+        let descriptor = |crc: u32, size: u64| {
+            let sizes = [size, size].map(u64::to_le_bytes).concat();
+            [&b"PK\x07\x08"[..], &crc.to_le_bytes(), &sizes].concat()
+        };
+        let central = |name: &str, crc: u32, sizes: [u32; 2], at: u32, extra: Vec<u8>| {
+            let lengths = [name.len() as u16, extra.len() as u16].map(u16::to_le_bytes).concat();
+            let sizes = sizes.map(u32::to_le_bytes).concat();
+            let fixed = [&b"PK\x01\x02\0\0\0\0\x08\x08"[..], &[0; 6], &crc.to_le_bytes()].concat();
+            let rest = [&sizes[..], &lengths, &[0; 10], &at.to_le_bytes()].concat();
+            [fixed, rest, name.as_bytes().to_vec(), extra].concat()
+        };
+        let first = local("m/data/0", wide(&[size, 0]));
+        let data_end = first.len() as u64 + size;
+        let small = data_end + 24;
+        let header = local("m/version", wide(&[second]));
+        let tail = [descriptor(7, size), header, b"3\n".to_vec(), descriptor(9, 2)].concat();
+        let start = data_end + tail.len() as u64;
+        let directory = [
+            central("m/data/0", 7, [u32::MAX; 2], 0, wide(&[size, size])),
+            central("m/version", 9, [2, 2], u32::MAX, wide(&[small])),
+        ]
+        .concat();
+        let length = directory.len() as u64;
+        let end64 = [2, 2, length, start].map(u64::to_le_bytes).concat();
+        let end = [
+            directory,
+            [&b"PK\x06\x06"[..], &44_u64.to_le_bytes(), &[0; 12], &end64].concat(),
+            [&b"PK\x06\x07\0\0\0\0"[..], &(start + length).to_le_bytes(), &[1, 0, 0, 0]].concat(),
+            [&b"PK\x05\x06\0\0\0\0\x02\0\x02\0"[..], &(length as u32).to_le_bytes()].concat(),
+            vec![0xff, 0xff, 0xff, 0xff, 0, 0],
+        ]
+        .concat();
+        let whole = start + end.len() as u64;
+        let parts = vec![(0, first), (data_end, [tail, end].concat())];
+        (Sparse { parts, at: 0, read: 0 }, whole)
+    }
+
+    #[test]
+    fn what_pytorch_writes_past_four_gib_is_read_and_its_weights_are_not() {
+        let small = (5_u64 << 30) + 82;
+        let (mut sparse, length) = five_gib(small);
+        let mut source = Source::open(&mut sparse, length).unwrap();
+        let directory = Directory::read(&mut source, &Budget::default()).unwrap();
+        let sizes: Vec<u64> = directory.entries().iter().map(|entry| entry.size).collect();
+        assert_eq!(sizes, [5 << 30, 2]);
+        assert!(sparse.read < 1 << 20, "{}", sparse.read);
+
+        let (mut sparse, length) = five_gib(small + 1);
+        let mut source = Source::open(&mut sparse, length).unwrap();
+        let found = Directory::read(&mut source, &Budget::default());
+        assert!(matches!(found, Err(Fault::Broken(_))), "{found:?}");
+    }
 }

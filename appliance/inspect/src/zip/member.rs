@@ -36,9 +36,8 @@ impl<'s> Member<'s> {
         if entry.method == Method::Stored {
             return Ok(Member::Stored(window));
         }
-        let passes = budget.zip_passes;
-        let mut unpacked =
-            Box::new(Unpacked { inflate: Inflate::new(window, entry), at: 0, passes });
+        let left = entry.size.saturating_mul(budget.zip_passes);
+        let mut unpacked = Box::new(Unpacked { inflate: Inflate::new(window, entry), at: 0, left });
         if entry.size > budget.zip_member {
             return Ok(Member::Unpacked(unpacked));
         }
@@ -126,8 +125,8 @@ pub(crate) struct Unpacked<'s> {
     inflate: Inflate<'s>,
     /// Where the next byte is read.
     at: u64,
-    /// How many times the member may still be unpacked from its start.
-    passes: u64,
+    /// Bytes that may still be unpacked, those that are passed over counted.
+    left: u64,
 }
 
 impl Read for Unpacked<'_> {
@@ -136,32 +135,37 @@ impl Read for Unpacked<'_> {
             return Ok(0);
         }
         if self.inflate.unpacked() > self.at {
-            self.passes = self.passes.saturating_sub(1);
-            if self.passes == 0 {
-                let place = self.inflate.place.clone();
-                let detail = "it is compressed, and its format is read back and forth".to_owned();
-                return Err(Malformed::Rule { place, detail }.into());
-            }
             self.inflate.restart()?;
         }
-        let mut passed = vec![0; CHUNK];
+        let mut passed = Vec::new();
         while self.inflate.unpacked() < self.at {
             let ahead = self.at.saturating_sub(self.inflate.unpacked());
-            let room = usize::try_from(ahead).unwrap_or(CHUNK).min(CHUNK);
-            if self.inflate.step(passed.get_mut(..room).unwrap_or_default())? == 0 {
-                return Err(self.inflate.ends_early());
-            }
+            passed.resize(usize::try_from(ahead).unwrap_or(CHUNK).min(CHUNK), 0);
+            self.step(&mut passed)?;
         }
         let left = self.inflate.size.saturating_sub(self.at);
         let room = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let Some(buffer) = buffer.get_mut(..room).filter(|buffer| !buffer.is_empty()) else {
             return Ok(0);
         };
+        let count = self.step(buffer)?;
+        self.at = self.at.saturating_add(count as u64);
+        Ok(count)
+    }
+}
+
+impl Unpacked<'_> {
+    fn step(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inflate.step(buffer)?;
         if count == 0 {
             return Err(self.inflate.ends_early());
         }
-        self.at = self.at.saturating_add(count as u64);
+        let Some(left) = self.left.checked_sub(count as u64) else {
+            return Err(self
+                .inflate
+                .wrong("it is compressed, and its format is read back and forth"));
+        };
+        self.left = left;
         Ok(count)
     }
 }
@@ -246,5 +250,87 @@ impl<'s> Inflate<'s> {
 
     fn wrong(&self, detail: &str) -> io::Error {
         Malformed::Rule { place: self.place.clone(), detail: detail.to_owned() }.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+
+    use super::*;
+    use crate::sample::packed;
+    use crate::zip::directory::Directory;
+
+    /// Numbers that compress a little.
+    fn data(count: usize) -> Vec<u8> {
+        let mixed = |at: u64| at.wrapping_mul(at).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60;
+        (0..count as u64).map(|at| mixed(at) as u8).collect()
+    }
+
+    fn deflated(data: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Opens the only member of a zip and hands it over.
+    fn within<T>(bytes: &[u8], budget: &Budget, look: impl FnOnce(Member<'_>) -> T) -> T {
+        let mut reader = Cursor::new(bytes);
+        let mut source = Source::open(&mut reader, bytes.len() as u64).unwrap();
+        let directory = Directory::read(&mut source, budget).unwrap();
+        let [entry] = directory.entries() else { panic!() };
+        check(&mut source, entry, budget).unwrap();
+        look(Member::open(&mut source, entry, budget).unwrap())
+    }
+
+    #[test]
+    fn a_member_is_read_from_anywhere() {
+        let data = data(300_000);
+        let stored = packed(&[("a", 0, data.clone(), &data)]);
+        let deflated = packed(&[("a", 8, deflated(&data), &data)]);
+        let budget = |zip_member| Budget { zip_member, ..Budget::default() };
+        for (bytes, held) in [(&stored, 0), (&deflated, 1 << 20), (&deflated, 1 << 10)] {
+            within(bytes, &budget(held), |mut member| {
+                for at in [0, 299_000, 5, 100_000, 100_001, 33_000, 299_999, 300_000, 300_001] {
+                    member.seek(SeekFrom::Start(at)).unwrap();
+                    let mut found = Vec::new();
+                    member.by_ref().take(1000).read_to_end(&mut found).unwrap();
+                    let expected = data.iter().skip(at as usize).take(1000);
+                    assert!(found.iter().eq(expected), "{at}");
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn going_back_is_bounded() {
+        let data = data(100_000);
+        let bytes = packed(&[("a", 8, deflated(&data), &data)]);
+        let budget = Budget { zip_member: 1000, zip_passes: 3, ..Budget::default() };
+        within(&bytes, &budget, |mut member| {
+            let mut pass = || {
+                member.seek(SeekFrom::Start(0)).unwrap();
+                io::copy(&mut member, &mut io::sink())
+            };
+            for _ in 0..3 {
+                assert_eq!(pass().unwrap(), 100_000);
+            }
+            let fault = Fault::from(pass().unwrap_err());
+            let Fault::Broken(cause) = fault else { panic!("{fault:?}") };
+            assert!(cause.to_string().contains("back and forth"), "{cause}");
+        });
+    }
+
+    #[test]
+    fn a_large_member_is_not_held_in_memory() {
+        let data = vec![0; 2 << 20];
+        let bytes = packed(&[("a", 8, deflated(&data), &data)]);
+        let budget = Budget { zip_ratio: 2000, ..Budget::default() };
+        within(&bytes, &budget, |member| assert!(matches!(member, Member::Unpacked(_))));
+        let small = Budget { zip_member: 4 << 20, ..budget };
+        within(&bytes, &small, |member| assert!(matches!(member, Member::Held(_))));
     }
 }
