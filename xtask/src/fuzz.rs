@@ -6,6 +6,7 @@
 //! ```
 
 mod build;
+mod models;
 mod seeds;
 
 use std::fs::{self, File};
@@ -112,7 +113,7 @@ fn fuzz(program: &Path, name: &str, seconds: u64) -> Result<Option<Finding>, Fai
     let said = String::from_utf8_lossy(&bytes);
     let progress = Progress::read(&said);
     println!(
-        "fuzz {name:<12} {:>9} executions, {:>6} edges covered, {:>5} inputs kept: {}",
+        "fuzz {name:<19} {:>9} executions, {:>6} edges covered, {:>5} inputs kept: {}",
         progress.executions,
         progress.edges,
         progress.inputs,
@@ -125,10 +126,11 @@ fn fuzz(program: &Path, name: &str, seconds: u64) -> Result<Option<Finding>, Fai
 /// What a finding is, and how to see it again.
 fn problem(said: &str, (program, name): (&Path, &str), log: &Path) -> String {
     const MARK: &str = "Test unit written to ";
+    const CAUSES: [&str; 3] = ["panicked at", "memory allocation of", "ERROR: libFuzzer"];
     let input = said.lines().find_map(|line| line.split_once(MARK)).map(|(_, input)| input.trim());
     let cause = said
         .lines()
-        .find(|line| line.contains("panicked at") || line.contains("ERROR: libFuzzer"))
+        .find(|line| CAUSES.iter().any(|cause| line.contains(cause)))
         .unwrap_or("the fuzzer failed");
     match input {
         Some(input) => {

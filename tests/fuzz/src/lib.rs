@@ -8,6 +8,7 @@ mod bundle;
 mod certificate;
 mod crl;
 mod device;
+mod inspect;
 mod path;
 mod pieces;
 mod policy;
@@ -20,6 +21,7 @@ pub use bundle::{bundle, statement};
 pub use certificate::certificate;
 pub use crl::crl;
 pub use device::{superblock, uevent};
+pub use inspect::{FORMATS, inspect, template};
 pub use path::path;
 pub use pieces::join;
 pub use policy::policy;
@@ -31,7 +33,7 @@ pub use timestamp::timestamp;
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("bundle", bundle),
     ("statement", statement),
     ("certificate", certificate),
@@ -44,6 +46,20 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("tar", tar),
     ("superblock", superblock),
     ("uevent", uevent),
+    ("inspect-safetensors", inspect),
+    ("inspect-gguf", inspect),
+    ("inspect-json", inspect),
+    ("inspect-tokenizer", inspect),
+    ("inspect-zip", inspect),
+    ("inspect-pickle", inspect),
+    ("inspect-numpy", inspect),
+    ("inspect-onnx", inspect),
+    ("inspect-hdf5", inspect),
+    ("inspect-keras", inspect),
+    ("inspect-tensorflow", inspect),
+    ("inspect-tflite", inspect),
+    ("inspect-identify", inspect),
+    ("inspect-template", template),
 ];
 
 #[cfg(test)]

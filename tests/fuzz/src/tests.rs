@@ -33,6 +33,18 @@ fn every_target_comes_back_from_good_and_cut_inputs() {
 }
 
 #[test]
+fn models_of_the_corpus_are_gone_through_whole_and_cut() {
+    for case in oms_corpus::cases() {
+        for (_, bytes) in case.files.into_iter().chain(case.twin) {
+            for end in (0..bytes.len()).step_by(bytes.len() / 16 + 1).chain([bytes.len()]) {
+                inspect(&bytes[..end]);
+            }
+        }
+    }
+    template("{% for m in messages %}{{ m['content'] }}{% endfor %}".as_bytes());
+}
+
+#[test]
 fn every_policy_of_the_repository_resolves() {
     for name in ["lab", "prod", "sigstore"] {
         let path = workspace().join(format!("policies/{name}.toml"));

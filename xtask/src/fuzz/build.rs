@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::process::{cargo, run as run_command};
 
 /// The crates that are instrumented, by the name that the compiler is given.
-const CRATES: [&str; 3] = ["oms_verify", "oms_fuzz", "fuzz"];
+const CRATES: [&str; 4] = ["oms_verify", "oms_inspect", "oms_fuzz", "fuzz"];
 
 /// What makes the compiler count the edges of the control flow and trace comparisons. Stable
 /// compilers take these too.
@@ -37,7 +37,7 @@ pub(super) fn build() -> Result<PathBuf, Failure> {
     // Of the whole workspace, so that the features of the dependencies are those of other builds.
     let mut build = cargo(&["build", "--locked", "--workspace", "--bin", "fuzz"]);
     build.args(["--features", "oms-fuzz/libfuzzer"]);
-    for package in ["oms-verify", "oms-fuzz"] {
+    for package in ["oms-verify", "oms-inspect", "oms-fuzz"] {
         build.arg("--config").arg(format!("profile.dev.package.{package}.opt-level=2"));
     }
     build.env("CARGO_INCREMENTAL", "0");
