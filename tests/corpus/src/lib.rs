@@ -16,9 +16,12 @@ mod onnx;
 mod other;
 mod pickle;
 mod protobuf;
+mod rules;
 mod safetensors;
 mod template;
 mod tensorflow;
+
+pub use rules::{Refusal, Rules};
 
 /// A file of a model: its path and its bytes.
 pub type File = (&'static str, Vec<u8>);
