@@ -105,6 +105,10 @@ pub const CHECKS: &[Check] = &[
         name: "onnx-graph",
         meaning: "Every field of every graph and function is known, operators are of reported domains, and data agrees with shape and type or lies in a file of the model.",
     },
+    Check {
+        name: "tensorflow-graph",
+        meaning: "Every field of every graph and function is known, all operators are reported, and constants agree with shape and type.",
+    },
 ];
 
 /// The checks that ran for a file that turned out to be `found`.
@@ -141,6 +145,7 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
             &["identify", "polyglot", "pickle-stream", "pickle-calls", "torch-storages"]
         }
         Format::Numpy => &["identify", "polyglot", "numpy-structure", "pickle-calls"],
+        Format::SavedModel | Format::GraphDef => &["identify", "polyglot", "tensorflow-graph"],
         Format::Empty => &["identify"],
         Format::Hdf5 => &["identify", "polyglot", "hdf5-structure", "keras-config"],
         Format::Elf

@@ -13,7 +13,8 @@ use crate::notes::Notes;
 use crate::pickle::{self, Loader};
 use crate::source::Source;
 use crate::{
-    document, gguf, hdf5, image, index, json, magic, numpy, onnx, safetensors, text, tokenizer, zip,
+    document, gguf, hdf5, image, index, json, magic, numpy, onnx, safetensors, tensorflow, text,
+    tokenizer, zip,
 };
 
 /// One format's word that the file is of its kind.
@@ -82,6 +83,7 @@ fn read<R: Read + Seek>(
         Format::Joblib => pickle::read(source, budget, notes, Loader::Joblib).map(|_| ()),
         Format::TorchLegacy => pickle::read(source, budget, notes, Loader::TorchLegacy).map(|_| ()),
         Format::Numpy => numpy::read(source, budget, notes),
+        Format::SavedModel | Format::GraphDef => tensorflow::read(format, source, budget, notes),
         _ => Ok(()),
     }
 }
@@ -127,6 +129,7 @@ fn claims<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::Re
     claims.extend(zip);
     claims.extend(tokenizer::claim(source, budget)?);
     claims.extend(onnx::claim(source, budget)?);
+    claims.extend(tensorflow::claim(source, budget)?);
     claims.extend(magic::claims(source)?);
     Ok(claims)
 }

@@ -51,6 +51,10 @@ formats! {
     TorchLegacy = "torch-legacy",
     /// An ONNX model.
     Onnx = "onnx",
+    /// A TensorFlow SavedModel: its graphs, in `saved_model.pb`.
+    SavedModel = "savedmodel",
+    /// A TensorFlow graph alone.
+    GraphDef = "graphdef",
     /// HDF5, which is also what Keras saves.
     Hdf5 = "hdf5",
     /// One NumPy array.

@@ -43,6 +43,7 @@ mod shards;
 mod source;
 mod strict;
 mod template;
+mod tensorflow;
 mod text;
 mod tokenizer;
 mod tokens;

@@ -42,6 +42,8 @@ pub(crate) fn samples() -> Vec<(Format, Vec<u8>)> {
         (Format::Pickle, b"\x80\x04\x8c\x01a\x94.".to_vec()),
         (Format::Onnx, onnx()),
         (Format::Hdf5, hdf5()),
+        (Format::SavedModel, savedmodel()),
+        (Format::GraphDef, graphdef()),
         (Format::Numpy, numpy()),
         (Format::Joblib, joblib()),
         (Format::TorchLegacy, torch_legacy()),
@@ -129,6 +131,16 @@ pub(crate) fn hdf5() -> Vec<u8> {
     bytes.extend([0xff; 16]);
     bytes.extend([0; 6]);
     bytes
+}
+
+/// A graph of one node that does nothing.
+pub(crate) fn graphdef() -> Vec<u8> {
+    b"\x0a\x09\x0a\x01n\x12\x04NoOp\x22\x03\x08\xc6\x0e".to_vec()
+}
+
+/// The same graph as a model that is served.
+pub(crate) fn savedmodel() -> Vec<u8> {
+    [b"\x08\x01\x12\x1c\x0a\x08\x22\x06served\x12\x10".to_vec(), graphdef()].concat()
 }
 
 /// A tar of one empty file.

@@ -18,6 +18,9 @@ pub(crate) trait Visit {
     /// A message of this name starts.
     fn enter(&mut self, name: &'static str) -> Result<(), Fault>;
 
+    /// A field of bytes, which are not kept, was passed over.
+    fn passed(&mut self, _name: &'static str, _field: &'static str, _at: u64, _length: u64) {}
+
     /// A message ended. What it holds was visited before.
     fn leave(&mut self, message: &Message<'_>) -> Result<(), Fault>;
 }
@@ -261,7 +264,17 @@ impl<R: Read + Seek, V: Visit> Walk<'_, '_, R, V> {
                 }
                 Ok(())
             }
+            Type::Bytes if field.keep == Keep::Value => {
+                let limit = self.budget.graph_message;
+                if length > limit as u64 {
+                    let detail = format!("{}.{} is larger than {limit}", schema.name, field.name);
+                    return Err(broken(Place::Offset(at), detail));
+                }
+                kept.value(field, &self.scan.vec(length)?);
+                Ok(())
+            }
             Type::Bytes => {
+                self.visitor.passed(schema.name, field.name, self.scan.at(), length);
                 kept.size(field, if field.many { 1 } else { length });
                 self.scan.skip(length)
             }
