@@ -12,6 +12,7 @@
 )]
 
 pub mod attest;
+pub mod clamd;
 pub mod dice;
 pub mod disk;
 pub mod entry;

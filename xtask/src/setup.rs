@@ -28,9 +28,9 @@ const NEEDS: [Need; 15] = [
     ("ntfs-3g", || on_path("ntfs-3g") && on_path("mkntfs"), "ntfs-3g"),
 ];
 
-/// What only the tests need: more PKCS#11 modules, a TPM for one of them, and what kills at a system
-/// call.
-const MODULES: [Need; 9] = [
+/// What only the tests need: more PKCS#11 modules, a TPM for one of them, a virus scanner, and what
+/// kills at a system call.
+const MODULES: [Need; 10] = [
     ("NSS softokn", || has_library("libsoftokn3.so"), "libnss3"),
     ("swtpm", || on_path("swtpm"), "swtpm"),
     ("tpm2-abrmd", || Path::new("/usr/sbin/tpm2-abrmd").exists(), "tpm2-abrmd"),
@@ -38,6 +38,7 @@ const MODULES: [Need; 9] = [
     ("dbus-daemon", || on_path("dbus-daemon") && on_path("dbus-send"), "dbus"),
     ("tpm2-pkcs11", || has_library("libtpm2_pkcs11.so.1"), "libtpm2-pkcs11-1"),
     ("tpm2_ptool", || on_path("tpm2_ptool"), "libtpm2-pkcs11-tools"),
+    ("clamd", || Path::new("/usr/sbin/clamd").exists(), "clamav-daemon"),
     ("strace", || on_path("strace"), "strace"),
     ("tpm2_getcap", || on_path("tpm2_getcap"), "tpm2-tools"),
 ];

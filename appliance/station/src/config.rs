@@ -16,6 +16,7 @@ use crate::carriers::{self, RawCarriers};
 use crate::daemon::{self, RawRun};
 use crate::intake::{Memory, Reader, Settings};
 use crate::keys::KeyRef;
+use crate::scanner;
 use crate::trust::{Guard, TrustPaths, guarded_read};
 
 const CONFIG_LIMIT: u64 = 1 << 20;
@@ -51,6 +52,8 @@ pub struct Config {
     pub hsm_read: Vec<PathBuf>,
     /// What it writes.
     pub hsm_write: Vec<PathBuf>,
+    /// The virus scanner, where there is one.
+    pub scanner: Option<scanner::Settings>,
     /// How the daemon tells of itself.
     pub run: daemon::Settings,
 }
@@ -77,6 +80,7 @@ struct RawConfig {
     carriers: RawCarriers,
     #[serde(default)]
     hsm: RawHsm,
+    scanner: Option<RawScanner>,
     #[serde(default)]
     run: RawRun,
 }
@@ -181,6 +185,24 @@ where
     text.parse().map(Some).map_err(D::Error::custom)
 }
 
+/// A virus scanner that speaks as `clamd` does.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawScanner {
+    socket: PathBuf,
+    #[serde(default, deserialize_with = "word")]
+    max_file_bytes: Option<Quota>,
+}
+
+impl RawScanner {
+    fn settings(self, base: &Path) -> scanner::Settings {
+        scanner::Settings {
+            socket: base.join(self.socket),
+            max_file_bytes: self.max_file_bytes.map_or(scanner::MAX_FILE_BYTES, |Quota(most)| most),
+        }
+    }
+}
+
 /// What the PKCS #11 module itself needs.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,7 +238,7 @@ impl Config {
             let key = KeyRef::parse(&raw.key, base).map_err(|error| Reason::from(&error))?;
             Ok(KeyConfig { key, certificate: raw.certificate.map(|file| base.join(file)) })
         };
-        let RawConfig { station, keys, intake, carriers, outbound, hsm, run } = raw;
+        let RawConfig { station, keys, intake, carriers, outbound, hsm, scanner, run } = raw;
         let RawOutbound { profile, quota, keep } = outbound;
         let from_base = |paths: Vec<PathBuf>| paths.iter().map(|path| base.join(path)).collect();
         let config = Config {
@@ -238,6 +260,7 @@ impl Config {
             carriers: carriers.settings(base),
             hsm_read: from_base(hsm.sandbox.read),
             hsm_write: from_base(hsm.sandbox.write),
+            scanner: scanner.map(|raw| raw.settings(base)),
             run: run.settings(base),
         };
         config.check(guard)?;

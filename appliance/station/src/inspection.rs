@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use oms_inspect::{Budget, Identified, InspectError, Inspection, Kind, Link, Model};
 use oms_sys::beneath::RegularFile;
@@ -23,6 +24,7 @@ use rayon::prelude::*;
 
 use crate::intake::{Pulse, Quarantine, Source, refusal_or_failure};
 use crate::progress::Progress;
+use crate::scanner::{Asked, Scanner, unavailable};
 
 /// Where to look: at the copies, or, in place, at the files themselves.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,8 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// The names of the checks that ran, sorted.
     pub checks: Vec<String>,
+    /// What the virus scanner calls itself and its signatures, where there is one.
+    pub scanner: Option<String>,
 }
 
 /// What was found in files while the bytes that were hashed were in memory.
@@ -132,13 +136,81 @@ const AT_ONCE: usize = 8;
 /// Bytes of a file that is read once and looked into in memory.
 const SMALL: usize = 64 << 10;
 
-/// Inspects every observed file whose digests are the manifest's and that is not in `inspected`.
-/// Bytes that nobody signed are refused for that, and not parsed.
+/// Inspects every observed file whose digests are the manifest's and that is not in `inspected`, and
+/// has `scanner` scan it. Bytes that nobody signed are refused for that, and not parsed.
 ///
 /// # Errors
-/// When a file cannot be read any more: of a copy that is the station's own failure. When
-/// `progress` is cancelled.
+/// When a file cannot be read any more: of a copy that is the station's own failure. When the scanner
+/// gives no answer. When `progress` is cancelled.
 pub fn look_inside(
+    place: Place<'_>,
+    manifest: &Manifest,
+    observed: &Observed,
+    inspected: Inspected,
+    scanner: Option<&Scanner>,
+    progress: &Progress,
+) -> Result<Findings, Reason> {
+    let look = || look(place, manifest, observed, inspected, progress);
+    let Some(scanner) = scanner else { return look() };
+    let mut found = scanner.awake(look)?;
+    found.scanner = Some(scanner.engine().to_owned());
+    scan(scanner, place, manifest, observed, &mut found.findings, progress)?;
+    Ok(found)
+}
+
+/// Has every file scanned that was looked into and whose format is not skipped.
+fn scan(
+    scanner: &Scanner,
+    place: Place<'_>,
+    manifest: &Manifest,
+    observed: &Observed,
+    findings: &mut [Finding],
+    progress: &Progress,
+) -> Result<(), Reason> {
+    let skipped = || Scan::NotScanned("the policy skips its format".to_owned());
+    let scan_one = |finding: &mut Finding| -> Result<(), Reason> {
+        progress.check()?;
+        if scanner.skips(&finding.formats) {
+            finding.scan = skipped();
+            return Ok(());
+        }
+        let opened = open(place, manifest, &finding.path)?;
+        let size = observed.files.get(&finding.path).map_or(0, |seen| seen.size);
+        let mut file = Heard { file: opened.as_file(), place };
+        let answer = scanner.scan(&mut file, size, &|| place.beat());
+        finding.scan = answer.map_err(|error| match error {
+            Asked::Scanner(_) => unavailable(&error).about(finding.path.as_str()),
+            Asked::File(error) => unreadable(place, &error).about(finding.path.as_str()),
+        })?;
+        Ok(())
+    };
+    let left = Mutex::new(findings.iter_mut());
+    let failure = Mutex::new(None);
+    std::thread::scope(|scope| {
+        let work = || {
+            loop {
+                let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some(finding) = next else { return };
+                if let Err(reason) = scan_one(finding) {
+                    // Nobody takes another.
+                    left.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
+                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+                }
+            }
+        };
+        for _ in 1..scanner.at_once() {
+            // Where there are no threads to be had, this one does it all.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        None => Ok(()),
+        Some(reason) => Err(reason),
+    }
+}
+
+fn look(
     place: Place<'_>,
     manifest: &Manifest,
     observed: &Observed,
@@ -206,7 +278,8 @@ fn together(all: Vec<(usize, Found)>, checks: BTreeSet<&str>, observed: &Observe
             finding.marks.push(mark(found));
         }
     }
-    Findings { findings, checks: checks.into_iter().map(str::to_owned).collect() }
+    let checks = checks.into_iter().map(str::to_owned).collect();
+    Findings { findings, checks, scanner: None }
 }
 
 /// Looks into one file. `buffer` is for the bytes of a small one.
@@ -230,16 +303,17 @@ fn inspect(
         }
         _ => oms_inspect::inspect(&mut Heard { file, place }, size, &Budget::default()),
     };
-    inspection.map_err(|error| {
-        match place {
-            Place::Copies(_) => {
-                let detail = format!("reading a copy in the spool: {error}");
-                Reason::new(Code::OutboundWrite, detail)
-            }
-            Place::InPlace(..) => Reason::new(Code::MediaUnreadable, error.to_string()),
+    inspection.map_err(|error| unreadable(place, &error).about(path.as_str()))
+}
+
+fn unreadable(place: Place<'_>, error: &dyn std::error::Error) -> Reason {
+    match place {
+        Place::Copies(_) => {
+            let detail = format!("reading a copy in the spool: {error}");
+            Reason::new(Code::OutboundWrite, detail)
         }
-        .about(path.as_str())
-    })
+        Place::InPlace(..) => Reason::new(Code::MediaUnreadable, error.to_string()),
+    }
 }
 
 /// Looks into a file that is in memory.
@@ -361,7 +435,7 @@ mod tests {
         let pulse = Pulse::default();
         let place = Place::InPlace(&source, &pulse);
         let inspected = Inspected::default();
-        let findings = look_inside(place, &signed, &observed, inspected, &Progress::hidden())
+        let findings = look_inside(place, &signed, &observed, inspected, None, &Progress::hidden())
             .unwrap()
             .findings;
         let codes: Vec<Vec<Code>> =
@@ -385,6 +459,7 @@ mod tests {
             &signed,
             &observed,
             Inspected::default(),
+            None,
             &Progress::hidden(),
         )
         .unwrap()
@@ -400,6 +475,7 @@ mod tests {
             &unsigned,
             &observed,
             Inspected::default(),
+            None,
             &Progress::hidden(),
         )
         .unwrap();
@@ -423,6 +499,7 @@ mod tests {
             &signed,
             &observed,
             Inspected::default(),
+            None,
             &Progress::hidden(),
         )
         .unwrap()
@@ -439,6 +516,7 @@ mod tests {
                 &signed,
                 &observed,
                 Inspected::default(),
+                None,
                 &Progress::hidden(),
             )
             .unwrap_err();
@@ -494,11 +572,12 @@ mod tests {
             }
             let pulse = Pulse::default();
             let place = Place::InPlace(&source, &pulse);
-            let findings = look_inside(place, &manifest, &seen, inspected, &progress).unwrap();
+            let findings =
+                look_inside(place, &manifest, &seen, inspected, None, &progress).unwrap();
             let found = findings.findings.iter().map(|f| (f.path.as_str(), f.formats[0]));
             let expected = [("empty", "empty"), ("large", "json"), ("small", "json")];
             assert!(found.eq(expected.into_iter().skip(4 - listed)), "{method:?}");
-            let again = look_inside(place, &manifest, &seen, Inspected::default(), &progress);
+            let again = look_inside(place, &manifest, &seen, Inspected::default(), None, &progress);
             assert_eq!(again.unwrap_err().code, Code::MediaUnreadable);
             for name in ["empty", "other", "small"] {
                 fs::rename(away.path().join(name), dir.path().join(name)).unwrap();
@@ -522,6 +601,7 @@ mod tests {
             &signed,
             &observed,
             Inspected::default(),
+            None,
             &Progress::hidden(),
         )
         .unwrap_err();
@@ -533,6 +613,7 @@ mod tests {
             &signed,
             &observed,
             Inspected::default(),
+            None,
             &Progress::hidden(),
         )
         .unwrap_err();

@@ -38,6 +38,7 @@ pub mod receive;
 mod record;
 pub mod report;
 pub mod sandbox;
+pub mod scanner;
 pub mod sign;
 pub mod signer;
 pub mod signing;

@@ -26,6 +26,7 @@ use crate::inspection::Findings;
 use crate::intake::{Reading, Settings};
 use crate::media::{InPlace, Location};
 use crate::progress::Progress;
+use crate::scanner;
 use crate::trust::Trust;
 
 /// How trust is decided for one model.
@@ -43,6 +44,8 @@ pub struct Terms<'a> {
     pub ignored: &'a [String],
     /// The means of reading.
     pub intake: Settings,
+    /// The virus scanner, for a model that is read in this process.
+    pub scanner: Option<&'a scanner::Settings>,
 }
 
 impl Terms<'_> {
@@ -71,7 +74,8 @@ pub fn examine(
 ) -> Result<Verdict, Reason> {
     let policy = &terms.trust.policy;
     let reading = terms.reading(progress);
-    let mut access = AtHand::new(location, bundles.into_iter(), attestations, policy, reading);
+    let mut access = AtHand::new(location, bundles.into_iter(), attestations, policy, reading)
+        .scanned_by(terms.scanner)?;
     examine_with(&mut access, name, Mode::InPlace, terms)
 }
 
@@ -112,6 +116,7 @@ pub fn examine_with(
         observed,
         findings: looked.findings,
         checks: looked.checks,
+        scanner: looked.scanner,
     }))
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<Vec<Reason>, Vec<Reason>> {
     let progress = Progress::hidden();
     let bundle = BundleFile::at(&args.bundle, &args.model_path, budget, &Reading::plain(&progress));
     let terms = Terms {
+        scanner: None,
         trust: &trust,
         time: system_time(),
         profile: settings::PROFILE,

@@ -29,6 +29,7 @@ mod refusals;
 mod resend;
 mod roots;
 mod scale;
+mod scanner;
 mod signatures;
 mod signing;
 mod time;

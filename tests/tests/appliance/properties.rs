@@ -171,6 +171,7 @@ impl Model {
         let location = Source::at(&self.folder).unwrap().into();
         let trust = &admitted().trust;
         let terms = Terms {
+            scanner: None,
             trust,
             time: system_time(),
             profile: Profile::CODE_SIGNING,

@@ -39,6 +39,9 @@ pub(crate) const ALL: &[(&str, Role, Lie)] = &[
     ("another time", Role::Decider, |_, way, m| {
         decision(way, m, |d| d["time"] = (d["time"].as_i64().unwrap() + 3600).into())
     }),
+    ("a scanner that nobody asked", Role::Decider, |_, way, m| {
+        decision(way, m, |d| d["scanner"] = "ClamAV 99".into())
+    }),
     ("sent again", Role::Decider, |_, way, m| decision(way, m, |d| d["resendOf"] = 1.into())),
     ("a path for a digest", Role::Decider, |_, way, m| {
         decision(way, m, |d| d["bundles"][0]["sha256"] = "/../../../../tmp".into())

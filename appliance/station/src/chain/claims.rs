@@ -49,6 +49,8 @@ pub(super) struct Known<'a> {
     pub(super) candidate: &'a Candidate,
     /// What the inspector found the copies to be.
     pub(super) copies: Option<Copies>,
+    /// The virus scanner that the inspector could ask.
+    pub(super) scanner: Option<String>,
 }
 
 /// The decision and what CRLs rule out with it.
@@ -77,6 +79,9 @@ pub(super) fn check(claims: &Claims, known: &Known<'_>) -> Result<(Decision, Crl
     drop(files);
     if decision.passed() {
         check_copies(&decision, &claims.files, known.copies)?;
+        if decision.scanner != known.scanner {
+            return Err(wrong("another virus scanner was asked than it says"));
+        }
         check_kept(&decision, &claims.kept)?;
     }
     Ok((decision, floors))

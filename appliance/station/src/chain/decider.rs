@@ -36,6 +36,7 @@ pub(crate) fn serve(supervisor: &Link, trust: Trust) -> Result<(), Reason> {
         return Err(Reason::new(Code::StateUnfinished, detail));
     }
     let terms = Terms {
+        scanner: None,
         trust,
         time,
         profile: Profile::CODE_SIGNING,

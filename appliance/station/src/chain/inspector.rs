@@ -19,6 +19,7 @@ use crate::inspection::{Place, look_inside};
 use crate::intake::{self, Pulse, Source, alone};
 use crate::process::wire::WireReason;
 use crate::progress::Progress;
+use crate::scanner::Scanner;
 
 /// Serves until the decider hangs up. The copies are in the folder `model`.
 ///
@@ -26,9 +27,15 @@ use crate::progress::Progress;
 /// When it cannot, for reasons other than the copies.
 pub(crate) fn serve(supervisor: &Arc<Link>, model: &Path) -> Result<(), Reason> {
     let (order, mut with) = supervisor.receive::<Order>()?;
-    let Order::Inspect(means) = order else { return Err(unasked()) };
+    let Order::Inspect { means, scanning } = order else { return Err(unasked()) };
     let decider = with.link()?;
-    with.end()?;
+    let scanner = match scanning {
+        Some(scanning) => Some(Arc::new(Scanner::new(scanning, with.rest()))),
+        None => {
+            with.end()?;
+            None
+        }
+    };
     let progress = Arc::new(Progress::hidden());
     let _heartbeat = Heartbeat::start(Arc::clone(supervisor), Arc::clone(&progress))?;
     while let Some((ask, mut with)) = decider.next::<Ask>()? {
@@ -36,7 +43,7 @@ pub(crate) fn serve(supervisor: &Arc<Link>, model: &Path) -> Result<(), Reason> 
         let manifest = with.sealed(MOST_SEALED)?;
         with.end()?;
         let manifest = Arc::new(manifest_from_json(manifest.as_slice(), &means.budget)?);
-        match look(model, &manifest, &means, &progress) {
+        match look(model, &manifest, &means, scanner.as_ref(), &progress) {
             Ok(sight) => {
                 // Whoever decides is not the one who says what is there.
                 if let Some(copies) = whole(&manifest, &sight.observed)? {
@@ -63,6 +70,7 @@ fn look(
     model: &Path,
     manifest: &Arc<Manifest>,
     means: &Means,
+    scanner: Option<&Arc<Scanner>>,
     progress: &Progress,
 ) -> Result<Sight, Reason> {
     let source = Source::at(model)?;
@@ -72,9 +80,11 @@ fn look(
     let work = {
         let (source, manifest) = (source.clone(), Arc::clone(manifest));
         let aside = progress.aside();
+        let scanner = scanner.cloned();
         move |pulse: &Pulse| {
             let place = Place::InPlace(&source, pulse);
-            let found = look_inside(place, &manifest, &observed, inspected, &aside);
+            let found =
+                look_inside(place, &manifest, &observed, inspected, scanner.as_deref(), &aside);
             found.map(|findings| Sight { observed, findings })
         }
     };

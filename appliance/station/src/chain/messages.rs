@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::intake::{Reading, Settings};
 use crate::process::wire::WireReason;
 use crate::progress::{Progress, Report};
+use crate::scanner::Scanning;
 
 /// Bytes of what CRLs rule out.
 pub(super) const MOST_FLOORS: usize = 16 << 20;
@@ -62,8 +63,14 @@ pub(super) enum Order {
     },
     /// To the decider: ask this inspector, whose channel comes with it.
     Inspector,
-    /// To the inspector: serve the decider, whose channel comes with it.
-    Inspect(Means),
+    /// To the inspector: serve the decider, whose channel comes with it; after it the sessions with
+    /// the virus scanner, where there is one.
+    Inspect {
+        /// How the copies are read.
+        means: Means,
+        /// What the scanner is, and for what it is asked.
+        scanning: Option<Scanning>,
+    },
 }
 
 /// To the supervisor.

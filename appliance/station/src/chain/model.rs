@@ -2,7 +2,8 @@
 //! next, and hears what comes of it.
 
 use std::ffi::OsString;
-use std::os::fd::AsFd as _;
+use std::iter;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use crate::intake::{MODEL, Quarantine, Settings};
 use crate::media::Candidate;
 use crate::process::Role;
 use crate::progress::Progress;
+use crate::scanner::{self, Scanning};
 use crate::trust::{TrustPaths, policy_path};
 
 /// How long a process may say nothing at all. Those that read tell of themselves every second.
@@ -57,6 +59,8 @@ pub struct Task<'a> {
     pub policy: &'a Policy,
     /// The means of reading.
     pub settings: Settings,
+    /// The virus scanner, where there is one.
+    pub scanner: Option<&'a scanner::Settings>,
     /// Whether the processes are sandboxed: only for development not.
     pub is_sandboxed: bool,
 }
@@ -169,6 +173,7 @@ pub fn decide(
         inspector: None,
         kept: Vec::new(),
         sandbox,
+        scanner: None,
         course: Course::from(Instant::now()),
         is_inspected: false,
         copies: None,
@@ -194,6 +199,8 @@ struct Watched<'a> {
     inspector: Option<Worker>,
     kept: Vec<(String, Sealed)>,
     sandbox: Option<String>,
+    /// What the scanner called itself that the inspector was given.
+    scanner: Option<String>,
     course: Course,
     /// Whether the copies were given to an inspector.
     is_inspected: bool,
@@ -305,11 +312,23 @@ impl Watched<'_> {
         self.let_go(|own| &mut own.copier)?;
         self.none_alive()?;
         self.is_inspected = true;
+        // The inspector can open none.
+        let rules = &self.task.policy.content.scanner;
+        let (mut scanning, mut sessions) = (None, Vec::new());
+        if let Some(settings) = self.task.scanner {
+            let connected = settings.connect()?;
+            scanning = Some(Scanning::new(settings, &connected, rules));
+            sessions = connected.sessions;
+            self.scanner = Some(connected.engine);
+        }
         let mut inspector =
             self.task.start(Role::Inspector, &[("--copies", &self.into.join(MODEL))], None)?;
         let (asking, answering) = Link::pair()?;
         self.sandbox = held(self.sandbox.take(), &inspector);
-        inspector.tell(&Order::Inspect(self.task.means()), &[answering.as_fd()])?;
+        let sessions = sessions.iter().map(AsFd::as_fd);
+        let given: Vec<_> = iter::once(answering.as_fd()).chain(sessions).collect();
+        let order = Order::Inspect { means: self.task.means(), scanning };
+        inspector.tell(&order, &given)?;
         self.inspector = Some(inspector);
         self.decider.tell(&Order::Inspector, &[asking.as_fd()])
     }
@@ -342,11 +361,11 @@ impl Watched<'_> {
         self.let_go(|own| &mut own.copier)?;
         self.let_go(|own| &mut own.inspector)?;
         self.none_alive()?;
-        let Watched { decider, task, kept, sandbox, candidate, time, copies, .. } = self;
+        let Watched { decider, task, kept, sandbox, candidate, time, copies, scanner, .. } = self;
         decider.end(ENDING)?;
         let claims = Claims { decision, files, floors, elsewhere, kept };
         let Task { policy, floors, .. } = task;
-        let known = Known { policy, time, floors, candidate, copies };
+        let known = Known { policy, time, floors, candidate, copies, scanner };
         let (decision, floors) = claims::check(&claims, &known)?;
         let Claims { decision: sealed, files, kept, .. } = claims;
         let sandbox = sandbox.unwrap_or_else(|| "none".to_owned());

@@ -251,6 +251,11 @@ impl Attached {
         Ok(Link(Wire::new(channel)))
     }
 
+    /// The rest, whatever they are.
+    pub(crate) fn rest(self) -> Vec<OwnedFd> {
+        self.0.into()
+    }
+
     /// Whether there are no more.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

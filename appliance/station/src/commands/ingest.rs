@@ -119,6 +119,7 @@ fn ingest(args: &Args, tally: &mut Tally) -> Result<(), Reason> {
         tally.recovered.push(entry);
     }
     let means = Means {
+        scanner: config.scanner.as_ref(),
         trust: &config.trust,
         policy: &trust.policy,
         settings: args.reading.settings(config.intake),

@@ -9,6 +9,7 @@ use oms_sys::durable;
 use oms_verify::budget::Budget;
 use oms_verify::dsse::Message;
 use oms_verify::pki::Profile;
+use oms_verify::policy::{SIZE, parse_size};
 use oms_verify::reason::{Code, Reason};
 use oms_verify::time::UnixTime;
 use oms_verify::verdict::{self, ClockStatus, Decision, StationFacts, Verdict};
@@ -23,6 +24,7 @@ use crate::outbound::VERSION;
 use crate::pipeline::{BundleFile, Terms, examine};
 use crate::present::{Outcome, VerifyDocument, decision_text};
 use crate::progress::Summary;
+use crate::scanner;
 use crate::signer::{Shape, Signer};
 use crate::trust::{Guard, Trust, TrustPaths};
 
@@ -62,6 +64,13 @@ pub(super) struct Args {
     /// The key of the verdict: a PEM file or a PKCS#11 URI, not one of the station's
     #[arg(long, value_name = "KEY", requires = "verdict")]
     signer: Option<String>,
+    /// The Unix socket of a virus scanner that speaks as clamd does
+    #[arg(long, value_name = "SOCKET")]
+    scanner: Option<PathBuf>,
+    /// The largest file that the scanner reads in full, such as 100MiB: the least of its MaxFileSize,
+    /// MaxScanSize and StreamMaxLength [default: 100MiB]
+    #[arg(long, value_name = "SIZE", requires = "scanner", value_parser = parse_bytes)]
+    scanner_max_file: Option<u64>,
     #[command(flatten)]
     reading: ReadingArgs,
     /// Print one JSON document
@@ -72,6 +81,10 @@ pub(super) struct Args {
 pub(super) fn parse_time(text: &str) -> Result<UnixTime, String> {
     UnixTime::parse_rfc3339(text)
         .ok_or_else(|| "expected RFC 3339, such as 2026-03-01T12:00:00Z".to_owned())
+}
+
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| format!("expected {SIZE}"))
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -117,12 +130,17 @@ fn decide(args: &Args) -> Result<(Decision, Summary), Reason> {
     let trust = Trust::load(&paths, &guard)?;
     let signer =
         args.signer.as_deref().map(|key| verdict_signer(key, Path::new(STATION))).transpose()?;
+    let scanner = args.scanner.clone().map(|socket| scanner::Settings {
+        socket,
+        max_file_bytes: args.scanner_max_file.unwrap_or(scanner::MAX_FILE_BYTES),
+    });
     let terms = Terms {
         trust: &trust,
         time: args.at.unwrap_or_else(system_time),
         profile: Profile::CODE_SIGNING,
         ignored: &[],
         intake: args.reading.settings(Settings::default()),
+        scanner: scanner.as_ref(),
     };
     let reading = Reading { settings: terms.intake, rules: trust.policy.media, progress: &unseen };
     let (paths, attestations) = alone(&reading, beside(args, &trust))?;

@@ -317,6 +317,7 @@ impl Session<'_> {
     ) -> Result<Served, Reason> {
         let Server { config, is_sandboxed, .. } = self.server;
         let means = Means {
+            scanner: config.scanner.as_ref(),
             trust: &config.trust,
             policy: &trust.policy,
             settings: config.intake,

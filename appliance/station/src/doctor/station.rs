@@ -1,7 +1,9 @@
 //! What a station needs beside the machine: its policy, its spool, its clock, its keys.
 
+use std::io;
 use std::path::Path;
 
+use oms_verify::observe::Scan;
 use oms_verify::pki::RevocationMode;
 use oms_verify::reason::{Code, Reason};
 use rustix::fs::{CWD, Mode, OFlags};
@@ -12,6 +14,7 @@ use crate::clock::{Clock, system_time};
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::keys::{self, HsmCheck, KeyRef, Protection};
+use crate::scanner::{Scanner, Scanning, unavailable};
 use crate::signing::RemoteSigner;
 use crate::trust::{Guard, Trust};
 
@@ -30,6 +33,7 @@ pub fn checks(config: &Config, guard: &Guard) -> Vec<Check> {
         direct_io(&config.spool),
         shared_blocks(&config.spool),
         clock(&config.state),
+        scanner(config, guard),
     ]
 }
 
@@ -92,6 +96,56 @@ fn trust(config: &Config, guard: &Guard) -> Check {
         }
         Err(reason) => Check::refused(NAME, &reason),
     }
+}
+
+/// The virus scanner answers, takes files as large as the configuration says, and knows the file that
+/// all scanners know.
+fn scanner(config: &Config, guard: &Guard) -> Check {
+    const NAME: &str = "scanner";
+    let rules = Trust::load(&config.trust, guard).map(|trust| trust.policy.content.scanner);
+    let rules = rules.unwrap_or_default();
+    let Some(settings) = &config.scanner else {
+        return match rules.required {
+            false => Check::ok(NAME, "none, and the policy asks for none"),
+            true => Check::failed(
+                NAME,
+                "none, and the policy asks for one",
+                "Without one nothing passes. Add [scanner] with its socket, or change the policy.",
+            ),
+        };
+    };
+    let ask = || -> Result<Check, Reason> {
+        let connected = settings.connect()?;
+        let engine = connected.engine.clone();
+        let scanning = Scanning::new(settings, &connected, &rules);
+        let scanner = Scanner::new(scanning, connected.sessions);
+        let scan = |file: &mut dyn io::Read, size| {
+            scanner.scan(&mut &mut *file, size, &|| {}).map_err(|error| unavailable(&error))
+        };
+        let most = settings.max_file_bytes;
+        if let Scan::NotScanned(why) = scan(&mut io::repeat(0), most)? {
+            let remedy = "Set max-file-bytes of [scanner] to what it reads in full: the least of \
+                          its MaxFileSize, MaxScanSize and StreamMaxLength.";
+            let found = format!("{engine} does not take {most} bytes: {why}");
+            return Ok(Check::failed(NAME, found, remedy));
+        }
+        let test = eicar();
+        Ok(match scan(&mut test.as_bytes(), test.len() as u64)? {
+            Scan::Found(_) => Check::ok(NAME, format!("{engine} finds the EICAR test file")),
+            _ => Check::warning(
+                NAME,
+                format!("{engine} does not find the EICAR test file"),
+                "Check that its signatures are installed and current.",
+            ),
+        })
+    };
+    ask().unwrap_or_else(|reason| Check::refused(NAME, &reason))
+}
+
+/// The test file of the European Institute for Computer Antivirus Research, put together here so
+/// that no scanner takes this program for it.
+fn eicar() -> String {
+    [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$", "H+H*"].concat()
 }
 
 /// A copy of a model fits into the spool.

@@ -36,6 +36,7 @@ struct Written<'a> {
     files: Seen<'a>,
     findings: Found<'a>,
     checks: &'a [String],
+    scanner: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +52,7 @@ struct Read<'a> {
     #[serde(borrow)]
     findings: Vec<FindingNote<'a>>,
     checks: Vec<String>,
+    scanner: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,6 +140,7 @@ impl Sight {
             files: Seen(&observed),
             findings: Found(&findings.findings),
             checks: &findings.checks,
+            scanner: findings.scanner.as_deref(),
         };
         Ok(serde_json::to_writer(writer, &written)?)
     }
@@ -165,7 +168,8 @@ impl Sight {
         };
         let findings = read.findings.into_iter().map(|note| note.read(budget));
         let findings = findings.collect::<Result<_, _>>()?;
-        Ok(Sight { observed, findings: Findings { findings, checks: read.checks } })
+        let findings = Findings { findings, checks: read.checks, scanner: read.scanner };
+        Ok(Sight { observed, findings })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::attestations;
 use crate::inspection::{Findings, Place, look_inside};
 use crate::intake::{self, Pulse, Reading, alone};
 use crate::media::{InPlace, Location, Lying};
+use crate::scanner::{self, Scanner, Scanning};
 
 /// A model at hand, with what lies about it.
 pub(super) struct AtHand<'a, I> {
@@ -27,6 +28,7 @@ pub(super) struct AtHand<'a, I> {
     manifest: Option<Arc<Manifest>>,
     /// The attestations that were asked for.
     lying: Vec<Lying<'a>>,
+    scanner: Option<Arc<Scanner>>,
 }
 
 impl<'a, I> AtHand<'a, I> {
@@ -46,7 +48,20 @@ impl<'a, I> AtHand<'a, I> {
             elsewhere: None,
             manifest: None,
             lying: Vec::new(),
+            scanner: None,
         }
+    }
+
+    /// With the virus scanner that is there.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(super) fn scanned_by(self, scanner: Option<&scanner::Settings>) -> Result<Self, Reason> {
+        let Some(settings) = scanner else { return Ok(self) };
+        let connected = settings.connect()?;
+        let what = Scanning::new(settings, &connected, &self.policy.content.scanner);
+        let scanner = Some(Arc::new(Scanner::new(what, connected.sessions)));
+        Ok(AtHand { scanner, ..self })
     }
 }
 
@@ -104,9 +119,11 @@ impl<I: Iterator<Item = Result<BundleFile, Reason>>> Access for AtHand<'_, I> {
         let (seen, inspected) = intake::read_in_place(source, manifest, ignored, budget, reading)?;
         let (source, manifest) = (source.clone(), Arc::clone(manifest));
         let aside = reading.progress.aside();
+        let scanner = self.scanner.clone();
         let look = move |pulse: &Pulse| {
             let place = Place::InPlace(&source, pulse);
-            look_inside(place, &manifest, &seen, inspected, &aside).map(|found| (seen, found))
+            look_inside(place, &manifest, &seen, inspected, scanner.as_deref(), &aside)
+                .map(|found| (seen, found))
         };
         alone(reading, look)
     }

@@ -30,6 +30,7 @@ use crate::clock::system_time;
 use crate::intake::Settings;
 use crate::journal::{CarrierId, CarrierKind, Journal};
 use crate::outbound::Outbound;
+use crate::scanner;
 use crate::trust::TrustPaths;
 
 /// A carrier that has come.
@@ -50,6 +51,8 @@ pub struct Means<'a> {
     pub policy: &'a Policy,
     /// The means of reading.
     pub settings: Settings,
+    /// The virus scanner, where there is one.
+    pub scanner: Option<&'a scanner::Settings>,
     /// Whether the processes of the chain are sandboxed: only for development not.
     pub is_sandboxed: bool,
 }

@@ -39,9 +39,16 @@ impl Visit<'_> {
         folder: Folder<'_>,
         observer: &mut dyn Observer,
     ) -> Result<Option<Vec<Reason>>, Reason> {
-        let Means { trust, policy, settings, is_sandboxed } = *self.means;
-        let task =
-            Task { carrier: folder, trust, floors: &self.floors, policy, settings, is_sandboxed };
+        let Means { trust, policy, settings, scanner, is_sandboxed } = *self.means;
+        let task = Task {
+            carrier: folder,
+            trust,
+            floors: &self.floors,
+            policy,
+            settings,
+            scanner,
+            is_sandboxed,
+        };
         let (found, sealed) = match chain::survey(&task, self.cancel) {
             Ok(found) => found,
             Err(reason) => return self.is_in_trouble(reason, observer),

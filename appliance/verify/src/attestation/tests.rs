@@ -116,6 +116,7 @@ impl Scene {
             observed: Some(Observed { files: files.collect(), unlisted, ..Observed::default() }),
             findings: Vec::new(),
             checks: Vec::new(),
+            scanner: None,
         })
     }
 

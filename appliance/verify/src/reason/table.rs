@@ -154,6 +154,7 @@ codes! {
     ContentAutorun = "content.autorun", Refusal, "A file has a name that an operating system acts on by itself.", "Leave the file out of the signed model.";
     ContentMalware = "content.malware", Refusal, "The virus scanner found something.", "Treat the carrier as hostile and tell whoever looks after malware on the site.";
     ContentNotScanned = "content.not-scanned", Refusal, "The virus scanner did not read the whole file.", "Check that the scanner runs and what its limits are, or name the format in content.scanner.skip.";
+    ScannerUnavailable = "scanner.unavailable", Undecided, "The virus scanner cannot be asked.", "Check that clamd runs, that the socket in [scanner] is its own and open to the station, and that max-file-bytes is no more than it takes; then try again.";
 
     // Policy, anchors and configuration.
     PolicySyntax = "policy.syntax", Configuration, "The policy is not well-formed.", "Correct the policy at the line and column that are named.";

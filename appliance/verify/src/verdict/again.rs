@@ -87,6 +87,7 @@ impl Given {
             matching: files.len(),
             bytes: files.iter().map(|(_, size)| *size).fold(0, u64::saturating_add),
             checks: detail.checks,
+            scanner: detail.scanner,
             retries: detail.media.map(|media| media.retries),
             reasons: detail.reasons,
             warnings: detail.warnings,

@@ -71,6 +71,8 @@ pub struct Case<'a> {
     pub findings: Vec<Finding>,
     /// The checks that content inspection ran.
     pub checks: Vec<String>,
+    /// What the virus scanner calls itself and its signatures, where one was asked.
+    pub scanner: Option<String>,
 }
 
 /// A decision about a model. Only [`decide`] makes one.
@@ -88,6 +90,7 @@ pub struct Verdict {
     pub(super) reasons: Vec<Reason>,
     pub(super) warnings: Vec<Reason>,
     pub(super) checks: Vec<String>,
+    pub(super) scanner: Option<String>,
     pub(super) retries: Option<u32>,
 }
 
@@ -176,7 +179,9 @@ impl Verdict {
 
 /// Decides.
 pub fn decide(case: Case<'_>) -> Verdict {
-    let Case { policy, time, mode, alleged_name, bundles, observed, findings, checks, .. } = case;
+    let Case {
+        policy, time, mode, alleged_name, bundles, observed, findings, checks, scanner, ..
+    } = case;
     let (attestations, attestations_left) = (case.attestations, case.attestations_left);
     let mut judge = Judge::new(policy);
     let found = bundles.iter().map(|bundle| (bundle.file.clone(), bundle.digest)).collect();
@@ -232,6 +237,7 @@ pub fn decide(case: Case<'_>) -> Verdict {
         reasons: reasons.into_vec(),
         warnings: warnings.into_vec(),
         checks,
+        scanner,
         retries,
     }
 }

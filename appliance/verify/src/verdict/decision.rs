@@ -65,6 +65,8 @@ pub struct Decision {
     pub bytes: u64,
     /// The checks that content inspection ran.
     pub checks: Vec<String>,
+    /// What the virus scanner calls itself and its signatures, where one was asked.
+    pub scanner: Option<String>,
     /// How many reads of the carrier were repeated; `None` when no file was read.
     pub retries: Option<u32>,
     /// The reasons for the refusal; empty when the model passes.
@@ -115,6 +117,7 @@ impl Verdict {
             matching: self.files.len(),
             bytes: self.files.iter().map(|(_, size)| size).sum(),
             checks: self.checks.clone(),
+            scanner: self.scanner.clone(),
             retries: self.retries,
             reasons: details(&self.reasons),
             warnings: details(&self.warnings),

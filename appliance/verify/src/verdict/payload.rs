@@ -181,6 +181,7 @@ fn detail<'a>(
         source_root: decision.source_root.map(Sha256Digest::to_hex),
         files: FilesOf(files),
         checks: decision.checks.clone(),
+        scanner: decision.scanner.clone(),
         media: decision.retries.map(|retries| MediaDetail { retries }),
         revocation: decision.revocation.clone(),
         resigned: resigned.map(|resigned| ResignedDetail {

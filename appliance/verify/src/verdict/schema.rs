@@ -125,6 +125,9 @@ pub(super) struct Detail<F> {
     pub(super) source_root: Option<String>,
     pub(super) files: F,
     pub(super) checks: Vec<String>,
+    /// What the virus scanner calls itself and its signatures, where one was asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) scanner: Option<String>,
     /// How the carrier was read. The first verdicts of a station may lack it: it came later.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) media: Option<MediaDetail>,

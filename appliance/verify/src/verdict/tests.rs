@@ -90,6 +90,7 @@ impl Scene {
             observed: self.observed.clone(),
             findings: self.findings.clone(),
             checks: vec!["check".to_owned()],
+            scanner: Some("engine".to_owned()),
         })
     }
 
