@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::format::{Format, Identified};
 use crate::malformed::{Fault, Malformed};
 use crate::notes::Notes;
-use crate::pickle::{self, Loader};
+use crate::pickle::{self, Loader, Storages};
 use crate::source::Source;
 use crate::{
     document, gguf, hdf5, image, index, json, magic, numpy, onnx, safetensors, tensorflow, text,
@@ -49,15 +49,35 @@ pub(crate) fn decide<R: Read + Seek>(
     budget: &Budget,
     notes: &mut Notes,
 ) -> io::Result<Decided> {
+    decide_for(Loader::Python, source, budget, notes).map(|(decided, _)| decided)
+}
+
+/// The same for a member of an archive: if it is a pickle, `loader` will load it. Gives the storages
+/// that it names, too.
+pub(crate) fn decide_for<R: Read + Seek>(
+    loader: Loader,
+    source: &mut Source<'_, R>,
+    budget: &Budget,
+    notes: &mut Notes,
+) -> io::Result<(Decided, Storages)> {
     let decided = identify(source, budget, notes)?;
+    let mut storages = Storages::default();
     if let (Identified::One(format), None) = (&decided.format, &decided.malformed) {
-        match read(*format, source, budget, notes) {
+        let read = match format {
+            Format::Pickle => pickle::read(source, budget, notes, loader).map(|named| {
+                storages = named;
+            }),
+            format => read(*format, source, budget, notes),
+        };
+        match read {
             Ok(()) => {}
-            Err(Fault::Broken(cause)) => return Ok(Decided { malformed: Some(cause), ..decided }),
+            Err(Fault::Broken(cause)) => {
+                return Ok((Decided { malformed: Some(cause), ..decided }, storages));
+            }
             Err(Fault::Read(error)) => return Err(error),
         }
     }
-    Ok(decided)
+    Ok((decided, storages))
 }
 
 /// Reads a file that is of one format and whose outline is whole.
@@ -79,7 +99,6 @@ fn read<R: Read + Seek>(
         }
         Format::Onnx => onnx::read(source, budget, notes),
         Format::Hdf5 => hdf5::read(source, budget, notes),
-        Format::Pickle => pickle::read(source, budget, notes, Loader::Python).map(|_| ()),
         Format::Joblib => pickle::read(source, budget, notes, Loader::Joblib).map(|_| ()),
         Format::TorchLegacy => pickle::read(source, budget, notes, Loader::TorchLegacy).map(|_| ()),
         Format::Numpy => numpy::read(source, budget, notes),

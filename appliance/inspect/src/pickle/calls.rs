@@ -47,7 +47,7 @@ impl Machine<'_> {
         };
         if opcode == b'i' {
             let items = self.stack.pop_mark(at)?;
-            let made = self.call(&target, &items, at);
+            let made = self.call(&target, &items, at)?;
             self.stack.push(made, at)?;
         } else {
             self.stack.push(target, at)?;
@@ -69,7 +69,7 @@ impl Machine<'_> {
             0x93 => {
                 let name = self.stack.pop(at)?;
                 let module = self.stack.pop(at)?;
-                self.stack_global(&module, &name, at)
+                self.stack_global(&module, &name, at)?
             }
             b'b' => {
                 let state = self.stack.pop(at)?;
@@ -82,7 +82,7 @@ impl Machine<'_> {
                 let Some((class, items)) = items.split_first() else {
                     return Err(super::broken_at(at, "OBJ has no class"));
                 };
-                self.call(class, items, at)
+                self.call(class, items, at)?
             }
             _ => {
                 if opcode == 0x92 {
@@ -90,23 +90,27 @@ impl Machine<'_> {
                 }
                 let arguments = self.stack.pop(at)?;
                 let target = self.stack.pop(at)?;
-                self.call(&target, arguments.items().unwrap_or_default(), at)
+                self.call(&target, arguments.items().unwrap_or_default(), at)?
             }
         };
         Ok(self.stack.push(made, at)?)
     }
 
-    fn stack_global(&mut self, module: &Value, name: &Value, at: u64) -> Value {
+    /// What is surely no text makes both unpicklers stop.
+    fn stack_global(&mut self, module: &Value, name: &Value, at: u64) -> Result<Value, Fault> {
         let (Value::Text(module), Value::Text(name)) = (module, name) else {
+            if !(module.may_be_text() && name.may_be_text()) {
+                return Err(super::broken_at(at, "a name is no text"));
+            }
             self.imported = true;
             self.called = true;
             self.call_finding(at, "imports a name that cannot be told before it runs".to_owned());
-            return Value::Unknown;
+            return Ok(Value::Unknown);
         };
         if module.is_bytes || name.is_bytes {
             self.odd(at, "a name is written as bytes");
         }
-        self.import(&module.text, &name.text, at)
+        Ok(self.import(&module.text, &name.text, at))
     }
 
     /// Reports an import under the name that is written and the one that Python 3 makes of it.
@@ -132,17 +136,21 @@ impl Machine<'_> {
         });
     }
 
-    /// Calls `target` with what is known of its arguments; what that gives.
-    fn call(&mut self, target: &Value, arguments: &[Value], at: u64) -> Value {
+    /// Calls `target` with what is known of its arguments; what that gives. What surely cannot be
+    /// called makes both unpicklers stop.
+    fn call(&mut self, target: &Value, arguments: &[Value], at: u64) -> Result<Value, Fault> {
+        if !target.may_be_called() {
+            return Err(super::broken_at(at, "what is called is no function or class"));
+        }
         self.called |= self.imported;
         let Value::Global(name) = target else {
             self.call_finding(at, format!("calls {}", target.words()));
-            return Value::Unknown;
+            return Ok(Value::Unknown);
         };
         if !is_followed(&name.text, arguments) {
             let detail = format!("calls {} as numpy does not, which it may trust", name.text);
             self.call_finding(at, detail);
-            return Value::Unknown;
+            return Ok(Value::Unknown);
         }
         let special = match (&*name.text, arguments) {
             ("numpy.dtype", [Value::Text(code), ..]) => Some(Value::Dtype(code.clone())),
@@ -151,7 +159,7 @@ impl Machine<'_> {
             }
             (name, arguments) => self.tensor(name, arguments, at),
         };
-        special.unwrap_or_else(|| self.keeper.instance(&name.text))
+        Ok(special.unwrap_or_else(|| self.keeper.instance(&name.text)))
     }
 
     fn build<R: Read + Seek>(
@@ -183,7 +191,10 @@ impl Machine<'_> {
             Value::Global(name) => {
                 self.call_finding(at, format!("changes {} itself", name.text));
             }
-            other => self.call_finding(at, format!("sets the state of {}", other.words())),
+            Value::Unknown | Value::Storage(_) => {
+                self.call_finding(at, format!("sets the state of {}", target.words()));
+            }
+            _ => self.odd(at, "a state is set of what has none"),
         }
         Ok(())
     }

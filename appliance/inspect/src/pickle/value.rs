@@ -75,6 +75,10 @@ pub(super) struct Tensor {
     pub(super) bytes: u64,
 }
 
+/// Classes whose instances are no texts.
+const NO_TEXTS: &[&str] =
+    &["collections.OrderedDict", "joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray"];
+
 impl Value {
     pub(super) fn text(&self) -> Option<&str> {
         match self {
@@ -105,6 +109,18 @@ impl Value {
         items.map(|item| u64::try_from(item.int()?).ok()).collect()
     }
 
+    /// Whether it could be a text that nobody knows.
+    pub(super) fn may_be_text(&self) -> bool {
+        match self {
+            Value::Instance(class) => !NO_TEXTS.contains(&&*class.text),
+            other => matches!(other, Value::Text(_) | Value::LongText | Value::Unknown),
+        }
+    }
+
+    pub(super) fn may_be_called(&self) -> bool {
+        matches!(self, Value::Global(_) | Value::Instance(_) | Value::Unknown)
+    }
+
     /// What it is, in words, after "calls" and the like.
     pub(super) fn words(&self) -> String {
         match self {
@@ -112,8 +128,7 @@ impl Value {
             Value::Instance(name) => format!("what a call of {} gave", name.text),
             Value::Dtype(_) => "a numpy.dtype".to_owned(),
             Value::Storage(_) | Value::Tensor(_) => "a tensor".to_owned(),
-            Value::Unknown => "what cannot be told before it runs".to_owned(),
-            _ => "what is no imported name".to_owned(),
+            _ => "what cannot be told before it runs".to_owned(),
         }
     }
 

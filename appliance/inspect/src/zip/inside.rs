@@ -11,8 +11,9 @@ use crate::contents;
 use crate::finding::{Kind, Place};
 use crate::format::{Format, Identified};
 use crate::keras;
-use crate::malformed::{Fault, Malformed, broken};
+use crate::malformed::{Fault, Malformed, broken, shown};
 use crate::notes::Notes;
+use crate::pickle::{Loader, Storages};
 use crate::source::Source;
 
 /// Looks into every member of the archive, which is of that `format`.
@@ -28,6 +29,11 @@ pub(super) fn read<R: Read + Seek>(
         return Err(broken(Place::File, detail));
     }
     bounded(directory, budget)?;
+    let loader = match format {
+        Format::Pytorch | Format::Torchscript => Loader::Torch,
+        _ => Loader::Python,
+    };
+    let mut named = Vec::new();
     for entry in directory.entries() {
         check(source, entry, budget)?;
         let part = Part::of(format, directory, entry);
@@ -37,7 +43,11 @@ pub(super) fn read<R: Read + Seek>(
         let found = match part {
             Part::Storage => None,
             _ => Some(notes.inside(&entry.name, |notes| {
-                let found = look(source, entry, budget, notes)?;
+                let (found, storages) = look(loader, source, entry, budget, notes)?;
+                let room = PICKLES.saturating_sub(named.len());
+                named.extend(
+                    storages_of(entry).map(|folder| (folder, storages)).into_iter().take(room),
+                );
                 if format == Format::Keras && *entry.name == *keras::CONFIG {
                     let mut member = Member::open(source, entry, budget)?;
                     keras::member(&mut Source::open(&mut member, entry.size)?, budget, notes)?;
@@ -55,7 +65,41 @@ pub(super) fn read<R: Read + Seek>(
             contents.members.push(member);
         });
     }
-    Ok(())
+    named.into_iter().try_for_each(|(folder, storages)| held(directory, &folder, storages))
+}
+
+/// Pickles of an archive that name storages: `data.pkl` and `constants.pkl`.
+const PICKLES: usize = 2;
+
+/// The folder of the storages that the pickle `entry` names, if it is one of PyTorch's two that do.
+fn storages_of(entry: &Entry) -> Option<String> {
+    let folder = entry.name.strip_suffix(".pkl")?;
+    let is_one = folder.ends_with("/data") || folder.ends_with("/constants");
+    is_one.then(|| format!("{folder}/"))
+}
+
+/// Holds the sizes of `storages` against the members of their `folder`: PyTorch reads as many bytes
+/// as the pickle says, whatever the member has. The last element of a storage may be cut.
+fn held(directory: &Directory, folder: &str, mut storages: Storages) -> Result<(), Fault> {
+    const ELEMENT: u64 = 16;
+    for entry in directory.entries() {
+        let extent = entry.name.strip_prefix(folder).and_then(|key| storages.0.remove(key));
+        let Some(bytes) = extent.map(|extent| extent.bytes) else { continue };
+        if entry.size.checked_sub(bytes).is_none_or(|more| more >= ELEMENT) {
+            let size = entry.size;
+            let detail = format!("the pickle names {bytes} bytes of storage, and it has {size}");
+            return Err(broken(entry.place(), detail));
+        }
+    }
+    match storages.0.keys().next() {
+        None => Ok(()),
+        Some(key) => {
+            let key = shown(key);
+            let detail =
+                format!("storage {key:?}, which the pickle names, is missing in {folder:?}");
+            Err(broken(Place::File, detail))
+        }
+    }
 }
 
 /// Bounds what all compressed members unpack to.
@@ -75,20 +119,21 @@ fn bounded(directory: &Directory, budget: &Budget) -> Result<(), Fault> {
 
 /// Identifies a member and reads what it holds.
 fn look<R: Read + Seek>(
+    loader: Loader,
     source: &mut Source<'_, R>,
     entry: &Entry,
     budget: &Budget,
     notes: &mut Notes,
-) -> Result<Identified, Fault> {
+) -> Result<(Identified, Storages), Fault> {
     let mut member = Member::open(source, entry, budget)?;
     let mut inner = Source::open(&mut member, entry.size)?;
-    let decided = claim::decide(&mut inner, budget, notes)?;
+    let (decided, storages) = claim::decide_for(loader, &mut inner, budget, notes)?;
     match decided.malformed {
         Some(Malformed::Rule { place, detail }) => notes.malformed(place, detail),
         Some(cause) => notes.malformed(Place::File, cause.to_string()),
         None => {}
     }
-    Ok(decided.format)
+    Ok((decided.format, storages))
 }
 
 fn foreign(notes: &mut Notes, archive: Format, entry: &Entry, found: &Identified) {

@@ -2,6 +2,7 @@
 
 use super::build::{BUILD, HARMLESS, NEWOBJ, Pickle, REDUCE, SYSTEM, TUPLE1, TUPLE2, TUPLE3};
 use crate::Case;
+use crate::archive::build::{Member, zip};
 
 const MALFORMED: &str = "malformed";
 const RUNS: (&str, &str) = ("pickle-global", "imports os.system");
@@ -136,6 +137,65 @@ fn legacies() -> Vec<Case> {
     ]
 }
 
+/// A zip of PyTorch with one tensor of two floats, whose pickle names a storage so.
+struct Zipped {
+    kind: &'static str,
+    key: &'static str,
+    elements: u8,
+    /// Elements of the tensor, and where they start.
+    size: u8,
+    offset: u8,
+    storage: usize,
+}
+
+impl Zipped {
+    fn new() -> Zipped {
+        Zipped { kind: "storage", key: "0", elements: 2, size: 2, offset: 0, storage: 8 }
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        let id = Pickle::new(2).raw(b"}").text("weight");
+        let id = id.global("torch._utils", "_rebuild_tensor_v2").raw(b"((").text(self.kind);
+        let id = id.global("torch", "FloatStorage").text(self.key).text("cpu").int(self.elements);
+        let tensor = id.raw(b"tQ").int(self.offset).int(self.size).raw(TUPLE1).int(1).raw(TUPLE1);
+        let object = tensor.raw(b"\x89").call(HARMLESS).raw(b"t").raw(REDUCE).raw(b"s");
+        zip(&[
+            Member::described("model/data.pkl", &object.stop()),
+            Member::described("model/data/0", &vec![0; self.storage]),
+            Member::described("model/version", b"3\n"),
+        ])
+    }
+}
+
+fn zips() -> Vec<Case> {
+    let case = |name, why, hostile: Zipped| {
+        Case::one(name, why, "model.pt", hostile.bytes(), Zipped::new().bytes())
+    };
+    vec![
+        case(
+            "pytorch-persistent-id-is-no-storage",
+            ("pickle-call", "a persistent id of its own"),
+            Zipped { kind: "module", ..Zipped::new() },
+        ),
+        case(
+            "pytorch-storage-is-missing",
+            (MALFORMED, "storage \"7\", which the pickle names, is missing"),
+            Zipped { key: "7", ..Zipped::new() },
+        ),
+        case(
+            // PyTorch reads as many bytes as the pickle says from where the member is.
+            "pytorch-storage-shorter-than-the-pickle-says",
+            (MALFORMED, "names 200 bytes of storage, and it has 8"),
+            Zipped { elements: 50, ..Zipped::new() },
+        ),
+        case(
+            "pytorch-tensor-past-its-storage",
+            (MALFORMED, "reaches past the end of its storage"),
+            Zipped { offset: 1, ..Zipped::new() },
+        ),
+    ]
+}
+
 /// A NumPy array with that header.
 fn npy(header: &str, data: &[u8]) -> Vec<u8> {
     let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
@@ -207,5 +267,5 @@ fn numpys() -> Vec<Case> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [joblibs(), legacies(), numpys()].concat()
+    [joblibs(), legacies(), zips(), numpys()].concat()
 }

@@ -56,12 +56,6 @@ pub(super) fn cases() -> Vec<Case> {
             made().text("key").raw(b"Ns").stop(),
         ),
         case(
-            "pickle-sets-the-state-of-a-list",
-            "sets the state of what is no imported name",
-            Pickle::new(2).raw(b"]}").raw(BUILD).stop(),
-            Pickle::new(2).raw(b"]}").raw(TUPLE2).stop(),
-        ),
-        case(
             "pickle-persistent-id-for-an-unknown-loader",
             "a persistent id of its own",
             Pickle::new(2).argument("id").raw(b"Q").stop(),
