@@ -89,8 +89,8 @@ pub struct Budget {
     pub hdf5_ranges: usize,
     /// Bytes of one structure of an HDF5 file.
     pub hdf5_block: u64,
-    /// Bytes of the paths of all objects of an HDF5 file together.
-    pub hdf5_paths: u64,
+    /// Bytes of all names in an HDF5 file and of the paths of all objects together.
+    pub hdf5_names: u64,
     /// Nesting of groups in an HDF5 file.
     pub hdf5_depth: usize,
     /// Bytes of the configuration of a Keras model.
@@ -143,7 +143,7 @@ impl Default for Budget {
             hdf5_objects: 131_072,
             hdf5_ranges: 1_048_576,
             hdf5_block: 4 * MIB,
-            hdf5_paths: 16 * MIB,
+            hdf5_names: 16 * MIB,
             hdf5_depth: 64,
             keras_config: 64 * MIB,
         }

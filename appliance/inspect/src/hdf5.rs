@@ -70,13 +70,28 @@ struct File<'f, 'r, R> {
     ranges: Vec<(u64, u64)>,
     /// Bytes of all structures so far.
     structures: u64,
+    /// Bytes of all objects in fractal heaps so far.
+    objects: u64,
+    /// Bytes of all names and paths so far.
+    names: u64,
+    /// Bytes of all configurations so far.
+    configs: u64,
     collections: Collections,
 }
 
 impl<'f, 'r, R: Read + Seek> File<'f, 'r, R> {
     fn new(source: &'f mut Source<'r, R>, budget: &'f Budget, notes: &'f mut Notes) -> Self {
-        let (ranges, collections) = (Vec::new(), Collections::default());
-        File { source, budget, notes, ranges, structures: 0, collections }
+        File {
+            source,
+            budget,
+            notes,
+            ranges: Vec::new(),
+            structures: 0,
+            objects: 0,
+            names: 0,
+            configs: 0,
+            collections: Collections::default(),
+        }
     }
 
     fn length(&self) -> u64 {
@@ -112,6 +127,24 @@ impl<'f, 'r, R: Read + Seek> File<'f, 'r, R> {
             return Err(broken(Place::Offset(at), "structures overlap"));
         }
         Ok(self.source.read_at(at, size)?)
+    }
+
+    /// Reads an object of a fractal heap. All of them are together no longer than the file, too.
+    fn object(&mut self, at: u64, size: u64) -> Result<Vec<u8>, Fault> {
+        self.objects = self.objects.saturating_add(size);
+        if self.objects > self.length() {
+            return Err(broken(Place::Offset(at), "objects in a heap overlap"));
+        }
+        Ok(self.peek(at, size)?)
+    }
+
+    /// Bounds the names that are kept: a heap may lend its bytes to many names.
+    fn name(&mut self, name: &str) -> Result<(), Fault> {
+        self.names = self.names.saturating_add(name.len() as u64);
+        if self.names > self.budget.hdf5_names {
+            return Err(broken(Place::File, "the names in the file are longer than allowed"));
+        }
+        Ok(())
     }
 
     /// Looks at up to `size` bytes that are or will be part of something. The caller bounds `size`.
@@ -179,7 +212,7 @@ fn walk<R: Read + Seek>(file: &mut File<'_, '_, R>, root: Target) -> Result<(), 
     // The tree and heap of each object that was read, if it has them.
     let mut known: HashMap<u64, Option<(u64, u64)>> = HashMap::new();
     let mut pending = vec![Pending { path: "/".to_owned(), target: root, depth: 0 }];
-    let (mut paths, mut links) = (0_u64, 0_usize);
+    let mut links = 0_usize;
     while let Some(Pending { path, target, depth }) = pending.pop() {
         let place = || Place::Node(shown(&path));
         let tables = match known.get(&target.address) {
@@ -195,14 +228,14 @@ fn walk<R: Read + Seek>(file: &mut File<'_, '_, R>, root: Target) -> Result<(), 
                     return Err(broken(place(), "groups are nested deeper than allowed"));
                 }
                 links = links.saturating_add(found.len());
+                if links > file.budget.hdf5_objects {
+                    return Err(broken(place(), "the file has more links than allowed"));
+                }
                 for (name, target) in found {
-                    let path = format!("{}/{name}", path.trim_end_matches('/'));
-                    paths = paths.saturating_add(path.len() as u64);
+                    let path = join(&path, &name);
+                    file.name(&path)?;
                     let depth = depth.saturating_add(1);
                     pending.push(Pending { path, target, depth });
-                }
-                if links > file.budget.hdf5_objects || paths > file.budget.hdf5_paths {
-                    return Err(broken(place(), "the file has more links than allowed"));
                 }
                 tables
             }
@@ -213,6 +246,11 @@ fn walk<R: Read + Seek>(file: &mut File<'_, '_, R>, root: Target) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// The path of what is called `name` in the group at `path`.
+fn join(path: &str, name: &str) -> String {
+    format!("{}/{name}", path.trim_end_matches('/'))
 }
 
 /// The links of a group, and its tree and heap if it has them.

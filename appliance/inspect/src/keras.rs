@@ -14,6 +14,7 @@ mod config;
 use std::io::{Read, Seek};
 
 use crate::budget::Budget;
+use crate::finding::Place;
 use crate::malformed::Fault;
 use crate::notes::Notes;
 use crate::source::Source;
@@ -30,10 +31,15 @@ pub(crate) fn member<R: Read + Seek>(
     notes: &mut Notes,
 ) -> Result<(), Fault> {
     let length = source.length();
+    let limit = budget.keras_config;
+    if length > limit {
+        notes.malformed(Place::File, format!("a configuration of more than {limit} bytes"));
+        return Ok(());
+    }
     match config(source, (0, length), "", budget, notes) {
         // Where the syntax breaks, the archive's reader of JSON has said so.
         Err(Fault::Broken(cause)) => {
-            notes.malformed(crate::finding::Place::File, cause.to_string());
+            notes.malformed(Place::File, cause.to_string());
             Ok(())
         }
         result => result,

@@ -86,6 +86,7 @@ fn read<R: Read + Seek>(
     let mut datatype = part(datatype)?;
     let mut dataspace = part(dataspace)?;
     let name = self::name(&mut name)?;
+    file.name(&name)?;
     if !names.insert(name.clone()) {
         return Err(fields.wrong(format!("two attributes are called {:?}", shown(&name))));
     }
@@ -149,6 +150,10 @@ fn value<R: Read + Seek>(
             Holds::Text => padded(start.clone().rest()),
             _ => size,
         };
+        file.configs = file.configs.saturating_add(size);
+        if file.configs > file.budget.keras_config {
+            return Err(start.wrong("the configurations are larger than allowed"));
+        }
         keras::config(file.source, (at, size), name, file.budget, file.notes)?;
     }
     if file.notes.shows() {

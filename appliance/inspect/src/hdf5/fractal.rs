@@ -263,7 +263,7 @@ impl Heap {
         if size > file.budget.hdf5_block {
             return Err(fields.wrong("an object in a heap is larger than allowed"));
         }
-        Ok((at, file.peek(at, size)?))
+        Ok((at, file.object(at, size)?))
     }
 
     /// Every object was handed out, and none twice.

@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use super::btree1::{self, Shape};
 use super::fields::Fields;
 use super::header::{Header, Kind};
-use super::{File, Found, Target, btree2, checksum, fractal};
+use super::{File, Found, Target, btree2, checksum, fractal, join};
 use crate::malformed::{Fault, shown};
 
 /// What any object may have.
@@ -17,6 +17,9 @@ pub(super) const COMMON: [Kind; 6] = [
     Kind::TIME,
     Kind::REFERENCES,
 ];
+
+/// Bytes of a name: what file systems allow, a few times over.
+const LONGEST: usize = 1024;
 
 /// A group of version 1: a tree of symbol table nodes, and a local heap with the names.
 pub(super) fn old<R: Read + Seek>(
@@ -117,7 +120,8 @@ impl Node<'_> {
             }
             match symbolic(&entry)? {
                 Some(offset) => {
-                    let path = format!("{}/{name}", self.path.trim_end_matches('/'));
+                    let path = join(self.path, &name);
+                    file.name(&path)?;
                     file.leads(&path, &self.names.text(offset)?, "is a soft link");
                 }
                 None => self.links.push((name.clone(), Target::from_entry(&mut entry)?)),
@@ -145,11 +149,12 @@ fn symbolic(entry: &Fields<'_>) -> Result<Option<u64>, Fault> {
 /// A name that one reader could take for a path, or that a terminal would act on, is refused.
 fn check<R: Read + Seek>(
     name: &str,
-    file: &File<'_, '_, R>,
+    file: &mut File<'_, '_, R>,
     fields: &Fields<'_>,
 ) -> Result<(), Fault> {
+    file.name(name)?;
     let plain = !matches!(name, "" | "." | "..") && !name.contains('/');
-    if !plain || name.len() > file.budget.name_bytes || name.chars().any(char::is_control) {
+    if !plain || name.len() > LONGEST || name.chars().any(char::is_control) {
         return Err(fields.wrong(format!("{:?} cannot be the name of a link", shown(name))));
     }
     Ok(())
@@ -247,7 +252,8 @@ impl Links<'_> {
             return Err(link.wrong("the name of a link is not UTF-8"));
         };
         check(name, file, &link)?;
-        let path = format!("{}/{name}", self.path.trim_end_matches('/'));
+        let path = join(self.path, name);
+        file.name(&path)?;
         match kind {
             0 => self
                 .found

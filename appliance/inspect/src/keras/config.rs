@@ -14,7 +14,8 @@ use crate::notes::Notes;
 use crate::source::{Scan, Source};
 use crate::strict::{Name, Slot, fault, refuse};
 
-/// Reads the configuration of `size` bytes at `at`, which people know as `name`.
+/// Reads the configuration of `size` bytes at `at`, which people know as `name`. The caller has bounded
+/// the size.
 pub(crate) fn config<R: Read + Seek>(
     source: &mut Source<'_, R>,
     (at, size): (u64, u64),
@@ -22,11 +23,6 @@ pub(crate) fn config<R: Read + Seek>(
     budget: &Budget,
     notes: &mut Notes,
 ) -> Result<(), Fault> {
-    let limit = budget.keras_config;
-    if size > limit {
-        let detail = format!("a configuration of more than {limit} bytes");
-        return Err(broken(Place::Key(name.to_owned()), detail));
-    }
     let mut scan = source.scan(at)?;
     scan.limit(size);
     let mut state = State {
@@ -34,6 +30,7 @@ pub(crate) fn config<R: Read + Seek>(
         notes,
         slot: None,
         keys: 0,
+        held: 0,
         pointer: if name.is_empty() { String::new() } else { format!("{name}:") },
         classes: HashSet::new(),
     };
@@ -61,6 +58,14 @@ const DEEPEST: usize = 120;
 /// Names of classes and files up to this many bytes are kept; longer ones are nobody's.
 const LONGEST: usize = 1024;
 
+/// Bytes that the keys of the open objects may take: what a configuration has in one is little.
+const HELD: usize = 8 * 1024 * 1024;
+/// What a key takes beside its text.
+const ENTRY: usize = 64;
+
+/// Different classes that people are shown.
+const MOST_SHOWN: usize = 4096;
+
 /// Bytes of a pointer to a place. Past that the last keys are left out.
 const POINTER: usize = 1024;
 
@@ -85,6 +90,8 @@ struct State<'b> {
     notes: &'b mut Notes,
     slot: Slot,
     keys: usize,
+    /// Bytes that the keys of the open objects take.
+    held: usize,
     /// Where the walk is.
     pointer: String,
     /// What people were shown.
@@ -100,7 +107,10 @@ impl State<'_> {
     fn class(&mut self, subject: &str, detail: &str) {
         let place = self.place();
         self.notes.add(Kind::Class, subject, place, detail.to_owned());
-        if self.notes.shows() && self.classes.insert(subject.to_owned()) {
+        if self.notes.shows()
+            && self.classes.len() < MOST_SHOWN
+            && self.classes.insert(subject.to_owned())
+        {
             self.notes.show(|contents| contents.classes.push(subject.to_owned()));
         }
     }
@@ -278,11 +288,13 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
         let depth = self.inside()?;
         let state = self.state;
         let limit = state.budget.name_bytes;
+        let held = state.held;
         let mut keys: HashSet<Box<str>> = HashSet::new();
         let mut object = Object::default();
         while let Some(key) = entries.next_key_seed(Name { limit, slot: &mut state.slot })? {
             state.keys = state.keys.saturating_add(1);
-            if state.keys > state.budget.json_keys {
+            state.held = state.held.saturating_add(key.len()).saturating_add(ENTRY);
+            if state.keys > state.budget.json_keys || state.held > HELD {
                 let limit = state.budget.json_keys;
                 return Err(refuse(&mut state.slot, Malformed::JsonKeys { limit }));
             }
@@ -303,6 +315,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
             }
             keys.insert(key.into_boxed_str());
         }
+        state.held = held;
         object.report(state);
         Ok(Value::Other)
     }
