@@ -15,7 +15,7 @@ use std::io::{Read, Seek};
 
 use crate::budget::Budget;
 use crate::finding::Place;
-use crate::malformed::Fault;
+use crate::malformed::{Fault, Malformed};
 use crate::notes::Notes;
 use crate::source::Source;
 
@@ -39,7 +39,10 @@ pub(crate) fn member<R: Read + Seek>(
     match config(source, (0, length), "", budget, notes) {
         // Where the syntax breaks, the archive's reader of JSON has said so.
         Err(Fault::Broken(cause)) => {
-            notes.malformed(Place::File, cause.to_string());
+            match cause {
+                Malformed::Rule { place, detail } => notes.malformed(place, detail),
+                cause => notes.malformed(Place::File, cause.to_string()),
+            }
             Ok(())
         }
         result => result,

@@ -1,7 +1,14 @@
 //! Keras, as zip and as HDF5.
 
+mod config;
+mod dense;
+mod file;
+mod layout;
+mod links;
+mod structure;
+
 use crate::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    Vec::new()
+    [config::cases(), dense::cases(), layout::cases(), links::cases(), structure::cases()].concat()
 }

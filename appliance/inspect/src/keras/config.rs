@@ -35,6 +35,7 @@ pub(crate) fn config<R: Read + Seek>(
         classes: HashSet::new(),
     };
     parse(scan, &mut state).map_err(|fault| match fault {
+        Fault::Broken(cause @ Malformed::Rule { .. }) => Fault::Broken(cause),
         Fault::Broken(cause) => broken(Place::Key(name.to_owned()), cause.to_string()),
         read => read,
     })
@@ -145,11 +146,13 @@ struct Object {
     spec_name: Option<String>,
     /// `config` where it is a text: the name of a function.
     function: Option<String>,
+    /// A field beside `class_name` that should be a name and is not.
+    odd: Option<String>,
 }
 
 impl Object {
     /// Takes note of a field. What must be a name is one, or nothing.
-    fn field(&mut self, key: &str, value: Value) -> Result<(), String> {
+    fn field(&mut self, key: &str, value: Value) {
         let place = match key {
             "class_name" => &mut self.class_name,
             "module" => &mut self.module,
@@ -159,20 +162,27 @@ impl Object {
                 if let Value::Text(text) = value {
                     self.function = Some(text);
                 }
-                return Ok(());
+                return;
             }
-            _ => return Ok(()),
+            _ => return,
         };
         match value {
             Value::Text(text) => *place = Some(text),
             Value::Null => {}
-            Value::LongText | Value::Other => return Err(format!("{key:?} is not a name")),
+            Value::LongText | Value::Other => self.odd = Some(key.to_owned()),
         }
-        Ok(())
+    }
+
+    /// What is wrong with the object as a whole.
+    fn wrong(&self) -> Option<String> {
+        let odd = self.odd.as_deref()?;
+        // A container under another name is a container: what is inside of it is walked over.
+        let named = self.class_name.is_some() || odd == "class_name";
+        named.then(|| format!("{odd:?} is not a name"))
     }
 
     fn report(self, state: &mut State<'_>) {
-        let Object { class_name, module, registered_name, spec_name, function } = self;
+        let Object { class_name, module, registered_name, spec_name, function, .. } = self;
         let full = |name: &str| match &module {
             Some(module) => format!("{module}.{name}"),
             None => name.to_owned(),
@@ -305,10 +315,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
                 }
                 Ok(value)
             })?;
-            if let Err(detail) = object.field(&key, value) {
-                let place = state.place();
-                return Err(refuse(&mut state.slot, Malformed::Rule { place, detail }));
-            }
+            object.field(&key, value);
             if keys.contains(key.as_str()) {
                 let key = shown(&key);
                 return Err(refuse(&mut state.slot, Malformed::JsonDuplicateKey { key }));
@@ -316,6 +323,10 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
             keys.insert(key.into_boxed_str());
         }
         state.held = held;
+        if let Some(detail) = object.wrong() {
+            let place = state.place();
+            return Err(refuse(&mut state.slot, Malformed::Rule { place, detail }));
+        }
         object.report(state);
         Ok(Value::Other)
     }
