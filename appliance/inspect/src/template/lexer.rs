@@ -233,9 +233,8 @@ impl<'t> Lexer<'t> {
         let quote = *rest.as_bytes().first().ok_or_else(open)?;
         let inner = rest.get(1..).ok_or_else(open)?;
         let mut end = None;
-        let mut found = memchr::memchr2_iter(quote, b'\\', inner.as_bytes());
         let mut escaped = None;
-        while let Some(at) = found.next() {
+        for at in memchr::memchr2_iter(quote, b'\\', inner.as_bytes()) {
             if escaped == Some(at) {
                 continue;
             }

@@ -3,15 +3,19 @@
 //!
 //! ```text
 //!   text --> lexer (tags, tokens) --> rules (what each token is and does) --> one finding, or none
-//!                                       ^ words (what an ordinary template uses)
+//!                                       |      '-- flow (what is put together, and where it goes)
+//!                                       '--------- words (what an ordinary template uses)
 //! ```
 //!
 //! An engine renders a template with the rights of the process that serves the model, sandboxed or
 //! not (CVE-2024-34359). So a template passes only if everything in it is known to be harmless; of
 //! any other there is one finding, and a policy may admit it by its digest.
 
+mod filters;
+mod flow;
 mod lexer;
 mod rules;
+mod scope;
 mod words;
 
 use std::io::{self, Read, Seek};

@@ -2,28 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::flow::{Flow, Holder, Use};
 use super::lexer::{Tag, Token};
-use super::{Construct, quoted};
-use crate::template::words::{
+use super::scope::{Scope, arguments, endless};
+use super::words::{
     CONSTANTS, FILTERS, FUNCTIONS, KEYWORDS, METHODS, REFUSED_ATTRIBUTES, REFUSED_NAMES,
     REFUSED_STARTS, TESTS,
 };
+use super::{Construct, filters, quoted};
 
 /// Loops that are open at once.
 const LOOPS: usize = 6;
+/// Loops over ranges that are open at once.
+const RANGES: usize = 2;
+/// Macros of a template.
+const MACROS: usize = 256;
+/// Names that one statement assigns to.
+const TARGETS: usize = 16;
 /// The largest number that a template may hold.
 const LARGEST: u64 = 100_000;
-/// The longest range that is written out.
-const RANGE: u64 = 1024;
 
 /// The first thing that is not ordinary, and how many there are.
-pub(super) fn check(tags: &[Tag<'_>]) -> Option<(Construct, usize)> {
+pub(super) fn check<'t>(tags: &'t [Tag<'t>]) -> Option<(Construct, usize)> {
     let mut checker = Checker::default();
     for tag in tags {
         if let [Token::Name("macro"), Token::Name(name), ..] = tag.tokens.as_slice() {
             checker.macros.entry(name).or_default();
         }
     }
+    checker.flow = Flow::new(checker.macros.keys().copied());
     for tag in tags {
         checker.line = tag.line;
         if tag.statement { checker.statement(&tag.tokens) } else { checker.expression(&tag.tokens) }
@@ -45,52 +52,10 @@ struct Checker<'t> {
     /// Where the first `%` stands that may format, and the first string that may be formatted.
     modulo: Option<usize>,
     percent: bool,
-}
-
-/// A macro that is open.
-struct Scope<'t> {
-    name: &'t str,
-    /// Its parameters.
-    given: BTreeSet<&'t str>,
-    /// Names of parts of what it was given.
-    parts: BTreeSet<&'t str>,
-}
-
-impl<'t> Scope<'t> {
-    /// Whether `tokens` are made of nothing but parts of what the macro was given.
-    fn is_part(&self, tokens: &[Token<'t>]) -> bool {
-        let mut mentioned = false;
-        let mut before: Option<&Token<'_>> = None;
-        for (at, token) in tokens.iter().enumerate() {
-            if let Token::Name(name) = token
-                && !before.is_some_and(|token| token.is("."))
-                && !KEYWORDS.contains(name)
-                && !CONSTANTS.contains(name)
-            {
-                let next = tokens.get(at.saturating_add(1));
-                let items = tokens.get(at.saturating_add(2)).is_some_and(|t| t.is_name("items"));
-                let steps = next
-                    .is_some_and(|token| token.is(".") || token.is("[") || token.is("|") && items);
-                if !(self.parts.contains(name) || self.given.contains(name) && steps) {
-                    return false;
-                }
-                mentioned = true;
-            }
-            before = Some(token);
-        }
-        mentioned
-    }
-
-    /// Whether a loop over `tokens` takes out parts of what the macro was given.
-    fn gives_parts(&self, tokens: &[Token<'t>]) -> bool {
-        let Some((Token::Name(first), rest)) = tokens.split_first() else { return false };
-        let mut before = None;
-        let again = rest.iter().any(|token| {
-            let name = !before.replace(token).is_some_and(|token: &Token<'_>| token.is("."));
-            name && matches!(token, Token::Name(name) if self.given.contains(name))
-        });
-        !again && (self.given.contains(first) || self.parts.contains(first))
-    }
+    flow: Flow<'t>,
+    /// Macros with their parameters, and what they are called with.
+    parameters: BTreeMap<&'t str, Vec<&'t str>>,
+    calls: Vec<(&'t str, &'t [Token<'t>])>,
 }
 
 /// What a bracket holds.
@@ -142,33 +107,39 @@ impl<'t> Checker<'t> {
             self.line = line;
             self.refuse("may format a string by `%`".to_owned());
         }
-        if let Some(name) = self.endless() {
+        for (name, held) in std::mem::take(&mut self.calls) {
+            self.pass(name, held);
+        }
+        for (how, line) in self.flow.put_together() {
+            self.line = line;
+            self.refuse(match how {
+                Use::Subscript => "reads an attribute by a name that is put together".to_owned(),
+                Use::Range => "has a range whose end cannot be told".to_owned(),
+            });
+        }
+        if self.macros.len() > MACROS {
+            self.refuse(format!("has more than {MACROS} macros"));
+        } else if let Some(name) = endless(&self.macros) {
             self.refuse(format!("has the macro {}, which comes back to itself", quoted(name)));
         }
         self.first.map(|first| (first, self.count))
     }
 
-    /// A macro that calls itself, also by way of others.
-    fn endless(&self) -> Option<&'t str> {
-        let mut ended: BTreeSet<&str> = BTreeSet::new();
-        // Macros that call none but ended ones end.
-        loop {
-            let ends = |calls: &BTreeSet<&str>| calls.iter().all(|call| ended.contains(call));
-            let more: Vec<_> = self
-                .macros
-                .iter()
-                .filter(|(name, calls)| !ended.contains(*name) && ends(calls))
-                .map(|(name, _)| *name)
-                .collect();
-            if more.is_empty() {
-                break;
+    /// Keeps which parameters of the macro `name` get what of `held`.
+    fn pass(&mut self, name: &'t str, held: &'t [Token<'t>]) {
+        let parameters = self.parameters.get(name).map(Vec::as_slice).unwrap_or_default();
+        for (at, argument) in arguments(held).into_iter().enumerate() {
+            match (argument, parameters.get(at)) {
+                ([Token::Name(name), Token::Operator("="), value @ ..], _) => {
+                    self.flow.assign(Holder::Name(name), value);
+                }
+                (value, Some(parameter)) => self.flow.assign(Holder::Name(parameter), value),
+                _ => {}
             }
-            ended.extend(more);
         }
-        self.macros.keys().copied().find(|name| !ended.contains(name))
     }
 
-    fn statement(&mut self, tokens: &[Token<'t>]) {
+    fn statement(&mut self, tokens: &'t [Token<'t>]) {
         let Some((Token::Name(name), rest)) = tokens.split_first() else {
             return self.refuse("has a statement without a name".to_owned());
         };
@@ -180,7 +151,7 @@ impl<'t> Checker<'t> {
             "elif" => self.expression(rest),
             "for" => {
                 self.open.push("for");
-                let loops = self.open.iter().filter(|kind| **kind == "for").count();
+                let loops = self.open.iter().filter(|kind| kind.starts_with("for")).count();
                 if loops > LOOPS {
                     self.refuse(format!("nests more than {LOOPS} loops"));
                 }
@@ -207,32 +178,41 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn close(&mut self, kind: &str, rest: &[Token<'t>]) {
+    fn close(&mut self, kind: &str, rest: &'t [Token<'t>]) {
         if kind == "macro" {
             self.scopes.pop();
         }
-        if self.open.pop() != Some(kind) {
+        if self.open.pop().and_then(|open| open.split(' ').next()) != Some(kind) {
             self.refuse(format!("ends {} where none is open", quoted(kind)));
         }
         self.nothing(rest);
     }
 
-    fn nothing(&mut self, rest: &[Token<'t>]) {
+    fn nothing(&mut self, rest: &'t [Token<'t>]) {
         if !rest.is_empty() {
             self.refuse("has a statement with more than its name".to_owned());
         }
     }
 
     /// `targets in values`, with `if` and `recursive`.
-    fn iteration(&mut self, rest: &[Token<'t>]) {
+    fn iteration(&mut self, rest: &'t [Token<'t>]) {
         let Some(at) = rest.iter().position(|token| token.is_name("in")) else {
             return self.refuse("has a loop over nothing".to_owned());
         };
         let (targets, values) = rest.split_at(at);
         self.targets(targets);
         let mut values = values.get(1..).unwrap_or_default();
+        self.assigns(targets, Some(values));
         let gives_parts = self.scopes.last().is_some_and(|scope| scope.gives_parts(values));
         self.parts(targets, gives_parts);
+        if matches!(values, [Token::Name("range"), ..]) {
+            if let Some(open) = self.open.last_mut() {
+                *open = "for range";
+            }
+            if self.open.iter().filter(|kind| **kind == "for range").count() > RANGES {
+                self.refuse(format!("nests more than {RANGES} ranges"));
+            }
+        }
         if let [before @ .., Token::Name("recursive")] = values {
             self.refuse("has a recursive loop".to_owned());
             values = before;
@@ -241,13 +221,14 @@ impl<'t> Checker<'t> {
     }
 
     /// `targets = values`, or `target` of a block.
-    fn assignment(&mut self, rest: &[Token<'t>]) {
+    fn assignment(&mut self, rest: &'t [Token<'t>]) {
         match rest.iter().position(|token| token.is("=")) {
             Some(at) => {
                 let (targets, values) = rest.split_at(at);
                 let values = values.get(1..).unwrap_or_default();
                 let is_part = self.scopes.last().is_some_and(|scope| scope.is_part(values));
                 self.targets(targets);
+                self.assigns(targets, Some(values));
                 self.parts(targets, is_part);
                 self.expression(values);
             }
@@ -256,6 +237,7 @@ impl<'t> Checker<'t> {
                 let at = rest.iter().position(|token| token.is("|")).unwrap_or(rest.len());
                 let (targets, filters) = rest.split_at(at);
                 self.targets(targets);
+                self.assigns(targets, None);
                 self.parts(targets, false);
                 self.run(filters, None);
             }
@@ -263,39 +245,45 @@ impl<'t> Checker<'t> {
     }
 
     /// `name(parameters)`.
-    fn definition(&mut self, rest: &[Token<'t>]) {
+    fn definition(&mut self, rest: &'t [Token<'t>]) {
         let Some((Token::Name(name), parameters)) = rest.split_first() else {
             return self.refuse("has a macro without a name".to_owned());
         };
         self.open.push("macro");
         let (mut given, parts) = (BTreeSet::new(), BTreeSet::new());
+        let mut ordered = Vec::new();
+        if self.parameters.contains_key(name) {
+            self.refuse(format!("gives {} another meaning", quoted(name)));
+        }
         if FUNCTIONS.contains(name) || REFUSED_NAMES.contains(name) || name.starts_with("__") {
             self.refuse(format!("gives {} another meaning", quoted(name)));
         }
-        // A name is a parameter where none is the value of one.
-        let mut depth = 0_usize;
-        let mut before = &Token::Float;
-        for token in parameters {
-            if depth == 1
-                && let Token::Name(name) = token
-                && (before.is("(") || before.is(","))
-            {
-                self.target(name);
-                given.insert(*name);
+        let inner = match parameters {
+            [Token::Operator("("), inner @ .., Token::Operator(")")] => inner,
+            _ => return self.refuse("has a macro without parameters".to_owned()),
+        };
+        for parameter in arguments(inner) {
+            match parameter {
+                [Token::Name(name), rest @ ..] => {
+                    self.target(name);
+                    given.insert(*name);
+                    ordered.push(*name);
+                    self.flow.assign(Holder::Name(name), rest);
+                }
+                [] => {}
+                _ => self.refuse("has a parameter that is no name".to_owned()),
             }
-            match token {
-                Token::Operator("(" | "[" | "{") => depth = depth.saturating_add(1),
-                Token::Operator(")" | "]" | "}") => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            before = token;
         }
+        if ordered.len() > TARGETS {
+            self.refuse(format!("has a macro with more than {TARGETS} parameters"));
+        }
+        self.parameters.insert(name, ordered);
         self.scopes.push(Scope { name, given, parts });
         self.expression(parameters);
     }
 
     /// Keeps which names are parts of what the open macro was given.
-    fn parts(&mut self, targets: &[Token<'t>], are_parts: bool) {
+    fn parts(&mut self, targets: &'t [Token<'t>], are_parts: bool) {
         let Some(scope) = self.scopes.last_mut() else { return };
         for token in targets {
             if let Token::Name(name) = token {
@@ -309,7 +297,27 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn targets(&mut self, targets: &[Token<'t>]) {
+    /// Keeps what the targets are assigned: `values`, or what a block lays out.
+    fn assigns(&mut self, targets: &'t [Token<'t>], values: Option<&'t [Token<'t>]>) {
+        if targets.len() > 2 * TARGETS {
+            return self.refuse(format!("assigns to more than {TARGETS} names"));
+        }
+        for (at, token) in targets.iter().enumerate() {
+            let Token::Name(name) = token else { continue };
+            let before = at.checked_sub(1).and_then(|at| targets.get(at));
+            let holder = match before {
+                Some(Token::Operator(".")) => Holder::Attribute(name),
+                _ if targets.get(at.saturating_add(1)).is_some_and(|next| next.is(".")) => continue,
+                _ => Holder::Name(name),
+            };
+            match values {
+                Some(values) => self.flow.assign(holder, values),
+                None => self.flow.lay_out(holder),
+            }
+        }
+    }
+
+    fn targets(&mut self, targets: &'t [Token<'t>]) {
         let mut before = None;
         for token in targets {
             match (token, before) {
@@ -345,12 +353,12 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn expression(&mut self, tokens: &[Token<'t>]) {
+    fn expression(&mut self, tokens: &'t [Token<'t>]) {
         self.run(tokens, None);
     }
 
     /// Walks over an expression that follows the operator `before`.
-    fn run(&mut self, tokens: &[Token<'t>], before: Option<Token<'t>>) {
+    fn run(&mut self, tokens: &'t [Token<'t>], before: Option<Token<'t>>) {
         let mut role = Role::Open;
         let mut previous = before.as_ref();
         let mut brackets: Vec<(Bracket<'t>, usize)> = Vec::new();
@@ -492,7 +500,7 @@ impl<'t> Checker<'t> {
     }
 
     /// What a bracket held, now that it is closed.
-    fn bracket(&mut self, bracket: Bracket<'t>, held: &[Token<'t>]) {
+    fn bracket(&mut self, bracket: Bracket<'t>, held: &'t [Token<'t>]) {
         let unpacks = |at: usize| {
             let first = at.checked_sub(1).is_none_or(|at| held.get(at).is_some_and(|t| t.is(",")));
             first && held.get(at).is_some_and(|token| token.is("*") || token.is("**"))
@@ -501,80 +509,41 @@ impl<'t> Checker<'t> {
             self.refuse("unpacks arguments".to_owned());
         }
         match bracket {
-            Bracket::Call("range") => self.range(held),
-            Bracket::Call(name) if self.macros.contains_key(name) => self.passed(name, held),
-            Bracket::Filter(name) => self.filter(name, held),
-            _ => {}
+            Bracket::Call("range") => self.flow.used(Use::Range, self.line, held),
+            Bracket::Call(name) if self.macros.contains_key(name) => {
+                self.passed(name, held);
+                self.calls.push((name, held));
+            }
+            Bracket::Filter(name) if !filters::admits(name, held) => {
+                let name = quoted(name);
+                self.refuse(format!("passes what cannot be told to the filter {name}"));
+            }
+            Bracket::Subscript => self.subscript(held),
+            Bracket::Group | Bracket::Call(_) | Bracket::Filter(_) => {}
         }
     }
 
-    fn range(&mut self, held: &[Token<'t>]) {
-        let ordinary = |token: &Token<'_>| match token {
-            Token::Integer(value) => *value <= RANGE,
-            Token::Name(_) => true,
-            Token::Operator(operator) => {
-                ["+", "-", "//", ",", ".", "|", "(", ")", "[", "]"].contains(operator)
-            }
-            Token::Text(_) | Token::Float => false,
-        };
-        if !held.iter().all(ordinary) {
-            self.refuse("has a range whose end cannot be told".to_owned());
+    /// An item, or a part: `[key]`, `[first:end]`, and `[::-1]`.
+    fn subscript(&mut self, held: &'t [Token<'t>]) {
+        let mut parts = held.split(|token| token.is(":"));
+        let step = parts.nth(2).unwrap_or_default();
+        if !matches!(step, [] | [Token::Operator("-"), Token::Integer(1)]) {
+            self.refuse("takes characters at a distance".to_owned());
+        }
+        let is_slice =
+            held.iter().any(|token| token.is(":")) && !held.iter().any(|token| token.is("{"));
+        if !is_slice && !matches!(held, [Token::Text(_) | Token::Integer(_)]) {
+            self.flow.used(Use::Subscript, self.line, held);
         }
     }
 
     /// Arguments of a macro. Where a macro is called by itself, also by way of others, one of them must
     /// be part of what it was given, as templates do that walk down a schema.
-    fn passed(&mut self, name: &'t str, held: &[Token<'t>]) {
+    fn passed(&mut self, name: &'t str, held: &'t [Token<'t>]) {
         let Some(scope) = self.scopes.last() else { return };
         let descends = held.split(|token| token.is(",")).any(|argument| scope.is_part(argument));
         if !descends && let Some(calls) = self.macros.get_mut(scope.name) {
             calls.insert(name);
-        }
-    }
-
-    fn filter(&mut self, name: &str, held: &[Token<'t>]) {
-        let mut arguments = held.split(|token| token.is(","));
-        let path = |token: Option<&Token<'_>>| match token {
-            Some(Token::Text(path)) => path.split('.').all(|step| {
-                !step.is_empty()
-                    && !step.starts_with('_')
-                    && !REFUSED_ATTRIBUTES.contains(&step)
-                    && !REFUSED_STARTS.iter().any(|start| step.starts_with(start))
-            }),
-            _ => false,
-        };
-        let is_test = |argument: &[Token<'_>]| match argument {
-            [Token::Text(test)] => TESTS.contains(&test.as_ref()),
-            _ => false,
-        };
-        let ordinary = match name {
-            "map" => match arguments.next().unwrap_or_default() {
-                [Token::Text(filter)] => FILTERS.contains(&filter.as_ref()) && filter != "map",
-                [Token::Name("attribute"), Token::Operator("="), attribute] => {
-                    path(Some(attribute))
-                }
-                _ => false,
-            },
-            "select" | "reject" => held.is_empty() || arguments.next().is_some_and(is_test),
-            "selectattr" | "rejectattr" => {
-                arguments.next().is_some_and(|first| path(first.first()) && first.len() == 1)
-                    && arguments.next().is_none_or(is_test)
-            }
-            "sort" | "groupby" | "sum" | "min" | "max" | "unique" => {
-                arguments.all(|argument| match argument {
-                    [] | [.., Token::Name("true" | "True" | "false" | "False")] => true,
-                    [Token::Text(_)] => path(argument.first()),
-                    [Token::Name("attribute"), Token::Operator("="), attribute] => {
-                        path(Some(attribute))
-                    }
-                    _ => false,
-                })
-            }
-            "join" => arguments.nth(1).is_none(),
-            _ => true,
-        };
-        if !ordinary {
-            self.refuse(format!("passes what cannot be told to the filter {}", quoted(name)));
         }
     }
 

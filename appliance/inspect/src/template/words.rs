@@ -46,6 +46,71 @@ pub(super) const METHODS: &[&str] = &[
     "values",
 ];
 
+/// Methods out of [`METHODS`] that give what they were given, a part of it, or a number: never a text
+/// that was not there before.
+pub(super) const PLAIN_METHODS: &[&str] = &[
+    "capitalize",
+    "changed",
+    "count",
+    "cycle",
+    "endswith",
+    "find",
+    "get",
+    "index",
+    "items",
+    "keys",
+    "lower",
+    "lstrip",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "rfind",
+    "rindex",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "title",
+    "upper",
+    "values",
+];
+
+/// Filters out of [`FILTERS`] of which the same is true.
+pub(super) const PLAIN_FILTERS: &[&str] = &[
+    "abs",
+    "capitalize",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "first",
+    "float",
+    "groupby",
+    "int",
+    "items",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "reverse",
+    "round",
+    "safe",
+    "select",
+    "selectattr",
+    "sort",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+];
+
 /// Filters. `attr`, `format` and what pads to a width are not here.
 pub(super) const FILTERS: &[&str] = &[
     "abs",
@@ -142,7 +207,7 @@ pub(super) const REFUSED_NAMES: &[&str] = &[
 ];
 
 /// Attributes without an underscore in front that lead to frames, code or base classes.
-pub(super) const REFUSED_ATTRIBUTES: &[&str] = &["format", "format_map", "mro"];
+pub(super) const REFUSED_ATTRIBUTES: &[&str] = &["mro"];
 
 /// Starts of such attributes: generators, coroutines, frames, tracebacks, functions, methods, code.
 pub(super) const REFUSED_STARTS: &[&str] =
