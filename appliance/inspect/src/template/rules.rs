@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::flow::{Flow, Holder, Use};
 use super::lexer::{Tag, Token};
-use super::scope::{Scope, arguments, endless};
+use super::scope::{Scope, between, endless};
 use super::words::{
     CONSTANTS, FILTERS, FUNCTIONS, KEYWORDS, METHODS, REFUSED_ATTRIBUTES, REFUSED_NAMES,
     REFUSED_STARTS, TESTS,
@@ -128,7 +128,7 @@ impl<'t> Checker<'t> {
     /// Keeps which parameters of the macro `name` get what of `held`.
     fn pass(&mut self, name: &'t str, held: &'t [Token<'t>]) {
         let parameters = self.parameters.get(name).map(Vec::as_slice).unwrap_or_default();
-        for (at, argument) in arguments(held).into_iter().enumerate() {
+        for (at, argument) in between(held, ",").into_iter().enumerate() {
             match (argument, parameters.get(at)) {
                 ([Token::Name(name), Token::Operator("="), value @ ..], _) => {
                     self.flow.assign(Holder::Name(name), value);
@@ -213,7 +213,9 @@ impl<'t> Checker<'t> {
                 self.refuse(format!("nests more than {RANGES} ranges"));
             }
         }
-        if let [before @ .., Token::Name("recursive")] = values {
+        if let [before @ .., Token::Name("recursive")] = values
+            && !before.last().is_some_and(|token| token.is("."))
+        {
             self.refuse("has a recursive loop".to_owned());
             values = before;
         }
@@ -262,7 +264,7 @@ impl<'t> Checker<'t> {
             [Token::Operator("("), inner @ .., Token::Operator(")")] => inner,
             _ => return self.refuse("has a macro without parameters".to_owned()),
         };
-        for parameter in arguments(inner) {
+        for parameter in between(inner, ",") {
             match parameter {
                 [Token::Name(name), rest @ ..] => {
                     self.target(name);
@@ -400,6 +402,10 @@ impl<'t> Checker<'t> {
                     }
                     Role::Value
                 }
+                Token::Operator("*" | "**") if role == Role::Open => {
+                    self.refuse("unpacks arguments".to_owned());
+                    Role::Open
+                }
                 Token::Operator(operator) => {
                     self.operator(operator, next);
                     Role::Open
@@ -501,13 +507,6 @@ impl<'t> Checker<'t> {
 
     /// What a bracket held, now that it is closed.
     fn bracket(&mut self, bracket: Bracket<'t>, held: &'t [Token<'t>]) {
-        let unpacks = |at: usize| {
-            let first = at.checked_sub(1).is_none_or(|at| held.get(at).is_some_and(|t| t.is(",")));
-            first && held.get(at).is_some_and(|token| token.is("*") || token.is("**"))
-        };
-        if bracket != Bracket::Group && (0..held.len()).any(unpacks) {
-            self.refuse("unpacks arguments".to_owned());
-        }
         match bracket {
             Bracket::Call("range") => self.flow.used(Use::Range, self.line, held),
             Bracket::Call(name) if self.macros.contains_key(name) => {
@@ -525,14 +524,13 @@ impl<'t> Checker<'t> {
 
     /// An item, or a part: `[key]`, `[first:end]`, and `[::-1]`.
     fn subscript(&mut self, held: &'t [Token<'t>]) {
-        let mut parts = held.split(|token| token.is(":"));
-        let step = parts.nth(2).unwrap_or_default();
+        let parts = between(held, ":");
+        let step = parts.get(2).copied().unwrap_or_default();
         if !matches!(step, [] | [Token::Operator("-"), Token::Integer(1)]) {
             self.refuse("takes characters at a distance".to_owned());
         }
-        let is_slice =
-            held.iter().any(|token| token.is(":")) && !held.iter().any(|token| token.is("{"));
-        if !is_slice && !matches!(held, [Token::Text(_) | Token::Integer(_)]) {
+        // Only a single value is looked up as an attribute.
+        if parts.len() < 2 && !matches!(held, [Token::Text(_) | Token::Integer(_)]) {
             self.flow.used(Use::Subscript, self.line, held);
         }
     }

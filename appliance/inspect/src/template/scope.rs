@@ -72,8 +72,8 @@ pub(super) fn endless<'t>(calls: &BTreeMap<&'t str, BTreeSet<&'t str>>) -> Optio
     calls.keys().copied().find(|name| !ended.contains(name))
 }
 
-/// Arguments or parameters: what is between commas that lie in no bracket.
-pub(super) fn arguments<'s, 't>(held: &'s [Token<'t>]) -> Vec<&'s [Token<'t>]> {
+/// What is between separators that lie in no bracket: arguments, parameters, the parts of a slice.
+pub(super) fn between<'s, 't>(held: &'s [Token<'t>], separator: &str) -> Vec<&'s [Token<'t>]> {
     let mut depth = 0_usize;
     held.split(|token| {
         match token {
@@ -81,7 +81,7 @@ pub(super) fn arguments<'s, 't>(held: &'s [Token<'t>]) -> Vec<&'s [Token<'t>]> {
             Token::Operator(")" | "]" | "}") => depth = depth.saturating_sub(1),
             _ => {}
         }
-        depth == 0 && token.is(",")
+        depth == 0 && token.is(separator)
     })
     .collect()
 }

@@ -195,7 +195,6 @@ pub(super) const REFUSED_NAMES: &[&str] = &[
     "config",
     "cycler",
     "environment",
-    "g",
     "get_flashed_messages",
     "joiner",
     "lipsum",
