@@ -94,6 +94,7 @@ fn a_decider_that_lies() {
             ("another policy's version", PROTOCOL, policy),
             ("annotations of its own", PROTOCOL, policy),
             ("another time", PROTOCOL, "as of another time"),
+            ("a scanner that nobody asked", PROTOCOL, "another virus scanner"),
             ("sent again", PROTOCOL, "it did not decide that"),
             ("a path for a digest", PROTOCOL, "its decision: "),
             ("more bundles", PROTOCOL, "there are not so many bundles"),

@@ -446,7 +446,8 @@ fn content_names_formats_that_exist() {
     assert_eq!(
         fault("allow = []", "allow = [\"gguf\", \"GGML\"]"),
         "line 8, column 18: content.allow[1]: found \"GGML\", expected \"safetensors\" or \"gguf\" \
-         or \"json\" or \"text\" or \"tokenizer\" or \"onnx\" or \"image\" or \"empty\""
+         or \"json\" or \"text\" or \"tokenizer\" or \"onnx\" or \"image\" or \"empty\" or \"pytorch\" \
+         or \"torch-legacy\" or \"pickle\" or \"numpy\" or \"npz\""
     );
     assert_starts(
         &fault("allow = []", "allow = \"all\""),

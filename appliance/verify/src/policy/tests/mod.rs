@@ -20,7 +20,21 @@ use crate::sigstore::TrustedRoot;
 use crate::sigstore::tests::public_good;
 
 const FORMATS: Vocabulary<'static> = Vocabulary {
-    formats: &["safetensors", "gguf", "json", "text", "tokenizer", "onnx", "image", "empty"],
+    formats: &[
+        "safetensors",
+        "gguf",
+        "json",
+        "text",
+        "tokenizer",
+        "onnx",
+        "image",
+        "empty",
+        "pytorch",
+        "torch-legacy",
+        "pickle",
+        "numpy",
+        "npz",
+    ],
 };
 
 /// A policy that is complete and says as little as it may.
