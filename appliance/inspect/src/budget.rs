@@ -63,12 +63,14 @@ pub struct Budget {
     pub zip_entries: u64,
     /// Bytes of all names in a zip together.
     pub zip_names: usize,
-    /// Bytes that a compressed member of a zip may unpack to whatever its size, and that are held in
-    /// memory; of one that is larger, no more than a window is held.
-    pub zip_member: u64,
-    /// Bytes that a larger member, and all members of a zip together, may unpack to for each byte that
-    /// they take.
+    /// Bytes that a compressed member of a zip may unpack to whatever it takes; all members together may
+    /// unpack to four times as many.
+    pub zip_free: u64,
+    /// Bytes that a larger member, and all members together, may unpack to for each byte that they take.
     pub zip_ratio: u64,
+    /// Bytes of a compressed member that is held in memory when it is read; of one that is larger, no
+    /// more than a window is held.
+    pub zip_held: u64,
     /// Bytes that may be unpacked of a compressed member which is not held in memory, for each that it
     /// has: readers go back to its start.
     pub zip_passes: u64,
@@ -132,8 +134,9 @@ impl Default for Budget {
             zip_directory: 32 * MIB,
             zip_entries: 65_536,
             zip_names: 4_194_304,
-            zip_member: MIB,
+            zip_free: 16 * MIB,
             zip_ratio: 100,
+            zip_held: MIB,
             zip_passes: 8,
             archive_depth: 2,
             graph_fields: 67_108_864,

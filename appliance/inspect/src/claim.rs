@@ -59,13 +59,13 @@ pub(crate) fn decide_for<R: Read + Seek>(
     source: &mut Source<'_, R>,
     budget: &Budget,
     notes: &mut Notes,
-) -> io::Result<(Decided, Storages)> {
+) -> io::Result<(Decided, Option<Storages>)> {
     let decided = identify(source, budget, notes)?;
-    let mut storages = Storages::default();
+    let mut storages = None;
     if let (Identified::One(format), None) = (&decided.format, &decided.malformed) {
         let read = match format {
             Format::Pickle => pickle::read(source, budget, notes, loader).map(|named| {
-                storages = named;
+                storages = Some(named);
             }),
             format => read(*format, source, budget, notes),
         };

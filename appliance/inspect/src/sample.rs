@@ -28,14 +28,7 @@ pub(crate) fn samples() -> Vec<(Format, Vec<u8>)> {
         (Format::Text, b"A line.\n".to_vec()),
         (Format::Tokenizer, tokenizer()),
         (Format::Zip, zip(0)),
-        (
-            Format::Pytorch,
-            stored(&[
-                ("m/data.pkl", b"\x80\x02}q\0."),
-                ("m/data/0", &[0; 4]),
-                ("m/version", b"3\n"),
-            ]),
-        ),
+        (Format::Pytorch, stored(&[("m/data.pkl", b"\x80\x02}q\0."), ("m/version", b"3\n")])),
         (Format::Torchscript, stored(&[("m/data.pkl", b"\x80\x02}q\0."), ("m/code/a.py", b"a\n")])),
         (Format::Npz, stored(&[("a.npy", &numpy())])),
         (Format::Keras, stored(&[("config.json", b"{}"), ("metadata.json", b"{}")])),

@@ -19,10 +19,15 @@ const PICKLE: &[u8] = b"\x80\x02}q\x00.";
 /// `os.system("id")`, called when the pickle is loaded.
 const RUNS: &[u8] = b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00id\x85R.";
 
+/// A dictionary of one tensor, as PyTorch pickles it: four numbers in the storage 0.
+const TENSOR: &[u8] = b"\x80\x02}X\x06\0\0\0weightctorch._utils\n_rebuild_tensor_v2\n\
+    ((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x04tQ\
+    K\0K\x04\x85K\x01\x85\x89ccollections\nOrderedDict\n)RtRs.";
+
 /// The members that PyTorch writes, the pickle first.
 fn pytorch() -> Vec<Member> {
     vec![
-        Member::described("model/data.pkl", PICKLE),
+        Member::described("model/data.pkl", TENSOR),
         Member::described("model/byteorder", b"little"),
         Member::described("model/data/0", &[0; 16]),
         Member::described("model/version", b"3\n"),

@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 
 use super::directory::{Directory, Entry, Method};
-use super::kind::Part;
+use super::kind::{self, Part};
 use super::member::{Member, check};
 use crate::budget::Budget;
 use crate::claim;
@@ -44,10 +44,9 @@ pub(super) fn read<R: Read + Seek>(
             Part::Storage => None,
             _ => Some(notes.inside(&entry.name, |notes| {
                 let (found, storages) = look(loader, source, entry, budget, notes)?;
-                let room = PICKLES.saturating_sub(named.len());
-                named.extend(
-                    storages_of(entry).map(|folder| (folder, storages)).into_iter().take(room),
-                );
+                if let Some(folder) = kind::storages(format, directory, entry) {
+                    named.extend(storages.map(|storages| (folder, storages)));
+                }
                 if format == Format::Keras && *entry.name == *keras::CONFIG {
                     let mut member = Member::open(source, entry, budget)?;
                     keras::member(&mut Source::open(&mut member, entry.size)?, budget, notes)?;
@@ -65,40 +64,42 @@ pub(super) fn read<R: Read + Seek>(
             contents.members.push(member);
         });
     }
-    named.into_iter().try_for_each(|(folder, storages)| held(directory, &folder, storages))
-}
-
-/// Pickles of an archive that name storages: `data.pkl` and `constants.pkl`.
-const PICKLES: usize = 2;
-
-/// The folder of the storages that the pickle `entry` names, if it is one of PyTorch's two that do.
-fn storages_of(entry: &Entry) -> Option<String> {
-    let folder = entry.name.strip_suffix(".pkl")?;
-    let is_one = folder.ends_with("/data") || folder.ends_with("/constants");
-    is_one.then(|| format!("{folder}/"))
+    // A program has further pickles that name storages.
+    let all = format == Format::Pytorch;
+    named.into_iter().try_for_each(|(folder, storages)| held(directory, &folder, storages, all))
 }
 
 /// Holds the sizes of `storages` against the members of their `folder`: PyTorch reads as many bytes
-/// as the pickle says, whatever the member has. The last element of a storage may be cut.
-fn held(directory: &Directory, folder: &str, mut storages: Storages) -> Result<(), Fault> {
+/// as the pickle says, whatever the member has. The last element of a storage may be cut. Where they
+/// are `all` that the archive has, no other storage may be there.
+fn held(
+    directory: &Directory,
+    folder: &str,
+    mut storages: Storages,
+    all: bool,
+) -> Result<(), Fault> {
     const ELEMENT: u64 = 16;
+    let mut unneeded = None;
     for entry in directory.entries() {
-        let extent = entry.name.strip_prefix(folder).and_then(|key| storages.0.remove(key));
-        let Some(bytes) = extent.map(|extent| extent.bytes) else { continue };
-        if entry.size.checked_sub(bytes).is_none_or(|more| more >= ELEMENT) {
-            let size = entry.size;
+        let Some(key) = entry.name.strip_prefix(folder) else { continue };
+        let Some(extent) = storages.0.remove(key) else {
+            unneeded = unneeded.or(Some(entry).filter(|_| all));
+            continue;
+        };
+        let (bytes, size) = (extent.bytes, entry.size);
+        if size.checked_sub(bytes).is_none_or(|more| more >= ELEMENT) {
             let detail = format!("the pickle names {bytes} bytes of storage, and it has {size}");
             return Err(broken(entry.place(), detail));
         }
     }
-    match storages.0.keys().next() {
+    if let Some(key) = storages.0.keys().next() {
+        let key = shown(key);
+        let detail = format!("storage {key:?}, which the pickle names, is missing in {folder:?}");
+        return Err(broken(Place::File, detail));
+    }
+    match unneeded {
         None => Ok(()),
-        Some(key) => {
-            let key = shown(key);
-            let detail =
-                format!("storage {key:?}, which the pickle names, is missing in {folder:?}");
-            Err(broken(Place::File, detail))
-        }
+        Some(entry) => Err(broken(entry.place(), "no tensor needs this storage")),
     }
 }
 
@@ -108,8 +109,7 @@ fn bounded(directory: &Directory, budget: &Budget) -> Result<(), Fault> {
     let (packed, size) = deflated.fold((0_u64, 0_u64), |(packed, size), entry| {
         (packed.saturating_add(entry.packed), size.saturating_add(entry.size))
     });
-    // Small members may be anything; a thousand of them are no small archive any more.
-    let most = packed.saturating_mul(budget.zip_ratio).max(budget.zip_member.saturating_mul(64));
+    let most = packed.saturating_mul(budget.zip_ratio).max(budget.zip_free.saturating_mul(4));
     if size > most {
         let detail = format!("{packed} packed bytes claim to unpack to {size}");
         return Err(broken(Place::File, detail));
@@ -124,7 +124,7 @@ fn look<R: Read + Seek>(
     entry: &Entry,
     budget: &Budget,
     notes: &mut Notes,
-) -> Result<(Identified, Storages), Fault> {
+) -> Result<(Identified, Option<Storages>), Fault> {
     let mut member = Member::open(source, entry, budget)?;
     let mut inner = Source::open(&mut member, entry.size)?;
     let (decided, storages) = claim::decide_for(loader, &mut inner, budget, notes)?;

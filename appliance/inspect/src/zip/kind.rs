@@ -96,6 +96,16 @@ impl Part {
     }
 }
 
+/// The folder with the storages that the pickle `entry` names, if it is PyTorch's.
+pub(super) fn storages(format: Format, directory: &Directory, entry: &Entry) -> Option<String> {
+    let top = directory.entries().first().map(top)?;
+    match (format, below(top, entry)?) {
+        (Format::Pytorch | Format::Torchscript, "data.pkl") => Some(format!("{top}data/")),
+        (Format::Torchscript, "constants.pkl") => Some(format!("{top}constants/")),
+        _ => None,
+    }
+}
+
 fn pytorch(path: &str) -> Part {
     match path {
         "data.pkl" => Part::Of(&[Format::Pickle]),

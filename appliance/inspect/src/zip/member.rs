@@ -38,7 +38,7 @@ impl<'s> Member<'s> {
         }
         let left = entry.size.saturating_mul(budget.zip_passes);
         let mut unpacked = Box::new(Unpacked { inflate: Inflate::new(window, entry), at: 0, left });
-        if entry.size > budget.zip_member {
+        if entry.size > budget.zip_held {
             return Ok(Member::Unpacked(unpacked));
         }
         let mut bytes = Vec::new();
@@ -76,7 +76,7 @@ pub(super) fn check<R: Read + Seek>(
 ) -> Result<(), Fault> {
     let wrong = |detail: String| Fault::from(Malformed::Rule { place: entry.place(), detail });
     let most = entry.packed.saturating_mul(budget.zip_ratio);
-    if entry.size > most.max(budget.zip_member) {
+    if entry.size > most.max(budget.zip_free) {
         let detail = format!("{} bytes claim to unpack to {}", entry.packed, entry.size);
         return Err(wrong(detail));
     }
@@ -291,7 +291,7 @@ mod tests {
         let data = data(300_000);
         let stored = packed(&[("a", 0, data.clone(), &data)]);
         let deflated = packed(&[("a", 8, deflated(&data), &data)]);
-        let budget = |zip_member| Budget { zip_member, ..Budget::default() };
+        let budget = |zip_held| Budget { zip_held, ..Budget::default() };
         for (bytes, held) in [(&stored, 0), (&deflated, 1 << 20), (&deflated, 1 << 10)] {
             within(bytes, &budget(held), |mut member| {
                 for at in [0, 299_000, 5, 100_000, 100_001, 33_000, 299_999, 300_000, 300_001] {
@@ -309,7 +309,7 @@ mod tests {
     fn going_back_is_bounded() {
         let data = data(100_000);
         let bytes = packed(&[("a", 8, deflated(&data), &data)]);
-        let budget = Budget { zip_member: 1000, zip_passes: 3, ..Budget::default() };
+        let budget = Budget { zip_held: 1000, zip_passes: 3, ..Budget::default() };
         within(&bytes, &budget, |mut member| {
             let mut pass = || {
                 member.seek(SeekFrom::Start(0)).unwrap();
@@ -328,9 +328,9 @@ mod tests {
     fn a_large_member_is_not_held_in_memory() {
         let data = vec![0; 2 << 20];
         let bytes = packed(&[("a", 8, deflated(&data), &data)]);
-        let budget = Budget { zip_ratio: 2000, ..Budget::default() };
+        let budget = Budget::default();
         within(&bytes, &budget, |member| assert!(matches!(member, Member::Unpacked(_))));
-        let small = Budget { zip_member: 4 << 20, ..budget };
+        let small = Budget { zip_held: 4 << 20, ..budget };
         within(&bytes, &small, |member| assert!(matches!(member, Member::Held(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! Fields of headers that are wrong, or that disagree: scanners believe one, loaders another.
 
 use super::build::{Header, Member, crc32, deflate, extra, le, zeros, zip, zip_with};
-use super::{PICKLE, array, in_array, in_pickle, npz, pytorch};
+use super::{TENSOR, array, in_array, in_pickle, npz, pytorch};
 use crate::Case;
 
 const MALFORMED: &str = "malformed";
@@ -127,8 +127,9 @@ fn packed() -> Vec<Case> {
     let case = |name, says, hostile: Member| {
         Case::one(name, (MALFORMED, says), "model.npz", zip(&[hostile]), good())
     };
-    let times = 2 * 1024 * 1024 / 258;
-    let bomb = Member::packed("weight.npy", 8, zeros(times), &vec![0; times * 258 + 1]);
+    let times = 17 * 1024 * 1024 / 258;
+    let bomb = Member::packed("weight.npy", 8, zeros(times), &[])
+        .both(|header| header.size = times as u32 * 258 + 1);
     let liar = Member::packed("weight.npy", 8, zeros(4), &[0; 129]);
     let short = member(deflate(&data[..data.len() - 1]));
     let mut broken = deflate(&data);
@@ -159,8 +160,8 @@ fn packed() -> Vec<Case> {
             "pytorch-pickle-is-packed-and-its-checksum-wrong",
             (MALFORMED, "model/data.pkl\": its bytes do not have its checksum"),
             "model.pt",
-            packed_pickle(crc32(PICKLE) ^ 1),
-            packed_pickle(crc32(PICKLE)),
+            packed_pickle(crc32(TENSOR) ^ 1),
+            packed_pickle(crc32(TENSOR)),
         ),
     ]
 }
@@ -168,7 +169,7 @@ fn packed() -> Vec<Case> {
 /// PyTorch's weights packed anew by somebody, with this checksum of the pickle.
 fn packed_pickle(crc: u32) -> Vec<u8> {
     let mut members = pytorch();
-    members[0] = Member::packed("model/data.pkl", 8, deflate(PICKLE), PICKLE)
+    members[0] = Member::packed("model/data.pkl", 8, deflate(TENSOR), TENSOR)
         .both(|header| (header.flags, header.crc) = (1 << 3, crc))
         .with(|member| {
             let Header { crc, packed, size, .. } = member.central;

@@ -7,7 +7,7 @@ use crate::Case;
 const MEMBER: &str = "member";
 
 pub(super) fn cases() -> Vec<Case> {
-    let storage = || Member::described("model/data/1", &[0; 8]);
+    let other = || Member::described("model/.format_version", b"1\n");
     let instead = |data: &[u8]| Member::described("model/data.pkl", data);
     let elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0";
     let seven = b"7z\xbc\xaf\x27\x1c\0\x04\0\0\0\0\0\0\0\0\0\0\0\0";
@@ -25,26 +25,27 @@ pub(super) fn cases() -> Vec<Case> {
             "pytorch-pickle-is-in-capitals",
             (MEMBER, "is pickle, which pytorch has not there"),
             |member| {
-                *member = Member::described("model/DATA.pkl", PICKLE);
+                member.central.name = b"model/DATA.pkl".to_vec();
+                member.local.name = b"model/DATA.pkl".to_vec();
             },
         ),
         also(
             "pytorch-second-pickle-under-another-name",
             (MEMBER, "model/data/1.bak\": pickle is pickle"),
             Member::described("model/data/1.bak", RUNS),
-            storage(),
+            other(),
         ),
         also(
             "pytorch-pickle-outside-of-its-folder",
             (MEMBER, "\"data.pkl\": pickle is pickle"),
             Member::described("data.pkl", PICKLE),
-            storage(),
+            other(),
         ),
         also(
             "pytorch-library-among-the-storages",
             (MEMBER, "is elf, which pytorch has not there"),
             Member::described("model/data/lib.so", elf),
-            storage(),
+            other(),
         ),
         in_pickle("pytorch-library-in-place-of-the-pickle", (MEMBER, "is elf"), |member| {
             *member = instead(elf);
@@ -67,13 +68,19 @@ pub(super) fn cases() -> Vec<Case> {
             "torchscript-under-the-name-of-weights",
             ("format", "the format is torchscript"),
             Member::described("model/constants.pkl", PICKLE),
-            storage(),
+            other(),
         ),
         also(
             "torchscript-code-beside-weights",
             ("format", "the format is torchscript"),
             Member::described("model/code/__torch__.py", b"def forward(self):\n  return 0\n"),
-            storage(),
+            other(),
+        ),
+        also(
+            "pytorch-storage-that-no-tensor-needs",
+            ("malformed", "model/data/1\": no tensor needs this storage"),
+            Member::described("model/data/1", RUNS),
+            other(),
         ),
         in_array(
             "npz-library-among-the-arrays",

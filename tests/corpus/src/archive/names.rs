@@ -1,7 +1,7 @@
 //! Names that mean another file than they seem to, and entries that are no files.
 
 use super::build::{Member, zip};
-use super::{PICKLE, RUNS, array, in_array, pytorch};
+use super::{RUNS, array, in_array, pytorch};
 use crate::Case;
 
 const MALFORMED: &str = "malformed";
@@ -17,20 +17,21 @@ pub(super) fn cases() -> Vec<Case> {
         let two = |one, other| zip(&[one, other].map(|name| Member::stored(name, &array(4))));
         Case::one(name, (MALFORMED, says), "model.npz", two(first, second), two(first, other))
     };
+    let other = || vec![Member::described("model/.format_version", b"1\n")];
     vec![
         Case::one(
             "pytorch-two-pickles-of-one-name",
             (MALFORMED, "its name is that of another member"),
             "model.pt",
             zip(&[pytorch(), vec![Member::described("model/data.pkl", RUNS)]].concat()),
-            zip(&[pytorch(), vec![Member::described("model/data/1", RUNS)]].concat()),
+            zip(&[pytorch(), other()].concat()),
         ),
         Case::one(
             "pytorch-two-pickles-whose-names-differ-in-case",
             (MALFORMED, "its name is that of another member"),
             "model.pt",
             zip(&[vec![Member::described("model/DATA.pkl", RUNS)], pytorch()].concat()),
-            zip(&[vec![Member::described("model/data/1", PICKLE)], pytorch()].concat()),
+            zip(&[other(), pytorch()].concat()),
         ),
         twice(
             "npz-two-names-of-one-normal-form",
