@@ -35,6 +35,8 @@ pub struct Budget {
     pub gguf_templates: u64,
     /// Bytes of all keys and tensor names of a GGUF file together.
     pub gguf_names: u64,
+    /// Bytes of a map of characters of a tokenizer model.
+    pub tokenizer_characters: u64,
     /// Pieces of a tokenizer model.
     pub tokenizer_pieces: u64,
     /// Opcodes of a pickle stream.
@@ -120,6 +122,7 @@ impl Default for Budget {
             gguf_strings: 4_194_304,
             gguf_templates: 2 * MIB,
             gguf_names: 64 * MIB,
+            tokenizer_characters: 8 * MIB,
             tokenizer_pieces: 4_194_304,
             pickle_opcodes: 16_777_216,
             pickle_marks: 65_536,

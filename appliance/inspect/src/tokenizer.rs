@@ -7,8 +7,9 @@ use std::io::{self, Read, Seek};
 
 use crate::budget::Budget;
 use crate::claim::Claim;
+use crate::finding::Place;
 use crate::format::Format;
-use crate::malformed::{Fault, Malformed};
+use crate::malformed::{Fault, Malformed, broken};
 use crate::protobuf::{self, Wire};
 use crate::source::{Scan, Source};
 
@@ -41,6 +42,7 @@ fn walk<R: Read + Seek>(
     pieces: &mut u64,
     budget: &Budget,
 ) -> Result<(), Fault> {
+    let mut settings = Vec::new();
     while scan.remaining() > 0 {
         match protobuf::tag(scan)? {
             Some((1, Wire::Bytes)) => {
@@ -51,9 +53,74 @@ fn walk<R: Read + Seek>(
                 piece(scan)?;
                 *pieces = pieces.saturating_add(1);
             }
-            Some((2..=5 | 200.., wire @ Wire::Bytes)) => protobuf::skip(scan, wire)?,
+            Some((field @ 2..=5, wire @ Wire::Bytes)) => {
+                // Readers merge the two, or take the last.
+                if settings.contains(&field) {
+                    return Err(broken(Place::Offset(scan.at()), "its settings are there twice"));
+                }
+                settings.push(field);
+                match field {
+                    NORMALIZER | DENORMALIZER => normalizer(scan, budget)?,
+                    _ => protobuf::skip(scan, wire)?,
+                }
+            }
+            Some((200.., wire @ Wire::Bytes)) => protobuf::skip(scan, wire)?,
             _ => return Err(Malformed::TokenizerField { at: scan.at() }.into()),
         }
+    }
+    Ok(())
+}
+
+const NORMALIZER: u64 = 3;
+const DENORMALIZER: u64 = 5;
+
+/// A `NormalizerSpec`: a name (1), the compiled map of characters (2), switches (3 to 5) and the rules
+/// that the map was made of (6).
+fn normalizer<R: Read + Seek>(scan: &mut Scan<'_, R>, budget: &Budget) -> Result<(), Fault> {
+    let length = protobuf::varint(scan)?;
+    scan.need(length)?;
+    let end = scan.at().saturating_add(length);
+    let mut mapped = false;
+    while scan.at() < end {
+        match protobuf::tag(scan)? {
+            Some((2, Wire::Bytes)) if !mapped => {
+                mapped = true;
+                characters(scan, budget)?;
+            }
+            Some((1 | 6, wire @ Wire::Bytes)) => protobuf::skip(scan, wire)?,
+            Some((3..=5, wire @ Wire::Varint)) => protobuf::skip(scan, wire)?,
+            Some((200.., wire)) => protobuf::skip(scan, wire)?,
+            _ => return Err(Malformed::TokenizerField { at: scan.at() }.into()),
+        }
+    }
+    if scan.at() != end {
+        return Err(Malformed::TokenizerField { at: scan.at() }.into());
+    }
+    Ok(())
+}
+
+/// A `precompiled_charsmap`: the length of a double-array trie, the trie in units of four bytes, and
+/// the texts that it leads to, each ended by a zero.
+fn characters<R: Read + Seek>(scan: &mut Scan<'_, R>, budget: &Budget) -> Result<(), Fault> {
+    let length = protobuf::varint(scan)?;
+    scan.need(length)?;
+    let at = Place::Offset(scan.at());
+    if length == 0 {
+        return Ok(());
+    }
+    if length > budget.tokenizer_characters {
+        let limit = budget.tokenizer_characters;
+        return Err(broken(at, format!("the map of characters is larger than {limit} bytes")));
+    }
+    let end = scan.at().saturating_add(length);
+    let trie = u64::from(u32::from_le_bytes(scan.array()?));
+    let room = end.saturating_sub(scan.at());
+    if length <= 4 || trie == 0 || trie % 4 != 0 || trie >= room {
+        return Err(broken(at, "the map of characters has no trie that fits into it"));
+    }
+    scan.skip(room.saturating_sub(1))?;
+    if scan.byte()? != 0 {
+        return Err(broken(at, "the last text of the map of characters has no end"));
     }
     Ok(())
 }
@@ -115,6 +182,39 @@ mod tests {
         assert!(matches!(wrong(&bytes), Some(Malformed::TokenizerField { .. })));
         let unscored = [tokenizer(), b"\x0a\x03\x0a\x01a".to_vec()].concat();
         assert!(matches!(wrong(&unscored), Some(Malformed::TokenizerField { .. })));
+    }
+
+    /// A model with a normalizer whose map of characters is `map`.
+    fn normalized(map: &[u8]) -> Vec<u8> {
+        let map = [&[0x12, map.len() as u8][..], map, b"\x18\x01"].concat();
+        [tokenizer(), vec![0x1a, map.len() as u8], map].concat()
+    }
+
+    #[test]
+    fn the_map_of_characters_fits_and_is_bounded() {
+        for good in [&b""[..], b"\x04\0\0\0TRIEa\0", b"\x08\0\0\0TRIETRIE\0"] {
+            assert_eq!(wrong(&normalized(good)), None);
+        }
+        for bad in [
+            &b"\x04"[..],
+            b"\x04\0\0\0",
+            b"\0\0\0\0TRIEa\0",
+            b"\x04\0\0\0TRIE",
+            b"\x06\0\0\0TRIEab\0",
+            b"\xff\xff\xff\xffTRIEa\0",
+            b"\x04\0\0\0TRIEab",
+        ] {
+            assert!(wrong(&normalized(bad)).is_some(), "{bad:?}");
+        }
+        let budget = Budget { tokenizer_characters: 9, ..Budget::default() };
+        let found = look_within(&normalized(b"\x04\0\0\0TRIEa\0"), &budget);
+        assert!(matches!(found.malformed, Some(Malformed::Rule { .. })));
+    }
+
+    #[test]
+    fn settings_come_once() {
+        let twice = [normalized(b""), b"\x1a\0".to_vec()].concat();
+        assert!(matches!(wrong(&twice), Some(Malformed::Rule { .. })));
     }
 
     #[test]

@@ -3,6 +3,22 @@
 use super::lexer::Token;
 use super::words::{FILTERS, REFUSED_ATTRIBUTES, REFUSED_STARTS, TESTS};
 
+/// These filters.
+const NAMING: &[&str] = &[
+    "groupby",
+    "join",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "select",
+    "selectattr",
+    "sort",
+    "sum",
+    "unique",
+];
+
 /// Whether the filter `name` may have the arguments `held`.
 pub(super) fn admits(name: &str, held: &[Token<'_>]) -> bool {
     let mut arguments = held.split(|token| token.is(","));
@@ -21,7 +37,11 @@ pub(super) fn admits(name: &str, held: &[Token<'_>]) -> bool {
     };
     match name {
         "map" => match arguments.next().unwrap_or_default() {
-            [Token::Text(filter)] => FILTERS.contains(&filter.as_ref()) && filter != "map",
+            // What that filter gets is not looked at, so it gets nothing where it would take a name.
+            [Token::Text(filter)] => {
+                FILTERS.contains(&filter.as_ref())
+                    && (held.len() == 1 || !NAMING.contains(&filter.as_ref()))
+            }
             [Token::Name("attribute"), Token::Operator("="), attribute] => path(Some(attribute)),
             _ => false,
         },
@@ -40,7 +60,11 @@ pub(super) fn admits(name: &str, held: &[Token<'_>]) -> bool {
                 _ => false,
             })
         }
-        "join" => arguments.nth(1).is_none(),
+        "join" => {
+            let first = arguments.next().unwrap_or_default();
+            !matches!(first, [Token::Name("attribute"), Token::Operator("="), ..])
+                && arguments.next().is_none()
+        }
         _ => true,
     }
 }
