@@ -9,6 +9,8 @@ mod structure;
 
 use crate::Case;
 
+pub(crate) use file::reseal;
+
 pub(crate) fn cases() -> Vec<Case> {
     [config::cases(), dense::cases(), layout::cases(), links::cases(), structure::cases()].concat()
 }

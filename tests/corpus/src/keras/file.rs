@@ -107,6 +107,27 @@ pub(super) fn sealed(structure: Vec<u8>) -> Vec<u8> {
     [&structure[..], &checksum].concat()
 }
 
+/// Makes the checksums of a file right again after a change, where the structures are still found.
+pub(crate) fn reseal(bytes: &mut [u8]) {
+    for at in (0..bytes.len()).step_by(8) {
+        let rest = &mut bytes[at..];
+        let size = match rest {
+            [b'O', b'H', b'D', b'R', _, 2, a, b, c, d, ..] => {
+                u32::from_le_bytes([*a, *b, *c, *d]) as usize + 10
+            }
+            [0x89, b'H', b'D', b'F', _, _, _, _, 2 | 3, ..] => SUPERBLOCK - 4,
+            [b'F', b'R', b'H', b'P', ..] => 142,
+            [b'B', b'T', b'H', b'D', ..] => 34,
+            _ => continue,
+        };
+        if let Some((structure, rest)) = rest.split_at_mut_checked(size)
+            && let Some(checksum) = rest.first_chunk_mut()
+        {
+            *checksum = lookup3(structure).to_le_bytes();
+        }
+    }
+}
+
 /// An object header of version 2.
 pub(super) fn object(messages: &[Message]) -> Vec<u8> {
     let mut body = Vec::new();
