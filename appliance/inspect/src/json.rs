@@ -22,6 +22,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::budget::Budget;
 use crate::finding::{Kind, Place};
 use crate::format::Format;
+use crate::keras;
 use crate::malformed::{Fault, Malformed, finding, shown};
 use crate::notes::Notes;
 use crate::source::{Scan, Source};
@@ -69,6 +70,10 @@ pub(crate) fn read<R: Read + Seek>(
         malformed => malformed,
     };
     let format = if state.is_notebook() { Format::Notebook } else { Format::Json };
+    if state.keras && malformed.is_none() {
+        let malformed = finding(keras::config(source, (0, length), "", budget, notes))?;
+        return Ok(Reading::Yes { format, malformed });
+    }
     Ok(Reading::Yes { format, malformed })
 }
 
@@ -136,13 +141,25 @@ struct State<'b> {
     /// Which of the keys of a notebook are there.
     cells: bool,
     nbformat: bool,
+    /// Whether an object, at any depth, is one that Keras would build.
+    keras: bool,
 }
 
 impl<'b> State<'b> {
     fn new(budget: &'b Budget, notes: &'b mut Notes) -> Self {
         let hashers = [RandomState::new(), RandomState::new()];
         let (slot, path) = (None, Vec::new());
-        State { budget, notes, slot, keys: 0, path, hashers, cells: false, nbformat: false }
+        State {
+            budget,
+            notes,
+            slot,
+            keys: 0,
+            path,
+            hashers,
+            cells: false,
+            nbformat: false,
+            keras: false,
+        }
     }
 
     fn is_notebook(&self) -> bool {
@@ -318,6 +335,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
         let top = state.path.is_empty();
         let mut keys: HashSet<[u64; 2]> = HashSet::new();
         let mut together = Together::default();
+        let (mut class_name, mut config) = (false, false);
         while let Some(key) = entries.next_key_seed(Name { limit, slot: &mut state.slot })? {
             state.keys = state.keys.saturating_add(1);
             if state.keys > state.budget.json_keys {
@@ -330,6 +348,8 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
             }
             state.cells |= top && key == "cells";
             state.nbformat |= top && key == "nbformat";
+            class_name |= key == "class_name";
+            config |= key == "config";
             let texts = texts.of(&key, top);
             state.path.push(Step::Key(key));
             let value = state.entry(&mut entries, depth, texts, top);
@@ -340,6 +360,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
             together.take(&key, value?);
         }
         state.runs(together.asked(listed));
+        state.keras |= class_name && config;
         Ok(Value::Other)
     }
 }

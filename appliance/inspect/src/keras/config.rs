@@ -13,6 +13,7 @@ use crate::malformed::{Fault, Malformed, broken, shown};
 use crate::notes::Notes;
 use crate::source::{Scan, Source};
 use crate::strict::{Name, Slot, fault, refuse};
+use crate::tokens::Tokens;
 
 /// Reads the configuration of `size` bytes at `at`, which people know as `name`. The caller has bounded
 /// the size.
@@ -36,13 +37,16 @@ pub(crate) fn config<R: Read + Seek>(
     };
     parse(scan, &mut state).map_err(|fault| match fault {
         Fault::Broken(cause @ Malformed::Rule { .. }) => Fault::Broken(cause),
-        Fault::Broken(cause) => broken(Place::Key(name.to_owned()), cause.to_string()),
-        read => read,
+        Fault::Broken(cause) if !name.is_empty() => {
+            broken(Place::Key(name.to_owned()), cause.to_string())
+        }
+        fault => fault,
     })
 }
 
 fn parse<R: Read + Seek>(scan: Scan<'_, R>, state: &mut State<'_>) -> Result<(), Fault> {
-    let mut parser = serde_json::Deserializer::from_reader(io::BufReader::new(scan));
+    let tokens = Tokens::new(scan, state.budget.json_token);
+    let mut parser = serde_json::Deserializer::from_reader(io::BufReader::new(tokens));
     let seed = Node { state, depth: 0 };
     if let Err(error) = seed.deserialize(&mut parser) {
         return Err(fault(error, state.slot.take()));

@@ -84,7 +84,7 @@ fn old(
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [code(), functions(), files(), names(), places(), syntax(), legacy()].concat()
+    [code(), functions(), files(), names(), loose(), places(), syntax(), legacy()].concat()
 }
 
 /// Layers that hold code or load it.
@@ -245,6 +245,29 @@ fn names() -> Vec<Case> {
             ("class", "evil.Spec"),
             r#"{"class_name": "__typespec__", "spec_name": "Spec", "module": "evil", "registered_name": null, "config": []}"#,
             r#"{"class_name": "__tensor__", "config": {"value": [], "dtype": "float32"}}"#,
+        ),
+    ]
+}
+
+/// A configuration without an archive around it, from which `model_from_json` and loaders of unpacked
+/// archives build a model.
+fn loose() -> Vec<Case> {
+    let case = |name, expected, hostile: String, twin: String| {
+        Case::one(name, expected, "config.json", hostile.into_bytes(), twin.into_bytes())
+    };
+    vec![
+        case(
+            "keras-config-beside-its-weights",
+            ("class", "os.system"),
+            model(&active(&function("os", "system"))),
+            model(&active(&function("keras.activations", "relu"))),
+        ),
+        // Keras walks over what is no object of its own and builds what is below.
+        case(
+            "keras-config-below-another-object",
+            ("class", "keras.layers.Lambda"),
+            format!(r#"{{"a": [{}]}}"#, built("keras.layers", "Lambda", "{}")),
+            format!(r#"{{"a": [{}]}}"#, dense()),
         ),
     ]
 }
