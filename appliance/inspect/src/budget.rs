@@ -87,6 +87,12 @@ pub struct Budget {
     pub graph_message: usize,
     /// Bytes of all names that are kept while such a model is walked over.
     pub graph_names: usize,
+    /// Tables of a TFLite model, those counted again that several lead to.
+    pub flatbuffer_tables: u64,
+    /// Bytes that are read of a TFLite model's tables and names, those counted again that several lead to.
+    pub flatbuffer_bytes: u64,
+    /// Bytes of the name of an operator, or of what it belongs to: a domain, a class.
+    pub operator_bytes: usize,
     /// Objects of an HDF5 file; as many links, and as many strings in its global heaps.
     pub hdf5_objects: usize,
     /// Parts of an HDF5 file, as structures, data and chunks.
@@ -146,6 +152,9 @@ impl Default for Budget {
             graph_depth: 96,
             graph_message: 256 * 1024,
             graph_names: 8 * 1024 * 1024,
+            flatbuffer_tables: 262_144,
+            flatbuffer_bytes: 256 * MIB,
+            operator_bytes: 1024,
             hdf5_objects: 131_072,
             hdf5_ranges: 1_048_576,
             hdf5_block: 4 * MIB,

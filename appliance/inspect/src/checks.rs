@@ -109,6 +109,10 @@ pub const CHECKS: &[Check] = &[
         name: "tensorflow-graph",
         meaning: "Every field of every graph and function is known, all operators are reported, and constants agree with shape and type.",
     },
+    Check {
+        name: "tflite-graph",
+        meaning: "Every table, vector and string lies in the file and leads to what is there, and operators that are not built in are reported.",
+    },
 ];
 
 /// The checks that ran for a file that turned out to be `found`.
@@ -146,6 +150,7 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
         }
         Format::Numpy => &["identify", "polyglot", "numpy-structure", "pickle-calls"],
         Format::SavedModel | Format::GraphDef => &["identify", "polyglot", "tensorflow-graph"],
+        Format::Tflite => &["identify", "polyglot", "tflite-graph"],
         Format::Empty => &["identify"],
         Format::Hdf5 => &["identify", "polyglot", "hdf5-structure", "keras-config"],
         Format::Elf

@@ -14,7 +14,7 @@ use crate::pickle::{self, Loader, Storages};
 use crate::source::Source;
 use crate::{
     document, gguf, hdf5, image, index, json, magic, numpy, onnx, safetensors, tensorflow, text,
-    tokenizer, zip,
+    tflite, tokenizer, zip,
 };
 
 /// One format's word that the file is of its kind.
@@ -103,6 +103,7 @@ fn read<R: Read + Seek>(
         Format::TorchLegacy => pickle::read(source, budget, notes, Loader::TorchLegacy).map(|_| ()),
         Format::Numpy => numpy::read(source, budget, notes),
         Format::SavedModel | Format::GraphDef => tensorflow::read(format, source, budget, notes),
+        Format::Tflite => tflite::read(source, budget, notes),
         _ => Ok(()),
     }
 }
@@ -149,6 +150,7 @@ fn claims<R: Read + Seek>(source: &mut Source<'_, R>, budget: &Budget) -> io::Re
     claims.extend(tokenizer::claim(source, budget)?);
     claims.extend(onnx::claim(source, budget)?);
     claims.extend(tensorflow::claim(source, budget)?);
+    claims.extend(tflite::claim(source, budget)?);
     claims.extend(magic::claims(source)?);
     Ok(claims)
 }

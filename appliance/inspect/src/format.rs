@@ -55,6 +55,8 @@ formats! {
     SavedModel = "savedmodel",
     /// A TensorFlow graph alone.
     GraphDef = "graphdef",
+    /// A TensorFlow Lite model.
+    Tflite = "tflite",
     /// HDF5, which is also what Keras saves.
     Hdf5 = "hdf5",
     /// One NumPy array.

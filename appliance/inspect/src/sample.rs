@@ -37,6 +37,7 @@ pub(crate) fn samples() -> Vec<(Format, Vec<u8>)> {
         (Format::Hdf5, hdf5()),
         (Format::SavedModel, savedmodel()),
         (Format::GraphDef, graphdef()),
+        (Format::Tflite, tflite()),
         (Format::Numpy, numpy()),
         (Format::Joblib, joblib()),
         (Format::TorchLegacy, torch_legacy()),
@@ -124,6 +125,11 @@ pub(crate) fn hdf5() -> Vec<u8> {
     bytes.extend([0xff; 16]);
     bytes.extend([0; 6]);
     bytes
+}
+
+/// A model of version 3 that holds nothing.
+pub(crate) fn tflite() -> Vec<u8> {
+    b"\x10\0\0\0TFL3\0\0\x06\0\x08\0\x04\0\x06\0\0\0\x03\0\0\0".to_vec()
 }
 
 /// A graph of one node that does nothing.

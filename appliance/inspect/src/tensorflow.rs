@@ -19,8 +19,9 @@ use std::io::{self, Read, Seek};
 
 use crate::budget::Budget;
 use crate::claim::Claim;
-use crate::finding::{Kind, Place};
+use crate::finding::Place;
 use crate::format::Format;
+use crate::keras;
 use crate::malformed::{Fault, broken};
 use crate::notes::Notes;
 use crate::protobuf::{self, Wire};
@@ -28,6 +29,8 @@ use crate::source::{Scan, Source};
 
 /// Field 1, a number: the version of a SavedModel's schema.
 const VERSION_TAG: u8 = 0x08;
+/// The field that holds the settings of a Keras object.
+const SETTINGS: &str = "SavedUserObject.metadata";
 /// Field 1, a message: the first node of a graph. It is also a line feed.
 const NODE_TAG: u8 = 0x0a;
 
@@ -148,9 +151,9 @@ pub(crate) fn read<R: Read + Seek>(
     let mut scan = source.scan(0)?;
     let mut visitor = visit::Visitor::new(notes, budget);
     protobuf::walk(&mut scan, schema, budget, &mut visitor)?;
-    for (at, _) in std::mem::take(&mut visitor.settings) {
-        let detail = "Keras settings in a SavedModel are not read".to_owned();
-        notes.add(Kind::Class, "SavedUserObject.metadata", Place::Offset(at), detail);
+    // Keras builds a model anew from the settings of its objects.
+    for (at, length) in std::mem::take(&mut visitor.settings) {
+        keras::config(source, (at, length), SETTINGS, budget, notes)?;
     }
     Ok(())
 }

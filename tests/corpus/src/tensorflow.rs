@@ -3,6 +3,7 @@
 use crate::Case;
 use crate::protobuf::{bytes, number};
 
+mod lite;
 mod saved;
 
 /// `DataType`.
@@ -46,7 +47,7 @@ fn constant(tensor: Vec<u8>) -> Vec<u8> {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [saved::cases(), alone(), hidden(), structure()].concat()
+    [lite::cases(), saved::cases(), alone(), hidden(), structure()].concat()
 }
 
 /// A case of one graph.

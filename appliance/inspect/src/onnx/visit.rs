@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::budget::Budget;
 use crate::contents;
 use crate::finding::{Kind, Link, Place};
-use crate::malformed::{Fault, broken, shown};
+use crate::malformed::{Fault, Malformed, broken, shown};
 use crate::notes::Notes;
 use crate::onnx::proto::{
     Attribute, ElementType, Entry, Function, Model, Node, Opaque, OperatorSet, Sparse, Tensor,
@@ -99,7 +99,7 @@ impl Visit for Visitor<'_> {
             "TypeProto.Opaque" => {
                 let Opaque { domain } = message.decode()?;
                 let domain = normal(domain.as_deref());
-                self.keep(&domain)?;
+                self.report(&domain)?;
                 self.opaque.insert(domain);
             }
             "StringStringEntryProto" if message.parent == "ModelProto" => self.metadata(message)?,
@@ -123,6 +123,15 @@ impl Visitor<'_> {
         Ok(())
     }
 
+    /// Counts the name of something that is reported.
+    fn report(&mut self, name: &str) -> Result<(), Fault> {
+        let limit = self.budget.operator_bytes;
+        if name.len() > limit {
+            return Err(Malformed::NameTooLong { limit }.into());
+        }
+        self.keep(name)
+    }
+
     fn node(&mut self, message: &Message<'_>) -> Result<(), Fault> {
         let Node { name, op_type, attribute, domain } = message.decode()?;
         let op_type = op_type.unwrap_or_default();
@@ -141,8 +150,8 @@ impl Visitor<'_> {
         if self.scopes.last().is_some_and(|used| used.contains_key(&operator)) {
             return Ok(());
         }
-        self.keep(&operator.0)?;
-        self.keep(&operator.1)?;
+        self.report(&operator.0)?;
+        self.report(&operator.1)?;
         let place = match name.filter(|name| !name.is_empty()) {
             Some(name) => Place::Node(shown(&name)),
             None => Place::Offset(message.at),
@@ -287,7 +296,7 @@ impl Visitor<'_> {
             if !(1..=i64::from(i32::MAX)).contains(&version) {
                 return Err(message.broken(&format!("it imports version {version} of operators")));
             }
-            self.keep(&domain)?;
+            self.report(&domain)?;
             if versions.insert(domain, version).is_some_and(|other| other != version) {
                 return Err(message.broken("it imports two versions of the same operators"));
             }

@@ -7,7 +7,7 @@ use prost::Message as _;
 use crate::budget::Budget;
 use crate::contents;
 use crate::finding::{Kind, Link, Place};
-use crate::malformed::{Fault, broken, shown};
+use crate::malformed::{Fault, Malformed, broken, shown};
 use crate::notes::Notes;
 use crate::protobuf::{Message, Visit};
 use crate::tensorflow::proto::{
@@ -139,6 +139,15 @@ impl Visitor<'_> {
         Ok(())
     }
 
+    /// Counts the name of something that is reported.
+    fn report(&mut self, name: &str) -> Result<(), Fault> {
+        let limit = self.budget.operator_bytes;
+        if name.len() > limit {
+            return Err(Malformed::NameTooLong { limit }.into());
+        }
+        self.keep(name)
+    }
+
     fn show(&mut self, key: &str, value: String) {
         let (key, value) = (key.to_owned(), shown(&value));
         self.notes.show(|contents| contents.metadata.push(contents::Entry { key, value }));
@@ -157,7 +166,7 @@ impl Visitor<'_> {
             }
         }
         if !self.used.contains_key(&op) {
-            self.keep(&op)?;
+            self.report(&op)?;
             self.used.insert(op, Place::Node(shown(&name)));
         }
         Ok(())
@@ -166,7 +175,7 @@ impl Visitor<'_> {
     /// An attribute or a gradient names what is called.
     fn calls(&mut self, name: String, message: &Message<'_>) -> Result<(), Fault> {
         if !name.is_empty() && !self.used.contains_key(&name) {
-            self.keep(&name)?;
+            self.report(&name)?;
             self.used.insert(name, Place::Offset(message.at));
         }
         Ok(())
@@ -211,7 +220,7 @@ impl Visitor<'_> {
         let SavedObject { registered_name, registered_saver } = message.decode()?;
         for name in [registered_name, registered_saver] {
             if !name.is_empty() {
-                self.keep(&name)?;
+                self.report(&name)?;
                 let detail = "is registered to build an object".to_owned();
                 self.notes.add(Kind::Class, &name, Place::Offset(message.at), detail);
             }
