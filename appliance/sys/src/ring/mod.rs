@@ -55,7 +55,7 @@ use self::threads::Threads;
 use self::uring::Uring;
 use crate::beneath::{BeneathError, Look, Name, RegularFile, Root};
 
-/// Operations that may be in flight beside one for each buffer: looks and opens.
+/// Operations that may be in flight beside one for each buffer: those that need none.
 const BESIDE: usize = 64;
 
 /// What a ring is made with.
@@ -114,9 +114,11 @@ pub enum Outcome {
     Looked(Result<Look, BeneathError>),
     /// An opening.
     Opened(Result<RegularFile, BeneathError>),
+    /// A writing back, which goes on.
+    Begun(io::Result<()>),
 }
 
-/// Reads, writes, looks and opens, many at once. See the [module](self).
+/// Reads, writes, looks, opens and writing back, many at once. See the [module](self).
 #[derive(Debug)]
 pub struct Ring {
     backend: Backend,
@@ -139,6 +141,7 @@ enum Backend {
 enum Operation {
     Read { handle: Handle, offset: u64, buffer: Buffer, len: usize, place: Place },
     Write { handle: Handle, offset: u64, buffer: Buffer },
+    WriteBack { handle: Handle, offset: u64, len: u32 },
     Look { folder: Arc<Root>, name: Name },
     Open { folder: Arc<Root>, name: Name, look: Look },
 }
@@ -181,7 +184,7 @@ impl Ring {
         Report { reader, reason: self.reason.as_ref(), registration }
     }
 
-    /// How many operations may be in flight: one for each buffer, and 64 looks and opens beside.
+    /// How many operations may be in flight: one for each buffer, and 64 beside.
     pub fn depth(&self) -> usize {
         self.depth
     }
@@ -227,6 +230,15 @@ impl Ring {
     /// Ends as [`Outcome::Moved`], with `InvalidInput` when the offset is none that a file can have.
     pub fn write(&mut self, token: u64, handle: &Handle, offset: u64, buffer: Buffer) {
         self.start(token, Operation::Write { handle: handle.clone(), offset, buffer });
+    }
+
+    /// Has the kernel begin to write to the disk what of these bytes lies in the page cache and is
+    /// not there yet. It waits for none of it: this makes a sync later shorter and promises nothing.
+    /// Threads leave it to the kernel.
+    ///
+    /// Ends as [`Outcome::Begun`].
+    pub fn write_back(&mut self, token: u64, handle: &Handle, offset: u64, len: u32) {
+        self.start(token, Operation::WriteBack { handle: handle.clone(), offset, len });
     }
 
     /// Starts to look at what is at `name` in `folder`, as [`Root::look`]. Ends as
@@ -300,6 +312,9 @@ impl Ring {
                 i64::try_from(*offset).is_ok() && *len <= buffer.capacity()
             }
             Operation::Write { offset, .. } => i64::try_from(*offset).is_ok(),
+            Operation::WriteBack { offset, len, .. } => {
+                i64::try_from(offset.saturating_add(u64::from(*len))).is_ok()
+            }
             Operation::Look { .. } | Operation::Open { .. } => true,
         };
         if !valid {
@@ -315,6 +330,7 @@ impl Ring {
                 Outcome::Moved { buffer, bytes: Err(error) }
             }
             Operation::Write { buffer, .. } => Outcome::Moved { buffer, bytes: Err(error) },
+            Operation::WriteBack { .. } => Outcome::Begun(Err(error)),
             Operation::Look { .. } => Outcome::Looked(Err(BeneathError::Io(error))),
             Operation::Open { .. } => Outcome::Opened(Err(BeneathError::Io(error))),
         };

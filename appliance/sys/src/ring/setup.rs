@@ -18,11 +18,12 @@ use super::NoUring;
 pub(super) const FILES: u32 = 64;
 
 /// What the ring may be asked to do.
-const OPERATIONS: [u8; 7] = [
+const OPERATIONS: [u8; 8] = [
     opcode::Read::CODE,
     opcode::Write::CODE,
     opcode::ReadFixed::CODE,
     opcode::WriteFixed::CODE,
+    opcode::SyncFileRange::CODE,
     opcode::Statx::CODE,
     opcode::OpenAt2::CODE,
     opcode::AsyncCancel::CODE,

@@ -76,6 +76,27 @@ fn a_write_writes_what_is_filled_and_nothing_else() {
 }
 
 #[test]
+fn writing_back_is_begun_on_a_file_that_is_open_for_reading_and_changes_none_of_it() {
+    for reader in READERS {
+        let (mut ring, _) = ring(reader, 1);
+        let mut named = tempfile::NamedTempFile::new().unwrap();
+        named.write_all(&bytes(3 * SLOT)).unwrap();
+        let handle = ring.attach(File::open(named.path()).unwrap());
+        for (offset, len, fits) in
+            [(0, SLOT as u32, true), (77, u32::MAX, true), (i64::MAX as u64, 1, false)]
+        {
+            ring.write_back(7, &handle, offset, len);
+            let Some(Done { token: 7, outcome: Outcome::Begun(begun) }) = ring.wait(None).unwrap()
+            else {
+                panic!()
+            };
+            assert_eq!(begun.is_ok(), fits, "{reader} {offset} {len}");
+        }
+        assert_eq!(std::fs::read(named.path()).unwrap(), bytes(3 * SLOT));
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_and_gives_its_buffer_back() {
     for reader in READERS {
         let (mut ring, mut buffers) = ring(reader, 1);

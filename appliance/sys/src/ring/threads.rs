@@ -168,6 +168,7 @@ fn carry_out(operation: Operation) -> Outcome {
             let bytes = uninterrupted(|| handle.file().write_at(buffer.filled(), offset));
             Outcome::Moved { buffer, bytes }
         }
+        Operation::WriteBack { .. } => Outcome::Begun(Ok(())),
         Operation::Look { folder, name } => Outcome::Looked(folder.look(&name)),
         Operation::Open { folder, name, look } => Outcome::Opened(folder.open_seen(&name, &look)),
     }

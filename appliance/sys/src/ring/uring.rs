@@ -6,7 +6,7 @@
 //!             +---- flights: buffer, file and names of what is in flight, by number
 //! ```
 //!
-//! The ring can do what [`setup`](super::setup) left it: read, write, look, open, cancel. What the
+//! The ring can do what [`setup`](super::setup) left it: read, write, write back, look, open, cancel. What the
 //! kernel may touch is owned by a [`Flight`] until its completion was taken. A file that is used
 //! often moves into the table of fixed files, and a buffer that is used often is registered, so
 //! that the kernel looks up neither at each operation.
@@ -219,6 +219,7 @@ impl Uring {
                 Outcome::Moved { buffer, bytes: moved }
             }
             Operation::Write { buffer, .. } => Outcome::Moved { buffer, bytes: moved },
+            Operation::WriteBack { .. } => Outcome::Begun(moved.map(|_| ())),
             Operation::Look { folder, name } => {
                 let seen = match moved {
                     // SAFETY: the record lies in the mapping, aligned to its size, and every bit
@@ -289,6 +290,11 @@ impl Uring {
                     None => opcode::Write::new(file, first, len).offset(*offset).build(),
                 };
                 entry.flags(flags)
+            }
+            Operation::WriteBack { handle, offset, len } => {
+                let (file, flags) = self.target(handle);
+                let entry = opcode::SyncFileRange::new(file, *len).offset(*offset);
+                entry.flags(libc::SYNC_FILE_RANGE_WRITE).build().flags(flags)
             }
             Operation::Look { folder, name } => {
                 let record = self.record(number);
