@@ -76,7 +76,7 @@ fn look(
     let source = Source::at(model)?;
     let reading = means.reading(progress);
     let budget = &means.budget;
-    let (observed, inspected) = intake::read_in_place(&source, manifest, &[], budget, &reading)?;
+    let (observed, inspected) = intake::read_again(&source, manifest, budget, &reading)?;
     let work = {
         let (source, manifest) = (source.clone(), Arc::clone(manifest));
         let aside = progress.aside();

@@ -88,12 +88,28 @@ pub fn read_in_place(
     take(source, manifest, ignored, budget, Wish::Inspection, reading)
 }
 
+/// Reads copies that another process made as [`read_in_place`] does. They are on their way to the
+/// disk meanwhile, so that the sync that comes after has less to wait for.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_again(
+    copies: &Source,
+    manifest: &Arc<Manifest>,
+    budget: &Budget,
+    reading: &Reading<'_>,
+) -> Result<(Observed, Inspected), Reason> {
+    take(copies, manifest, &[], budget, Wish::Again, reading)
+}
+
 /// What is to be done with a model besides hashing it.
 enum Wish<'a> {
     /// Copies, if there is a place for them.
     Copies(Option<&'a Quarantine>),
     /// Small files are looked into.
     Inspection,
+    /// The same, in copies.
+    Again,
 }
 
 fn take(
@@ -112,7 +128,7 @@ fn take(
     let bytes = measured.sizes.iter().flatten().copied().fold(0, u64::saturating_add);
     reading.progress.expect(bytes, readable().count() as u64);
     let copies = match wish {
-        Wish::Inspection | Wish::Copies(None) => None,
+        Wish::Inspection | Wish::Again | Wish::Copies(None) => None,
         Wish::Copies(Some(copies)) => {
             copies.reserve(bytes, readable().count())?;
             Some(copies.prepare(readable().map(|(_, file)| &file.path))?)
@@ -126,7 +142,8 @@ fn take(
         hash: manifest.hash(),
         method: manifest.method(),
         copies,
-        inspect: matches!(wish, Wish::Inspection),
+        is_of_copies: matches!(wish, Wish::Again),
+        inspect: matches!(wish, Wish::Inspection | Wish::Again),
     };
     let gathered = engine::run(order, reading)?;
     reading.progress.all_read();
@@ -248,7 +265,16 @@ pub fn hash_found(
     reading.progress.expect(bytes, sizes.len() as u64);
     let names = engine::Names::Found(Arc::clone(paths));
     let source = source.clone();
-    let order = engine::Order { source, names, sizes, hash, method, copies: None, inspect: false };
+    let order = engine::Order {
+        source,
+        names,
+        sizes,
+        hash,
+        method,
+        copies: None,
+        is_of_copies: false,
+        inspect: false,
+    };
     let gathered = engine::run(order, reading)?;
     reading.progress.all_read();
     let files: Vec<_> =

@@ -165,6 +165,8 @@ impl<'a> Round<'a> {
                 self.moved(number, buffer.filled(), bytes);
                 self.free.push(buffer);
             }
+            // Small copies are left to the sync.
+            Outcome::Begun(_) => {}
         }
         self.feed();
     }

@@ -3,12 +3,15 @@
 //! ```text
 //!   blocks can be shared ──▶ Copy::Shared: it is there, and read in the source's stead
 //!   else ──▶ Copy::Written
-//!              bytes that begin and end where pages do ──▶ past the page cache, by the ring
-//!              the others: a file's end, edges of shards ─▶ through it
+//!     it may stay in memory ─▶ through the page cache, and from there to the disk at once
+//!     else
+//!       bytes that begin and end where pages do ──▶ past the page cache, by the ring
+//!       the others: a file's end, edges of shards ─▶ through it
 //! ```
 //!
-//! Past the page cache, a copy takes no memory that others need and is on its way to the disk at
-//! once. Both ways may be under way in one file, never in one page.
+//! The copy is read once more, by another process: from the page cache that takes a third of the
+//! time that the disk takes. What would need more memory than copies may have goes past it, and takes none that
+//! others need. Both ways may be under way in one file, never in one page.
 
 use std::fs::File;
 use std::io;
@@ -40,7 +43,7 @@ pub(super) struct Output {
 
 impl Copy {
     /// Makes the file for the copy of `path`, which is `source` and has `size` bytes. It shares the
-    /// blocks of `source` if `sharing` can do that.
+    /// blocks of `source` if `sharing` can do that, and else `stays` says whether it may be in memory.
     ///
     /// # Errors
     /// When it cannot be made, or there is no room for it.
@@ -50,6 +53,7 @@ impl Copy {
         size: u64,
         source: &File,
         sharing: &Sharing,
+        stays: impl FnOnce() -> bool,
     ) -> Result<Copy, Reason> {
         let buffered = copies.create(path)?;
         let shared = sharing.share(source, &buffered);
@@ -57,6 +61,9 @@ impl Copy {
             return Ok(Copy::Shared);
         }
         copies.allocate(&buffered, path, size)?;
+        if stays() {
+            return Ok(Copy::Written(Output { buffered: Arc::new(buffered), direct: None }));
+        }
         let direct = copies.open_again(path)?;
         // Without direct I/O the page cache does it.
         let takes = direct::enable(&direct).is_ok_and(|alignment| alignment.is_some());

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use oms_sys::beneath::{BeneathError, Folders, Name, RegularFile, Root, Stamp};
@@ -52,6 +52,8 @@ pub(super) struct Job {
     lanes: &'static Lanes,
     means: Means,
     retried: AtomicU32,
+    /// Bytes of copies that may still go through the page cache.
+    cached: AtomicU64,
     sharing: Sharing,
 }
 
@@ -95,7 +97,8 @@ impl Job {
         parts_of.sort_unstable();
         let retried = AtomicU32::new(0);
         let sharing = Sharing::untried(means.share);
-        Job { order, queue, parts, parts_of, lanes, means, retried, sharing }
+        let cached = AtomicU64::new(means.cached);
+        Job { order, queue, parts, parts_of, lanes, means, retried, cached, sharing }
     }
 
     /// How many workers the work is worth.
@@ -260,7 +263,8 @@ impl Job {
     fn copy(&self, copies: &Copies, item: &Item, source: &RegularFile) -> Result<Copy, Reason> {
         let create = || {
             let (path, size) = (self.path(item.file), self.size(item.file));
-            let copy = Copy::create(copies, path, size, source.as_file(), &self.sharing)?;
+            let stays = || self.stays_in_memory(size);
+            let copy = Copy::create(copies, path, size, source.as_file(), &self.sharing, stays)?;
             if matches!(copy, Copy::Shared) {
                 self.check(source)?;
             }
@@ -270,6 +274,18 @@ impl Job {
             None => create(),
             Some(parts) => lock(&parts.copy).get_or_insert_with(create).clone(),
         }
+    }
+
+    /// Whether a copy of `size` bytes goes through the page cache, so that who reads it next need not
+    /// wait for the disk; it has its place there then.
+    fn stays_in_memory(&self, size: u64) -> bool {
+        let take = |left: u64| left.checked_sub(size);
+        self.cached.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    /// Whether what is read are copies that another process made.
+    pub(super) fn is_of_copies(&self) -> bool {
+        self.order.is_of_copies
     }
 
     /// The copy of a small file.
@@ -431,7 +447,7 @@ fn is_resident(file: &File, item: &Item) -> bool {
 
 /// Whether the byte at `offset` can be read without waiting. Where the file system cannot tell, it
 /// is taken for one that has to be waited for.
-fn is_here(file: &File, offset: u64) -> bool {
+pub(super) fn is_here(file: &File, offset: u64) -> bool {
     let mut byte = [0];
     let mut room = [IoSliceMut::new(&mut byte)];
     preadv2(file, &mut room, offset, ReadWriteFlags::NOWAIT) == Ok(1)

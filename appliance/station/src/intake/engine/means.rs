@@ -31,6 +31,9 @@ const FROM_DISK: usize = 1 << 20;
 /// Buffers that a stream profits from.
 const AHEAD: usize = 8;
 
+/// The part of the machine's memory that copies may take in the page cache.
+const SHARE: u64 = 4;
+
 /// Why threads read what a program serves. io_uring takes such a file for one that it can wait for,
 /// and does not get on: after a short answer the kernel asks for the rest at the old place (Linux
 /// 6.18), and a thread with a read that is not answered cannot even end.
@@ -55,6 +58,8 @@ pub(super) struct Means {
     pub(super) stall: Duration,
     /// Past the page cache, where copies are made and the file systems let us.
     pub(super) direct: bool,
+    /// Bytes of copies that go through the page cache all the same, and are read again from there.
+    pub(super) cached: u64,
     /// What the files lie on.
     pub(super) medium: Medium,
     /// One stream at a time, in the order of the model: for media that move about to find a file.
@@ -80,6 +85,7 @@ impl Means {
             retries: reading.rules.retries,
             stall: reading.stall(),
             direct: copies,
+            cached: if copies { memory_of_the_machine() / SHARE } else { 0 },
             medium: Medium::Unknown,
             in_order: false,
             share: clone::ficlone,
@@ -108,6 +114,12 @@ impl Means {
         let count = own.checked_div(bytes).unwrap_or(2).min(streams.saturating_mul(AHEAD)).max(2);
         (count, bytes)
     }
+}
+
+/// Bytes of memory that the machine has, used or not.
+fn memory_of_the_machine() -> u64 {
+    let told = rustix::system::sysinfo();
+    told.totalram.saturating_mul(u64::from(told.mem_unit))
 }
 
 /// What the files of `source` lie on. All of them lie on one file system: no other is entered.

@@ -77,6 +77,8 @@ pub(super) struct Order {
     pub(super) method: Method,
     /// Where the copies go, if there are to be any.
     pub(super) copies: Option<Copies>,
+    /// Whether the files are copies that another process made: they are written back meanwhile.
+    pub(super) is_of_copies: bool,
     /// Whether small files of a manifest are looked into, where their bytes are the signed ones.
     pub(super) inspect: bool,
 }

@@ -36,6 +36,9 @@ const LAST: u64 = 4096;
 /// What direct I/O is a multiple of.
 pub(super) const PAGE: u64 = 4096;
 
+/// Bytes that the kernel is asked at once to write back.
+const BACK: u64 = 4 << 20;
+
 /// A file as its ring knows it.
 #[derive(Debug)]
 pub(super) struct Way {
@@ -140,6 +143,12 @@ pub(super) struct Stream {
     /// The first byte that was not asked for.
     next: u64,
     chunks: VecDeque<Chunk>,
+    /// The file whose bytes are written back behind the hashing, where that is to be.
+    back: Option<Handle>,
+    /// The first byte that was not asked to be written back.
+    kept: u64,
+    /// What the request in flight to write back is called.
+    asked_back: Option<u32>,
     /// Names and offsets of the writes in flight, whether they go past the page cache, since when.
     writes: Vec<(u32, u64, bool, Instant)>,
     names: u32,
@@ -154,6 +163,9 @@ impl Stream {
         lanes: &Lanes,
     ) -> Self {
         Stream {
+            back: None,
+            kept: item.start,
+            asked_back: None,
             id,
             item,
             file,
@@ -187,6 +199,12 @@ impl Stream {
         }
         let at = self.chunks.iter().position(|chunk| matches!(chunk.state, State::Missing))?;
         self.start(at, capacity)
+    }
+
+    /// An operation has ended.
+    pub(super) fn answered(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.heard = Instant::now();
     }
 
     /// Chunks that are not hashed yet.
@@ -360,6 +378,39 @@ impl Stream {
         self.names
     }
 
+    /// From now on what was hashed is written back.
+    pub(super) fn write_back(&mut self, file: Handle) {
+        self.back = Some(file);
+    }
+
+    /// The next bytes that are to be written back: one request after the other, for what was written
+    /// before. Gives its name, the file, the offset and how many.
+    pub(super) fn ask_back(&mut self) -> Option<(u32, Handle, u64, u32)> {
+        if self.refused.is_some() || self.asked_back.is_some() {
+            return None;
+        }
+        let file = self.back.clone()?;
+        let written = self.writes.iter().map(|(_, offset, ..)| *offset).min();
+        let end = written.unwrap_or(self.hashed).min(self.hashed);
+        if end.saturating_sub(self.kept) < BACK {
+            return None;
+        }
+        let offset = self.kept;
+        self.kept = offset.saturating_add(BACK);
+        let name = self.write_at(offset, false);
+        self.asked_back = Some(name);
+        Some((name, file, offset, BACK as u32))
+    }
+
+    /// Writing back was begun, or cannot be, and then is left to the last sync.
+    pub(super) fn begun_back(&mut self, name: u32, begun: bool) {
+        self.written(name);
+        self.asked_back = None;
+        if !begun {
+            self.back = None;
+        }
+    }
+
     /// The write of this name has ended; gives its offset, and whether it went past the page cache.
     pub(super) fn written(&mut self, name: u32) -> Option<(u64, bool)> {
         let at = self.writes.iter().position(|(write, ..)| *write == name)?;
@@ -380,5 +431,57 @@ impl Stream {
     /// Whether all of it was hashed and written, or nothing of a refused one is in flight.
     pub(super) fn has_ended(&self) -> bool {
         self.in_flight == 0 && (self.refused.is_some() || self.hashed >= self.item.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oms_sys::ring::{Reader, Ring, Settings};
+
+    use super::*;
+    use crate::intake::Source;
+
+    #[test]
+    fn what_was_hashed_and_written_is_written_back_one_request_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let len = 5 * BACK;
+        std::fs::File::create(folder.path().join("file")).unwrap().set_len(len).unwrap();
+        let source = Source::at(folder.path()).unwrap();
+        let file = source.root().file("file").unwrap();
+        let settings = Settings { reader: Reader::Auto, buffers: 1, buffer_bytes: 4096 };
+        let (mut ring, _) = Ring::new(&settings).unwrap();
+        let handle = ring.attach(&file);
+        let input = Way { buffered: handle.clone(), direct: None };
+        let item = Item { file: 0, start: 0, end: len, shared: None };
+        let how = (HashAlgorithm::Sha256, Method::Files);
+        let lanes = Lanes::of_this_machine().unwrap();
+        let mut stream = Stream::new(1, item, (file, input, None), how, lanes);
+        let range = |asked: &Option<(u32, Handle, u64, u32)>| {
+            asked.as_ref().map(|(_, _, offset, len)| (*offset, u64::from(*len)))
+        };
+
+        stream.hashed = 3 * BACK - 1;
+        assert!(stream.ask_back().is_none(), "nobody asked for it");
+        stream.write_back(handle);
+        let write = stream.write_at(2 * BACK - 1, false);
+        let first = stream.ask_back();
+        assert_eq!(range(&first), Some((0, BACK)));
+        assert_eq!(stream.in_flight, 2, "it is waited for");
+        stream.written(write);
+        assert!(stream.ask_back().is_none(), "one after the other");
+        let write = stream.write_at(2 * BACK - 1, false);
+        stream.begun_back(first.unwrap().0, true);
+        assert!(stream.ask_back().is_none(), "it is not written yet");
+        stream.written(write);
+        let second = stream.ask_back();
+        assert_eq!(range(&second), Some((BACK, BACK)));
+        stream.begun_back(second.unwrap().0, true);
+        assert!(stream.ask_back().is_none(), "it is not hashed yet");
+        stream.hashed = len;
+        let third = stream.ask_back();
+        assert_eq!(range(&third), Some((2 * BACK, BACK)));
+        stream.begun_back(third.unwrap().0, false);
+        assert!(stream.ask_back().is_none(), "who cannot is not asked again");
+        assert!(stream.writes.is_empty());
     }
 }

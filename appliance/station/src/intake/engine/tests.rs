@@ -74,6 +74,7 @@ impl Model {
             hash,
             method,
             copies,
+            is_of_copies: false,
             inspect: false,
         }
     }
@@ -172,6 +173,7 @@ proptest! {
         in_order in any::<bool>(),
         copied in any::<bool>(),
         direct in any::<bool>(),
+        cached in prop_oneof![Just(0), 0..20 * SMALL, Just(u64::MAX)],
         shared in any::<bool>(),
     ) {
         let model = Model::of(&sizes);
@@ -182,7 +184,8 @@ proptest! {
             (0..sizes.len()).for_each(|number| forget(&model.at(number)));
         }
         let share = if shared { clone::tests::copied } else { clone::ficlone };
-        let means = Means { in_order, direct, share, ..means(workers, memory, buffer, reader) };
+        let plain = means(workers, memory, buffer, reader);
+        let means = Means { in_order, direct, cached, share, ..plain };
         let gathered = go(model.order(hash, method, copies), means).unwrap();
         prop_assert!(gathered.problems.is_empty());
         prop_assert_eq!(gathered.files, model.expected(hash, method));
@@ -191,6 +194,37 @@ proptest! {
                 prop_assert!(fs::read(quarantine.model().join(path)).unwrap() == *bytes, "{}", path);
             }
         }
+    }
+}
+
+#[test]
+fn copies_stay_in_memory_as_far_as_they_may_and_are_read_again_from_there() {
+    let large = 12 << 20;
+    let model = Model::of(&[large, large + 1, large, 100]);
+    let spool = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    for reader in [ring::Reader::Threads, ring::Reader::Auto] {
+        let (quarantine, copies) = model.quarantine(spool.path());
+        let order = model.order(HashAlgorithm::Sha256, Method::Files, Some(copies));
+        // Room for two, to the byte.
+        let plain = means(2, 4 << 20, 256 << 10, reader);
+        let means = Means { direct: true, cached: 2 * large + 1, ..plain };
+        let gathered = go(order, means).unwrap();
+        assert_eq!(gathered.files, model.expected(HashAlgorithm::Sha256, Method::Files));
+        let copy = |path: &String| File::open(quarantine.model().join(path)).unwrap();
+        let is_in_memory = |path: &String| job::is_here(&copy(path), large / 2);
+        let stayed = model.paths[..3].iter().filter(|path| is_in_memory(path)).count();
+        if oms_sys::direct::enable(&copy(&model.paths[0])).unwrap().is_none() {
+            eprintln!("NOT TESTED: the build folder's file system has no direct I/O");
+        } else {
+            assert_eq!(stayed, 2, "the third went past it");
+        }
+        let again = Order {
+            source: Source::at(&quarantine.model()).unwrap(),
+            is_of_copies: true,
+            ..model.order(HashAlgorithm::Sha256, Method::Files, None)
+        };
+        assert_eq!(go(again, plain).unwrap().files, gathered.files);
+        assert!(model.is_copied_to(&quarantine));
     }
 }
 

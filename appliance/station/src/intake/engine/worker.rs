@@ -10,7 +10,7 @@
 //! ```
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oms_sys::beneath::Folders;
 use oms_sys::ring::{Buffer, Outcome, Place, Ring};
@@ -120,9 +120,16 @@ impl<'a> Worker<'a> {
                 (output, Way { buffered, direct })
             });
             self.last_id = self.last_id.wrapping_add(1) & (u32::MAX >> 1);
+            // A copy on its way through the page cache, or one that came that way.
+            let back = match &output {
+                Some((_, way)) => way.direct.is_none().then(|| way.buffered.clone()),
+                None => self.job.is_of_copies().then(|| input.buffered.clone()),
+            };
             let files = (file, input, output);
             let how = (self.job.hash(), self.job.method());
-            self.streams.push(Stream::new(self.last_id, item, files, how, self.job.lanes()));
+            let mut stream = Stream::new(self.last_id, item, files, how, self.job.lanes());
+            back.into_iter().for_each(|file| stream.write_back(file));
+            self.streams.push(stream);
         }
         Ok(())
     }
@@ -198,14 +205,24 @@ impl<'a> Worker<'a> {
 
     fn take(&mut self, token: u64, outcome: Outcome) -> Result<(), Reason> {
         self.pulse.beat();
-        let Outcome::Moved { mut buffer, bytes } = outcome else { return Ok(()) };
         let (id, name) = (((token & !WRITE) >> 32) as u32, token as u32);
-        let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) else {
-            self.free.push(buffer);
-            return Ok(());
+        let stream = self.streams.iter_mut().find(|stream| stream.id == id);
+        let (mut buffer, bytes, stream) = match (outcome, stream) {
+            (Outcome::Moved { buffer, bytes }, Some(stream)) => {
+                stream.answered();
+                (buffer, bytes, stream)
+            }
+            (Outcome::Begun(begun), Some(stream)) => {
+                stream.answered();
+                stream.begun_back(name, begun.is_ok());
+                return Ok(());
+            }
+            (Outcome::Moved { buffer, .. }, None) => {
+                self.free.push(buffer);
+                return Ok(());
+            }
+            _ => return Ok(()),
         };
-        stream.in_flight = stream.in_flight.saturating_sub(1);
-        stream.heard = Instant::now();
         let (job, file) = (self.job, stream.item.file);
         if token & WRITE == 0 {
             match bytes {
@@ -269,6 +286,9 @@ impl<'a> Worker<'a> {
             let written = write(&mut self.ring, self.pulse, stream, buffer, offset);
             let file = stream.item.file;
             self.free.extend(written.map_err(|(at, error)| self.job.unwritten(file, at, &error))?);
+            if let Some((name, file, offset, len)) = stream.ask_back() {
+                self.ring.write_back(token(stream.id, name) | WRITE, &file, offset, len);
+            }
         }
         Ok(())
     }
