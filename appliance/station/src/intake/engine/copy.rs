@@ -9,9 +9,9 @@
 //!       the others: a file's end, edges of shards ─▶ through it
 //! ```
 //!
-//! The copy is read once more, by another process: from the page cache that takes a third of the
-//! time that the disk takes. What would need more memory than copies may have goes past it, and takes none that
-//! others need. Both ways may be under way in one file, never in one page.
+//! The copy is read once more, by another process, which does not wait for the disk when it is in the
+//! page cache. What would need more memory than copies may have goes past it, and drives nothing
+//! out that others need. Both ways may be under way in one file, never in one page.
 
 use std::fs::File;
 use std::io;
