@@ -117,7 +117,7 @@ impl Default for Budget {
             safetensors_metadata: 65_536,
             json_token: 8 << 20,
             index_tensors: 524_288,
-            index_files: 4096,
+            index_files: 1024,
             json_bytes: 64 * MIB,
             json_depth: 64,
             json_keys: 524_288,

@@ -148,6 +148,21 @@ pub enum Link {
     },
 }
 
+impl Link {
+    /// Bytes that it takes, about: whoever collects the links of many files has to bound them.
+    pub fn weight(&self) -> usize {
+        let held = match self {
+            Link::Holds { .. } => size_of::<Names>(),
+            Link::Indexes { file, first, .. } => {
+                size_of::<Names>().saturating_add(file.len()).saturating_add(first.len())
+            }
+            Link::Total(_) => 0,
+            Link::External { tensor, location, .. } => tensor.len().saturating_add(location.len()),
+        };
+        size_of::<Link>().saturating_add(held)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

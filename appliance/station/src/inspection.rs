@@ -53,6 +53,42 @@ pub struct Inspected {
     /// By the file's number in the manifest.
     found: Vec<(usize, Found)>,
     checks: BTreeSet<&'static str>,
+    kept: Kept,
+}
+
+/// Bytes that one lane has kept of what files are and say of one another.
+#[derive(Debug, Default)]
+struct Kept(usize);
+
+impl Kept {
+    /// The most. Files that are nothing but findings would else fill the memory, 100,000 of them.
+    const MOST: usize = 8 << 20;
+
+    /// Leaves of `found` only that it does not fit, where it does not.
+    fn bound(&mut self, found: Found) -> Found {
+        let marks = found.finding.marks.iter().map(weight);
+        let all = marks.chain(found.links.iter().map(Link::weight)).fold(0, usize::saturating_add);
+        let kept = self.0.saturating_add(all);
+        if kept <= Self::MOST {
+            self.0 = kept;
+            return found;
+        }
+        let mark = Mark {
+            code: Code::ContentMalformed,
+            subject: String::new(),
+            place: String::new(),
+            detail: "there are more findings in the files of the model than are kept".to_owned(),
+        };
+        let finding = Finding { marks: vec![mark], ..found.finding };
+        Found { finding, links: Vec::new() }
+    }
+}
+
+/// Bytes that a mark takes, about.
+fn weight(mark: &Mark) -> usize {
+    let Mark { code: _, subject, place, detail } = mark;
+    let texts = [subject, place, detail].map(String::len);
+    texts.into_iter().fold(size_of::<Mark>(), usize::saturating_add)
 }
 
 /// What was found in one file, and what it says about others.
@@ -75,7 +111,7 @@ impl Inspected {
     ) -> Result<(), InspectError> {
         let inspection = inspect_bytes(bytes)?;
         self.checks.extend(inspection.checks);
-        self.found.push((number, found(&file.path, inspection)));
+        self.found.push((number, self.kept.bound(found(&file.path, inspection))));
         Ok(())
     }
 
@@ -217,7 +253,7 @@ fn look(
     inspected: Inspected,
     progress: &Progress,
 ) -> Result<Findings, Reason> {
-    let Inspected { found: mut all, mut checks } = inspected;
+    let Inspected { found: mut all, mut checks, kept: _ } = inspected;
     all.sort_unstable_by_key(|(number, _)| *number);
     let is_known = |number: &usize| all.binary_search_by_key(number, |(at, _)| *at).is_ok();
     let left: Vec<_> = (0..)
@@ -230,6 +266,7 @@ fn look(
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = |_| {
         let (mut some, mut checks) = (Vec::new(), BTreeSet::<&str>::new());
+        let mut kept = Kept::default();
         let mut buffer = Vec::new();
         while !failed.load(Ordering::Relaxed) {
             progress.check()?;
@@ -238,7 +275,7 @@ fn look(
             let inspected = inspect(place, manifest, &file.path, seen.size, &mut buffer);
             let inspection = inspected.inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
             checks.extend(inspection.checks);
-            some.push((*number, found(&file.path, inspection)));
+            some.push((*number, kept.bound(found(&file.path, inspection))));
         }
         Ok((some, checks))
     };
@@ -441,6 +478,21 @@ mod tests {
         let codes: Vec<Vec<Code>> =
             findings.iter().map(|one| one.marks.iter().map(|mark| mark.code).collect()).collect();
         assert_eq!(codes, [vec![Code::ContentAutorun], vec![], vec![Code::ContentExtension]]);
+    }
+
+    #[test]
+    fn a_model_of_findings_does_not_fill_the_memory() {
+        let budget = oms_verify::budget::Budget::default();
+        let path = ResourcePath::parse("index.json", &budget).unwrap();
+        let map: Vec<_> = (0..1000).map(|at| format!("\"{at}\":\"{at}.safetensors\"")).collect();
+        let index = format!("{{\"weight_map\":{{{}}}}}", map.join(","));
+        let mut kept = Kept::default();
+        let mut look = || kept.bound(found(&path, inspect_bytes(index.as_bytes()).unwrap()));
+        let first = look();
+        assert_eq!((first.finding.marks.len(), first.links.len()), (0, 1000));
+        let last = std::iter::repeat_with(look).take(100).last().unwrap();
+        assert_eq!((last.finding.marks.len(), last.links.len()), (1, 0));
+        assert!(kept.0 <= Kept::MOST);
     }
 
     #[test]

@@ -179,11 +179,11 @@ impl<R: Read + Seek> Reading<'_, '_, R> {
             }
             kind::BOOL => {
                 self.walk.count(ITEMS, count, 1, u64::MAX)?;
-                for item in 0..count {
-                    let truth = self.truth()?;
-                    if item < shown {
-                        first.push(truth.to_string());
-                    }
+                for _ in 0..shown {
+                    first.push(self.truth()?.to_string());
+                }
+                if !self.walk.truths(count.saturating_sub(shown))? {
+                    return Err(Malformed::GgufBool { key: self.name() }.into());
                 }
             }
             _ => {

@@ -108,6 +108,22 @@ impl<'s, R: Read + Seek> Walk<'s, R> {
         self.names = NameSet::default();
     }
 
+    /// Passes over `count` bytes; false if one of them is above 1.
+    pub(super) fn truths(&mut self, count: u64) -> Result<bool, Fault> {
+        self.scan.need(count)?;
+        let mut left = count;
+        while left > 0 {
+            let chunk = left.min(WINDOW as u64);
+            self.window.clear();
+            self.scan.by_ref().take(chunk).read_to_end(&mut self.window)?;
+            if self.window.iter().any(|&byte| byte > 1) {
+                return Ok(false);
+            }
+            left = left.saturating_sub(chunk);
+        }
+        Ok(true)
+    }
+
     /// Passes over a string, which has to be UTF-8, and gives about `keep` bytes of its start.
     pub(super) fn string(&mut self, key: &str, keep: usize) -> Result<Text, Fault> {
         let length = self.u64()?;
