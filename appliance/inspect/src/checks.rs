@@ -26,8 +26,20 @@ pub const CHECKS: &[Check] = &[
         meaning: "The header is strict JSON and its tensors fill the file without holes or overlap.",
     },
     Check {
+        name: "safetensors-names",
+        meaning: "No name of a tensor is empty, has control characters or comes twice in any spelling.",
+    },
+    Check {
         name: "gguf-structure",
         meaning: "Keys, values and tensor descriptions are whole, unique and lie inside the file.",
+    },
+    Check {
+        name: "gguf-layout",
+        meaning: "The tensors follow one another to the end of the file, and what pads them is zero.",
+    },
+    Check {
+        name: "gguf-keys",
+        meaning: "Standard keys have their types, arrays for tokens are long enough, and templates are judged.",
     },
     Check {
         name: "json-strict",
@@ -40,6 +52,10 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "json-templates",
         meaning: "Templates of prompts and regular expressions of tokenizers are taken apart.",
+    },
+    Check {
+        name: "json-index",
+        meaning: "What lists tensors with their files names files of the model that hold these tensors and no others.",
     },
     Check {
         name: "text-encoding",
@@ -121,10 +137,12 @@ pub(crate) fn ran(found: &Identified) -> &'static [&'static str] {
         return &["identify", "polyglot"];
     };
     match format {
-        Format::Safetensors => &["identify", "polyglot", "safetensors-structure"],
-        Format::Gguf => &["identify", "polyglot", "gguf-structure"],
+        Format::Safetensors => {
+            &["identify", "polyglot", "safetensors-structure", "safetensors-names"]
+        }
+        Format::Gguf => &["identify", "polyglot", "gguf-structure", "gguf-layout", "gguf-keys"],
         Format::Json | Format::Notebook => {
-            &["identify", "polyglot", "json-strict", "json-code", "json-templates"]
+            &["identify", "polyglot", "json-strict", "json-code", "json-templates", "json-index"]
         }
         Format::Text => &["identify", "polyglot", "text-encoding"],
         Format::Tokenizer => &["identify", "polyglot", "tokenizer-structure"],

@@ -253,6 +253,19 @@ mod tests {
     }
 
     #[test]
+    fn every_cut_is_refused_or_something_else() {
+        let header =
+            r#"{"__metadata__":{"k":"v"},"t":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}  "#;
+        let bytes = safetensors(header, 4);
+        assert_eq!(wrong(&bytes), None);
+        for length in 0..bytes.len() {
+            let found = look(&bytes[..length]);
+            let is_safetensors = found.format == Identified::One(Format::Safetensors);
+            assert!(found.malformed.is_some() || !is_safetensors, "{length}");
+        }
+    }
+
+    #[test]
     fn names_can_be_seen() {
         let tensor = r#"{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#;
         for name in ["", "a\\u0000", "a\\n", "\\u0085"] {

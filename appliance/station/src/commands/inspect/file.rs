@@ -127,6 +127,9 @@ fn text(document: &Document) -> String {
         format!("{:>14} {:<12} {}", member.bytes, formats, Printable(&member.name))
     });
     tensors(&mut text, &contents.tensors, &document.totals);
+    if contents.omitted > 0 {
+        let _ = writeln!(text, "\nleft out {} more entries and tensors", contents.omitted);
+    }
     text
 }
 
