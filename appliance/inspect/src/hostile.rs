@@ -117,7 +117,7 @@ fn names_out_of_a_file_are_shortened() {
 /// Bytes of a file of weights that may be read.
 const MOST_READ: u64 = 1 << 19;
 
-/// A header and zeros without end; counts what is read.
+/// A header and line feeds without end, at which a pickle's line would end; counts what is read.
 struct Endless {
     header: Vec<u8>,
     at: u64,
@@ -127,7 +127,7 @@ struct Endless {
 impl Read for Endless {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         for (place, at) in buffer.iter_mut().zip(self.at..) {
-            *place = self.header.get(at as usize).copied().unwrap_or(0);
+            *place = self.header.get(at as usize).copied().unwrap_or(b'\n');
         }
         self.at += buffer.len() as u64;
         self.read += buffer.len() as u64;
@@ -145,7 +145,7 @@ impl Seek for Endless {
     }
 }
 
-/// Inspects `header` and zeros up to `length`.
+/// Inspects `header` and line feeds up to `length`.
 fn headed(header: Vec<u8>, length: u64) -> Inspection {
     let mut reader = Endless { header, at: 0, read: 0 };
     crate::inspect(&mut reader, length, &crate::Budget::default()).unwrap()

@@ -1,6 +1,6 @@
 //! Bounded access to the file: its head, its tail, and forward scans.
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use crate::malformed::{Fault, Malformed};
 
@@ -191,6 +191,31 @@ impl<R: Read + Seek> Scan<'_, R> {
         Ok(byte)
     }
 
+    /// Passes over everything up to and with `last`, and hands it over in parts, without `last`. False
+    /// if the scan ends before.
+    pub(crate) fn until(&mut self, last: u8, mut part: impl FnMut(&[u8])) -> Result<bool, Fault> {
+        while self.remaining() > 0 {
+            let room = usize::try_from(self.remaining()).unwrap_or(usize::MAX);
+            let buffer = self.inner.fill_buf()?;
+            let buffer = buffer.get(..room.min(buffer.len())).unwrap_or_default();
+            if buffer.is_empty() {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            let found = memchr::memchr(last, buffer);
+            let (bytes, count) = match found {
+                Some(at) => (buffer.get(..at).unwrap_or_default(), at.saturating_add(1)),
+                None => (buffer, buffer.len()),
+            };
+            part(bytes);
+            self.inner.consume(count);
+            self.at = self.at.saturating_add(count as u64);
+            if found.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The next `count` bytes. The caller has bounded `count` by a budget.
     pub(crate) fn vec(&mut self, count: u64) -> Result<Vec<u8>, Fault> {
         self.need(count)?;
@@ -268,6 +293,19 @@ mod tests {
         nested.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "45");
         assert!(nested.seek(SeekFrom::Current(-9)).is_err());
+    }
+
+    #[test]
+    fn a_scan_goes_on_behind_the_byte_that_it_looked_for() {
+        let mut reader = Cursor::new(b"ab\ncd\n");
+        let mut source = Source::open(&mut reader, 6).unwrap();
+        let mut scan = source.scan(0).unwrap();
+        scan.limit(5);
+        let mut seen = Vec::new();
+        assert!(scan.until(b'\n', |part| seen.extend(part)).unwrap());
+        assert_eq!((seen.as_slice(), scan.at()), (&b"ab"[..], 3));
+        assert!(!scan.until(b'\n', |part| seen.extend(part)).unwrap());
+        assert_eq!((seen.as_slice(), scan.remaining()), (&b"abcd"[..], 0));
     }
 
     #[test]

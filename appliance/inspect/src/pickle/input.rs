@@ -27,18 +27,16 @@ impl Line {
 /// Reads a line, or as much of it as there is.
 pub(super) fn line<R: Read + Seek>(scan: &mut Scan<'_, R>) -> Result<Line, Fault> {
     let mut line = Line { start: Vec::new(), whole: true, cut: false };
-    loop {
-        if scan.remaining() == 0 {
-            line.cut = true;
-            line.start.pop();
-            return Ok(line);
-        }
-        match scan.byte()? {
-            b'\n' => return Ok(line),
-            byte if line.start.len() < NAME => line.start.push(byte),
-            _ => line.whole = false,
-        }
+    let ends = scan.until(b'\n', |part| {
+        let room = NAME.saturating_sub(line.start.len());
+        line.start.extend(part.iter().take(room));
+        line.whole &= part.len() <= room;
+    })?;
+    if !ends {
+        line.cut = true;
+        line.start.pop();
     }
+    Ok(line)
 }
 
 /// Reads a line that must end.
