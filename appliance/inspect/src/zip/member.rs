@@ -11,8 +11,13 @@ use crate::finding::Place;
 use crate::malformed::{Fault, Malformed};
 use crate::source::{Source, Window, position};
 
-/// Bytes that are read or unpacked at once.
+/// The most bytes that are read or unpacked at once.
 const CHUNK: usize = 32 * 1024;
+
+/// A buffer for data of that many bytes. Archives have many small members.
+fn buffer(bytes: u64) -> Vec<u8> {
+    vec![0; usize::try_from(bytes).unwrap_or(CHUNK).clamp(1, CHUNK)]
+}
 
 /// The unpacked bytes of a member, to be read from anywhere.
 pub(crate) enum Member<'s> {
@@ -82,7 +87,7 @@ pub(super) fn check<R: Read + Seek>(
     }
     let mut window = source.window(entry.start, entry.packed);
     let mut hasher = Hasher::new();
-    let mut buffer = vec![0; CHUNK];
+    let mut buffer = buffer(entry.size);
     match entry.method {
         Method::Stored => loop {
             let count = window.read(&mut buffer)?;
@@ -182,8 +187,9 @@ struct Inflate<'s> {
     packed: Window<'s>,
     state: Decompress,
     input: Vec<u8>,
-    /// How much of the input was taken.
+    /// How much of the input was taken, and how much was there.
     taken: usize,
+    filled: usize,
     ended: bool,
     size: u64,
     place: Place,
@@ -192,8 +198,8 @@ struct Inflate<'s> {
 impl<'s> Inflate<'s> {
     fn new(packed: Window<'s>, entry: &Entry) -> Self {
         let (size, place) = (entry.size, entry.place());
-        let state = Decompress::new(false);
-        Inflate { packed, state, input: Vec::new(), taken: 0, ended: false, size, place }
+        let (state, input) = (Decompress::new(false), buffer(entry.packed));
+        Inflate { packed, state, input, taken: 0, filled: 0, ended: false, size, place }
     }
 
     /// Bytes that came out so far.
@@ -209,8 +215,7 @@ impl<'s> Inflate<'s> {
     fn restart(&mut self) -> io::Result<()> {
         self.packed.seek(SeekFrom::Start(0))?;
         self.state.reset(false);
-        self.input.clear();
-        self.taken = 0;
+        (self.taken, self.filled) = (0, 0);
         self.ended = false;
         Ok(())
     }
@@ -218,13 +223,10 @@ impl<'s> Inflate<'s> {
     /// Unpacks the next bytes into `output`, none at the end.
     fn step(&mut self, output: &mut [u8]) -> io::Result<usize> {
         while !self.ended && !output.is_empty() {
-            if self.taken >= self.input.len() {
-                self.input.resize(CHUNK, 0);
-                let count = self.packed.read(&mut self.input)?;
-                self.input.truncate(count);
-                self.taken = 0;
+            if self.taken >= self.filled {
+                (self.taken, self.filled) = (0, self.packed.read(&mut self.input)?);
             }
-            let input = self.input.get(self.taken..).unwrap_or_default();
+            let input = self.input.get(self.taken..self.filled).unwrap_or_default();
             let (taken, given) = (self.consumed(), self.unpacked());
             let status = self
                 .state
