@@ -93,6 +93,7 @@ fn read<R: Read + Seek>(
         Format::Json => index::read(source, budget, notes),
         Format::Text => text::read(source, notes),
         Format::Image => image::read(source),
+        Format::Document if zip::starts(source) => zip::read(format, source, budget, notes),
         Format::Document => document::read(source, budget, notes),
         Format::Zip | Format::Pytorch | Format::Torchscript | Format::Npz | Format::Keras => {
             zip::read(format, source, budget, notes)

@@ -5,6 +5,8 @@
 //!                              └─▶ DIFAT ─▶ FAT ─▶ chain of the directory's sectors ─▶ names
 //! ```
 //!
+//! A package of OOXML or OpenDocument is a zip, whose reader knows where macros lie in it.
+//!
 //! Names of parts are looked at; what the parts hold is not. Excel's macros of before VBA lie among
 //! the cells and are not told from them.
 

@@ -33,7 +33,7 @@ pub(crate) fn claim<R: Read + Seek>(
     source: &mut Source<'_, R>,
     budget: &Budget,
 ) -> io::Result<Option<Claim>> {
-    let starts = source.head().starts_with(&end::LOCAL);
+    let starts = starts(source);
     let broken = |cause| Ok(Some(Claim { malformed: Some(cause), ..Claim::sure(Format::Zip) }));
     let Some(end) = end::last(source)? else {
         return if starts { broken(Malformed::ZipEnd) } else { Ok(None) };
@@ -49,6 +49,11 @@ pub(crate) fn claim<R: Read + Seek>(
         Err(Fault::Broken(cause)) => broken(cause),
         Err(Fault::Read(cause)) => Err(cause),
     }
+}
+
+/// Whether the file starts as a zip does.
+pub(crate) fn starts<R: Read + Seek>(source: &Source<'_, R>) -> bool {
+    source.head().starts_with(&end::LOCAL)
 }
 
 /// How many bytes stand before the only thing that `claims` hold, if that is a zip.
@@ -132,6 +137,22 @@ mod tests {
         };
         assert!(malformed(look(&once)).is_empty());
         assert_eq!(malformed(look(&twice)), [r#"member "c.zip", member "b.zip""#]);
+    }
+
+    #[test]
+    fn macros_of_documents_are_found_by_their_place() {
+        let parts = |name: &str| {
+            let found = look(&stored(&[("[Content_Types].xml", b"<Types/>\n"), (name, b"a\n")]));
+            assert_eq!(found.format, Identified::One(Format::Document));
+            found.findings.iter().filter(|one| one.kind == Kind::Macro).count()
+        };
+        assert_eq!(parts("word/document.xml"), 0);
+        for name in ["word/vbaProject.bin", "xl/macrosheets/sheet1.xml", "ppt/embeddings/a.bin"] {
+            assert_eq!(parts(name), 1, "{name}");
+        }
+        let text =
+            stored(&[("mimetype", b"a\n"), ("META-INF/manifest.xml", b"a\n"), ("Basic/a", b"a\n")]);
+        assert_eq!(look(&text).findings[0].kind, Kind::Macro);
     }
 
     #[test]

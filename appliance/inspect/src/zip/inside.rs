@@ -54,6 +54,9 @@ pub(super) fn read<R: Read + Seek>(
                 Ok::<_, Fault>(found)
             })?),
         };
+        if let Some(what) = kind::macros(&entry.name).filter(|_| format == Format::Document) {
+            notes.add(Kind::Macro, &shown(&entry.name), entry.place(), what.to_owned());
+        }
         let formats = found.as_ref().map(names).unwrap_or_default();
         if let Some(found) = found.filter(|found| !part.may_be(entry, found)) {
             foreign(notes, format, entry, &found);

@@ -42,7 +42,31 @@ pub(super) fn of(directory: &Directory) -> Format {
     if arrays > 0 && arrays.saturating_mul(2) >= entries.len() {
         return Format::Npz;
     }
+    if is_document(entries) {
+        return Format::Document;
+    }
     Format::Zip
+}
+
+/// Whether an office program opens the zip: a package of OOXML (ECMA-376, part 2), or of OpenDocument.
+fn is_document(entries: &[Entry]) -> bool {
+    let has = |name: &str| entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name));
+    has("[Content_Types].xml") || (has("mimetype") && has("META-INF/manifest.xml"))
+}
+
+/// What a part of a document does beside being read, told by where it lies.
+pub(super) fn macros(path: &str) -> Option<&'static str> {
+    let path = path.to_ascii_lowercase();
+    let within = |folder: &str| path.split('/').rev().skip(1).any(|part| part == folder);
+    if path.ends_with("vbaproject.bin")
+        || ["basic", "scripts", "macrosheets"].into_iter().any(within)
+    {
+        Some("carries macros")
+    } else if within("embeddings") || within("activex") {
+        Some("embeds other files, which may be programs")
+    } else {
+        None
+    }
 }
 
 /// The first folder of a member's path, with its slash.

@@ -82,6 +82,17 @@ pub(super) fn cases() -> Vec<Case> {
             Member::described("model/data/1", RUNS),
             other(),
         ),
+        Case::one(
+            "document-package-with-macros",
+            ("macro", "word/vbaProject.bin\": word/vbaProject.bin carries macros"),
+            "notes",
+            zip(&[
+                Member::stored("[Content_Types].xml", b"<Types/>\n"),
+                Member::stored("word/document.xml", b"<document/>\n"),
+                Member::stored("word/vbaProject.bin", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+            ]),
+            b"The words of a document.\n".to_vec(),
+        ),
         in_array(
             "npz-library-among-the-arrays",
             (MEMBER, "is elf, which npz has not there"),
