@@ -73,6 +73,12 @@ pub(crate) enum Failure {
     /// Something in the demo came out other than it must.
     #[error("the demo did not go as expected: {what}")]
     Demo { what: String },
+    /// The corpus of models cannot be judged.
+    #[error("the corpus: {what}")]
+    Corpus { what: String },
+    /// A real model did not come out as it must.
+    #[error("{model}: {what}")]
+    Model { model: String, what: String },
     /// A benchmark cannot be run, or a program in it did not do its work.
     #[error("{what}")]
     Bench { what: String },

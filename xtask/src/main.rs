@@ -10,17 +10,20 @@ mod crash;
 mod demo;
 mod deny;
 mod doc;
+mod environment;
 mod failure;
 mod firmware_roots;
 mod fmt;
 mod fuzz;
 mod limbo;
+mod models;
 mod packages;
 mod peer;
 mod process;
 mod purity;
 mod reasons;
 mod sanitize;
+mod scanners;
 mod setup;
 mod soak;
 mod source;
@@ -109,6 +112,10 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 1)]
         jobs: usize,
     },
+    /// Show the hostile models of the corpus to other scanners of models, and compare
+    Scanners,
+    /// Sign and verify real models from the Python package index, as a production station would
+    Models,
     /// Kill the processes of a station at random moments, and check that nothing is lost
     Crash(crash::Options),
     /// Give a daemon good and hostile carriers for a set time, and check that nothing grows
@@ -162,6 +169,8 @@ fn run(command: Command) -> Result<(), Failure> {
             limbo::run(cases.as_deref(), limbo::Options { release, json })
         }
         Command::Fuzz { targets, seconds, jobs } => fuzz::run(&targets, seconds, jobs),
+        Command::Scanners => scanners::run(),
+        Command::Models => models::run(),
         Command::Crash(options) => crash::run(&options),
         Command::Soak(options) => soak::run(&options),
         Command::Bench(options) => bench::run(&options),
