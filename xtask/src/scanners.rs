@@ -21,9 +21,16 @@ use oms_testkit::run::target;
 use crate::environment;
 use crate::failure::{Failure, Finding};
 
-/// What is installed. `fickling` needs typing_extensions and does not ask for it.
-const PACKAGES: [&str; 4] =
-    ["picklescan==1.0.5", "modelscan[h5py]==0.8.8", "fickling==0.1.12", "typing_extensions"];
+/// What is installed. `fickling` needs typing_extensions and does not ask for it; `modelscan` uses
+/// what later versions of NumPy do not have. Without TensorFlow, which is half a gigabyte, it looks at
+/// no SavedModel and at no Keras zip.
+const PACKAGES: [&str; 5] = [
+    "picklescan==1.0.5",
+    "modelscan[h5py]==0.8.8",
+    "fickling==0.1.12",
+    "numpy==2.2.6",
+    "typing_extensions==4.16.0",
+];
 const SCANNERS: [&str; 3] = ["picklescan", "modelscan", "fickling"];
 const SCRIPT: &str = include_str!("scanners/scan.py");
 

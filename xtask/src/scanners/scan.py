@@ -38,8 +38,11 @@ def modelscan(path):
     result = ModelScan().scan(path)
     if result["summary"]["total_issues"]:
         return "caught"
-    if result["errors"]:
+    # It needs more than is installed for some formats, and then does not look.
+    if any(error["category"] != "DEPENDENCY" for error in result["errors"]):
         return "error"
+    if result["errors"]:
+        return "none"
     return "missed" if result["summary"]["scanned"]["total_scanned"] else "none"
 
 
