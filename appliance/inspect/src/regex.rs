@@ -49,8 +49,10 @@ struct Part {
     endless: u64,
     /// The most that counted repetitions multiply to.
     counted: u64,
-    /// Whether the same part may match texts of several lengths, or none.
+    /// Whether the same part may match texts of several lengths.
     varies: bool,
+    /// Whether it may match between characters.
+    empty: bool,
     /// Whether two alternatives may match the same text.
     overlaps: bool,
     /// The first character, where there is only one.
@@ -59,9 +61,10 @@ struct Part {
 
 impl Part {
     /// One character out of a set.
-    const ONE: Part = Part { endless: 0, counted: 1, varies: false, overlaps: false, first: None };
+    const ONE: Part =
+        Part { endless: 0, counted: 1, varies: false, empty: false, overlaps: false, first: None };
     /// What matches between characters.
-    const NONE: Part = Part { varies: true, ..Part::ONE };
+    const NONE: Part = Part { empty: true, ..Part::ONE };
 
     fn literal(character: char) -> Part {
         Part { first: Some(character), ..Part::ONE }
@@ -72,6 +75,7 @@ impl Part {
             endless: self.endless.saturating_add(next.endless),
             counted: self.counted.max(next.counted),
             varies: self.varies || next.varies,
+            empty: self.empty && next.empty,
             overlaps: self.overlaps || next.overlaps,
             first: self.first,
         }
@@ -83,6 +87,7 @@ impl Part {
             endless: self.endless.max(other.endless),
             counted: self.counted.max(other.counted),
             varies: self.varies || other.varies,
+            empty: self.empty || other.empty,
             overlaps: self.overlaps || other.overlaps || !apart,
             first: None,
         }
@@ -186,7 +191,8 @@ impl Parser<'_> {
         self.depth = self.depth.saturating_sub(1);
         self.looks = self.looks.saturating_sub(usize::from(look));
         self.rest.next_if_eq(&')').ok_or("has an open group")?;
-        Ok(if look { Part { varies: true, first: None, ..part } } else { part })
+        // What is looked at is not taken, however long it is.
+        Ok(if look { Part { varies: false, empty: true, first: None, ..part } } else { part })
     }
 
     /// The name of a group, up to `end`.
@@ -265,10 +271,8 @@ impl Parser<'_> {
             return Err("repeats a repetition");
         }
         let often = most.is_none_or(|most| most > 1);
-        if often
-            && (part.varies || part.endless > 0 || part.overlaps)
-            && !(single && part.endless == 0)
-        {
+        let several = part.varies || part.empty && !single || part.overlaps;
+        if often && (part.endless > 0 || several) {
             return Err("repeats what may match the same text in several ways");
         }
         let counted = part.counted.saturating_mul(most.unwrap_or(least).max(least).max(1));
@@ -279,6 +283,7 @@ impl Parser<'_> {
             endless: part.endless.saturating_add(u64::from(most.is_none())),
             counted,
             varies: part.varies || most != Some(least),
+            empty: part.empty || least == 0,
             overlaps: part.overlaps,
             first: if least > 0 { part.first } else { None },
         })
@@ -333,6 +338,7 @@ mod tests {
             r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{M}]*[\p{Ll}\p{M}]+(?i:'s|'t)?|\p{N}{1,3}| ?[^\s\p{L}]+[\r\n/]*|\s+",
             r"\d{1,3}(?=(?:\d{3})*\b)",
             r"[!-/:-~]|[\p{Han}&&[^\p{L}]]+|[]a]",
+            r"((?=[\p{L}])([^a-z]))*((?=[\p{L}])([^A-Z]))+",
             r" {2,}",
             "",
         ] {
@@ -367,6 +373,9 @@ mod tests {
             "\\",
             "a{3,2}",
             "(\\X)*",
+            "(?=a)*",
+            "(?:\\b|a)*",
+            "((?=a*)b)*",
             "(?{x})",
         ] {
             assert!(check(text).is_err(), "{text}");
