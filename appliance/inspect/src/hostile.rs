@@ -56,6 +56,15 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds.push(packed(&[("inner.zip", 0, inner.clone(), &inner)]));
     seeds.push(br#"{"metadata":{"total_size":4.0},"weight_map":{"a":"1.st","b":"2.st"}}"#.to_vec());
     seeds.push(br#"{"a":{"auto_map":{"x":[1,2,{"trust_remote_code":true}]}}}"#.to_vec());
+    seeds.push(
+        br#"{"chat_template":"{% macro f(a) %}{{ a['b'] | map('trim') }}{% endmacro %}{# c #}{{ f(x) }}"}"#
+            .to_vec(),
+    );
+    seeds.push(
+        br#"{"a":{"Regex":"(?i:'s|b)|[^\\p{L}[a]]?c{1,3}(?!d)"},"_class_name":["a","B"]}"#.to_vec(),
+    );
+    seeds.push(b"{%- for m in n -%}\n{{ m.x ~ '\\u00fc' }}\n{% endfor %}\n".to_vec());
+    seeds.push([sample::tokenizer(), b"\x1a\x0b\x12\x09\x04\0\0\0TRIE\0".to_vec()].concat());
     seeds.push(b"cos\nsystem\n(S'id'\ntR.".to_vec());
     seeds.push(b"(dp0\nVa\np1\n(lp2\nI1\naF2.5\naNaI01\nas.".to_vec());
     seeds.push(b"\x80\x04\x95\x18\0\0\0\0\0\0\0}\x94\x8c\x01a\x94]\x94(K\x01Nes.".to_vec());

@@ -137,7 +137,7 @@ codes! {
     ContentUnknown = "content.unknown", Refusal, "A file has no format that is known.", "Leave the file out of the signed model.";
     ContentAmbiguous = "content.ambiguous", Refusal, "A file can be read as two formats at once.", "Treat the file as hostile and get the model again from its source.";
     ContentMalformed = "content.malformed", Refusal, "A file breaks the structure of its format.", "Ask for a well-formed file.";
-    ContentRemoteCode = "content.remote-code", Refusal, "A configuration asks the loader to run code that comes with the model.", "Ask for a model that needs no remote code, or set content.remote-code.";
+    ContentRemoteCode = "content.remote-code", Refusal, "The model brings code, or a configuration makes the loader run some.", "Ask for a model that needs no remote code, or set content.remote-code.";
     ContentExtension = "content.extension", Refusal, "The name of a file promises another format than it has.", "Ask the signer what the file is; give it the ending of its format, or set content.names.";
     ContentPickleGlobal = "content.pickle-global", Refusal, "A pickle imports a name that the policy does not allow.", "Ask for the weights as safetensors, or add the name to content.pickle.globals if it can do no harm.";
     ContentPickleCall = "content.pickle-call", Refusal, "A pickle calls something that is not an imported name.", "Treat the file as hostile; ask for the weights as safetensors.";
