@@ -3,7 +3,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use crate::sample::{self, Gguf, look, packed, samples, zip64};
+use crate::sample::{self, Gguf, look, npy, packed, samples, zip64};
 use crate::{CHECKS, Format, Identified, InspectError, Inspection, Malformed};
 
 /// A small generator (xorshift64*), so that every run sees the same bytes.
@@ -68,6 +68,9 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds.push(b"cos\nsystem\n(S'id'\ntR.".to_vec());
     seeds.push(b"(dp0\nVa\np1\n(lp2\nI1\naF2.5\naNaI01\nas.".to_vec());
     seeds.push(b"\x80\x04\x95\x18\0\0\0\0\0\0\0}\x94\x8c\x01a\x94]\x94(K\x01Nes.".to_vec());
+    seeds.push(b"\x80\x04\x8c\x02os\x94\x8c\x06system\x940h\0h\x01\x93(Vid\ntR\x86.".to_vec());
+    let objects = "{'descr': [('a', '|O', (2,))], 'fortran_order': False, 'shape': (1,), }";
+    seeds.push(npy(1, objects, b"\x80\x02(ios\nsystem\n."));
     seeds
 }
 

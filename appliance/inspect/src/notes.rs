@@ -100,6 +100,10 @@ impl Notes {
             let (kind, subject) = (Kind::Malformed, String::new());
             self.findings.push(Finding { kind, subject, place: Place::File, detail });
         }
+        if let Some(contents) = &mut self.contents {
+            let imports = self.findings.iter().filter(|one| one.kind == Kind::PickleGlobal);
+            contents.globals = imports.map(|one| one.subject.clone()).collect();
+        }
         (self.findings, self.links, self.contents)
     }
 }

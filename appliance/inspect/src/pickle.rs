@@ -159,8 +159,8 @@ fn broken_at(at: u64, detail: impl Into<String>) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use crate::sample::{look, look_within};
-    use crate::{Budget, Format, Identified, Malformed};
+    use crate::sample::{joblib, look, look_within, torch_legacy};
+    use crate::{Budget, Format, Identified, Inspection, Kind, Malformed};
 
     fn wrong(bytes: &[u8]) -> Option<Malformed> {
         let found = look(bytes);
@@ -254,5 +254,35 @@ mod tests {
     fn the_two_first_bytes_alone_are_not_enough() {
         assert_eq!(look(b"\x80\x02\0").format, Identified::Unknown);
         assert_eq!(look(b"\x80\x07N").format, Identified::Unknown);
+    }
+
+    #[test]
+    fn no_cut_of_a_file_with_arrays_or_storages_passes() {
+        for whole in [joblib(), torch_legacy()] {
+            assert_eq!(look(&whole).malformed, None);
+            for end in 1..whole.len() {
+                let found = look(&whole[..end]);
+                let unknown = found.format == Identified::Unknown;
+                assert!(found.malformed.is_some() || unknown, "{end} {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_memo_and_names_are_bounded() {
+        let full =
+            |found: Inspection| matches!(found.malformed, Some(Malformed::PickleBudget { .. }));
+        let budget = Budget { pickle_values: 2, ..Budget::default() };
+        assert!(!full(look_within(b"\x80\x02NN\x86.", &budget)));
+        assert!(full(look_within(b"\x80\x02NNN\x87.", &budget)));
+        let budget = Budget { pickle_memo: 1, ..Budget::default() };
+        assert!(!full(look_within(b"\x80\x02Nq\0.", &budget)));
+        assert!(full(look_within(b"\x80\x02Nq\0q\x01.", &budget)));
+        // What there is no room for cannot be told, and is refused when it is imported.
+        let budget = Budget { pickle_kept: 0, ..Budget::default() };
+        let found = look_within(b"\x80\x04\x8c\x01a\x8c\x01b\x93.", &budget);
+        assert_eq!(found.findings.first().map(|finding| finding.kind), Some(Kind::PickleCall));
+        let budget = Budget { pickle_storages: 0, ..Budget::default() };
+        assert!(look_within(&torch_legacy(), &budget).malformed.is_some());
     }
 }

@@ -21,11 +21,8 @@ use super::machine::Machine;
 use super::value::{NAME, Value};
 use super::{Loader, joblib, names};
 use crate::finding::{Kind, Place};
-use crate::malformed::Fault;
+use crate::malformed::{Fault, shown};
 use crate::source::Scan;
-
-/// Globals that are shown to a person.
-const SHOWN: usize = 4096;
 
 impl Machine<'_> {
     /// The opcodes GLOBAL and INST, which name what they import in two lines.
@@ -117,23 +114,18 @@ impl Machine<'_> {
     fn import(&mut self, module: &str, name: &str, at: u64) -> Value {
         self.imported |= is_name(module) && is_name(name);
         let subject = subject(module, name);
-        self.global(&subject, at, format!("imports {subject}"));
+        self.global(&subject, at, format!("imports {}", shown(&subject)));
         let Some((module, name)) = names::today(module, name).filter(|_| self.protocol < 3) else {
             return self.keeper.global(&subject);
         };
         let today = format!("{module}.{name}");
-        self.global(&today, at, format!("imports {today}, written as {subject}"));
+        let detail = format!("imports {today}, written as {}", shown(&subject));
+        self.global(&today, at, detail);
         self.keeper.global(&today)
     }
 
     fn global(&mut self, subject: &str, at: u64, detail: String) {
         self.notes.add(Kind::PickleGlobal, subject, Place::Offset(at), detail);
-        self.notes.show(|contents| {
-            let globals = &mut contents.globals;
-            if globals.len() < SHOWN && !globals.iter().any(|known| known == subject) {
-                globals.push(subject.to_owned());
-            }
-        });
     }
 
     /// Calls `target` with what is known of its arguments; what that gives. What surely cannot be
@@ -148,7 +140,7 @@ impl Machine<'_> {
             return Ok(Value::Unknown);
         };
         if !is_followed(&name.text, arguments) {
-            let detail = format!("calls {} as numpy does not, which it may trust", name.text);
+            let detail = format!("calls {} as numpy does not", name.text);
             self.call_finding(at, detail);
             return Ok(Value::Unknown);
         }
@@ -172,7 +164,7 @@ impl Machine<'_> {
         match target {
             Value::Dtype(code) if is_ordinary(&code.text, state) => {}
             Value::Dtype(code) => {
-                let code = &code.text;
+                let code = shown(&code.text);
                 let detail = format!("gives numpy.dtype {code:?} a state that is not followed");
                 self.call_finding(at, detail);
             }
@@ -189,7 +181,7 @@ impl Machine<'_> {
             }
             Value::Instance(_) | Value::Tensor(_) => {}
             Value::Global(name) => {
-                self.call_finding(at, format!("changes {} itself", name.text));
+                self.call_finding(at, format!("changes {} itself", shown(&name.text)));
             }
             Value::Unknown | Value::Storage(_) => {
                 self.call_finding(at, format!("sets the state of {}", target.words()));

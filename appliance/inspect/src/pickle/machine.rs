@@ -431,3 +431,177 @@ fn long(bytes: &[u8]) -> Value {
     }
     Value::Int(i64::from_le_bytes(number))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::finding::Finding;
+    use crate::source::Source;
+
+    /// What a loader's pickle is found to do, and how it breaks.
+    fn run(loader: Loader, bytes: &[u8]) -> (Vec<Finding>, Option<String>) {
+        let (budget, mut notes) = (Budget::default(), Notes::default());
+        let mut reader = Cursor::new(bytes);
+        let mut source = Source::open(&mut reader, bytes.len() as u64).unwrap();
+        let mut scan = source.scan(0).unwrap();
+        let broken = match super::super::from(&mut scan, &budget, &mut notes, loader) {
+            Ok(_) => None,
+            Err(Fault::Broken(cause)) => Some(cause.to_string()),
+            Err(Fault::Read(error)) => panic!("{error}"),
+        };
+        (notes.finish().0, broken)
+    }
+
+    fn globals(bytes: &[u8]) -> Vec<String> {
+        let (findings, _) = run(Loader::Python, bytes);
+        let imports = findings.into_iter().filter(|one| one.kind == Kind::PickleGlobal);
+        imports.map(|one| one.subject).collect()
+    }
+
+    fn calls(loader: Loader, bytes: &[u8]) -> Vec<String> {
+        let (findings, _) = run(loader, bytes);
+        let calls = findings.into_iter().filter(|one| one.kind == Kind::PickleCall);
+        calls.map(|one| one.detail).collect()
+    }
+
+    #[test]
+    fn names_are_translated_up_to_protocol_2_and_only_there() {
+        for (bytes, both) in [
+            (&b"c__builtin__\neval\n."[..], &["__builtin__.eval", "builtins.eval"][..]),
+            (b"\x80\x02ccopy_reg\nx\n.", &["copy_reg.x", "copyreg.x"]),
+            (
+                b"\x80\x02cexceptions\nStandardError\n.",
+                &["exceptions.StandardError", "builtins.Exception"],
+            ),
+            (b"\x80\x02citertools\nimap\n.", &["itertools.imap", "builtins.map"]),
+            (b"\x80\x03c__builtin__\neval\n.", &["__builtin__.eval"]),
+            (
+                b"\x80\x02X\x0b\0\0\0__builtin__X\x04\0\0\0eval\x93.",
+                &["__builtin__.eval", "builtins.eval"],
+            ),
+        ] {
+            assert_eq!(globals(bytes), both, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn names_are_found_whatever_way_they_come() {
+        for bytes in [
+            &b"\x80\x04\x8c\x02os\x8c\x06system\x93."[..],
+            b"\x80\x04\x8c\x02os\x94\x8c\x06system\x940h\0h\x01\x93\x86.",
+            b"\x80\x04Vos\nV\\u0073ystem\n\x93.",
+            b"\x80\x04S'\\157s'\nS\"s\\x79stem\"\n\x93.",
+            b"\x80\x04U\x02osT\x06\0\0\0system\x93.",
+            b"\x80\x04\x8d\x02\0\0\0\0\0\0\0osX\x06\0\0\0system\x93.",
+            b"\x80\x04C\x02osB\x06\0\0\0system\x93.",
+            b"\x80\x04\x8e\x02\0\0\0\0\0\0\0os\x8c\x06system\x93.",
+            b"(cos\nsystem\no.",
+            b"(ios\nsystem\n.",
+            b"(ios\nsystem!",
+            b"cos\nsystem!",
+        ] {
+            assert_eq!(globals(bytes), ["os.system"], "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_a_call() {
+        for bytes in [
+            // A text from a call, an extension, a text that is too long to be kept.
+            &b"\x80\x04\x8c\x02osca\nb\n)R\x93."[..],
+            b"\x82\x01.",
+            b"\x83\x01\0.",
+            b"\x84\x01\0\0\0.",
+            b"Px\n.",
+            b"NQ.",
+            b"ca\nb\n)R)R.",
+            b"ca\nb\n)R)\x81.",
+            b"ca\nb\n)R)}\x92.",
+            b"(ca\nb\n)Ro.",
+            b"ca\nb\nNb.",
+            b"ca\nb\nNa.",
+            b"(ca\nb\nNNs1N.",
+            b"NQ(Ne.",
+            b"\x82\x01(N\x90.",
+            b"ca\n\xff\n.",
+        ] {
+            assert_eq!(calls(Loader::Python, bytes).len(), 1, "{}", bytes.escape_ascii());
+        }
+        let long = [&b"\x80\x04X\xff\xff\0\0"[..], &[b'x'; 65_535], b"\x8c\x01a\x93."].concat();
+        assert_eq!(calls(Loader::Python, &long).len(), 1);
+    }
+
+    #[test]
+    fn only_storages_are_ids_that_pytorch_knows() {
+        let id = |kind: &str, view: &[u8]| {
+            let mut bytes = b"\x80\x02(X\x07\0\0\0".to_vec();
+            bytes.extend(kind.bytes());
+            bytes.extend(b"ctorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x02");
+            bytes.extend([view, b"tQ."].concat());
+            bytes
+        };
+        let known = |loader, bytes: &[u8]| calls(loader, bytes).is_empty();
+        assert!(known(Loader::Torch, &id("storage", b"")));
+        assert!(!known(Loader::Torch, &id("storage", b"N")));
+        assert!(!known(Loader::Torch, &id("module_", b"")));
+        assert!(!known(Loader::Python, &id("storage", b"")));
+        assert!(known(Loader::TorchLegacy, &id("storage", b"N")));
+        assert!(known(Loader::TorchLegacy, &id("storage", b"X\x01\0\0\x001K\0K\x01\x87")));
+        assert!(!known(Loader::TorchLegacy, &id("storage", b"K\0K\0K\x01\x87")));
+        assert!(!known(Loader::TorchLegacy, &id("storage", b"")));
+    }
+
+    #[test]
+    fn what_no_pickler_writes_is_a_break_though_the_walk_goes_on() {
+        for (bytes, says) in [
+            (&b"\x80\x02\x80\x02N."[..], "told again"),
+            (b"NN.", "leaves values behind"),
+            (b"(N.", "leaves values behind"),
+            (b"Np\x31\x20\n.", "plain number"),
+            (b"Np01\n.", "plain number"),
+            (b"Nq\x02.", "memo key 2 is not the next"),
+            (b"]}b.", "a state is set"),
+            (b"}(Ne.", "does not take them"),
+            (b"](Nu.", "does not take them"),
+            (b"}(NNNu.", "a key has no value"),
+            (b"(NNNd.", "a key has no value"),
+            (b"\x97.", "outside of the file"),
+        ] {
+            let (_, broken) = run(Loader::Python, bytes);
+            assert!(
+                broken.as_ref().is_some_and(|said| said.contains(says)),
+                "{} {broken:?}",
+                bytes.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn what_surely_stops_both_unpicklers_stops_the_walk() {
+        for bytes in [
+            &b"K\x01)R."[..],
+            b"]]\x93.",
+            b"Nh\0.",
+            b"(o.",
+            b"\x80\x06N.",
+            b"T\xff\xff\xff\xff.",
+            b"\x8b\xff\xff\xff\xff.",
+            b"Ip\n.",
+        ] {
+            let (findings, broken) = run(Loader::Python, bytes);
+            assert!(broken.is_some() && findings.is_empty(), "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn every_cut_of_a_pickle_is_broken() {
+        let whole = b"\x80\x02ctorch._utils\n_rebuild_parameter\n(X\x01\0\0\0aK\x01J\0\0\0\0\
+            \x8a\x01\x05G\0\0\0\0\0\0\0\0]q\0(I1\nF1.5\nS'a'\nVb\neh\0}(NNutR.";
+        assert_eq!(run(Loader::Torch, whole).1, None);
+        for end in 0..whole.len() {
+            assert!(run(Loader::Torch, &whole[..end]).1.is_some(), "{end}");
+        }
+    }
+}

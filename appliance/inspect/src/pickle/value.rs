@@ -8,6 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::rc::Rc;
 
+use crate::malformed::shown;
+
 /// As much of a text as is kept: no name of a module is longer.
 pub(super) const NAME: usize = 1024;
 /// As many items of a tuple or entries of a dictionary as are kept.
@@ -124,8 +126,8 @@ impl Value {
     /// What it is, in words, after "calls" and the like.
     pub(super) fn words(&self) -> String {
         match self {
-            Value::Global(name) => name.text.to_string(),
-            Value::Instance(name) => format!("what a call of {} gave", name.text),
+            Value::Global(name) => shown(&name.text),
+            Value::Instance(name) => format!("what a call of {} gave", shown(&name.text)),
             Value::Dtype(_) => "a numpy.dtype".to_owned(),
             Value::Storage(_) | Value::Tensor(_) => "a tensor".to_owned(),
             _ => "what cannot be told before it runs".to_owned(),
