@@ -28,6 +28,8 @@ pub static STATUS: LazyLock<Validator> = LazyLock::new(|| validator("status"));
 pub static VERDICT_LEDGER: LazyLock<Validator> = LazyLock::new(|| validator("verdict-ledger"));
 /// The schema of `resend --json`.
 pub static RESEND: LazyLock<Validator> = LazyLock::new(|| validator("resend"));
+/// The schema of `inspect --json` about a model file.
+pub static INSPECT_FILE: LazyLock<Validator> = LazyLock::new(|| validator("inspect-file"));
 /// The schema of a line of `ledger export`.
 pub static LEDGER: LazyLock<Validator> = LazyLock::new(|| validator("ledger"));
 

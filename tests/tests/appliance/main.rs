@@ -11,6 +11,7 @@ mod archives;
 mod attestations;
 mod certificates;
 mod cli;
+mod content;
 mod crash;
 mod doctor;
 mod hierarchies;
