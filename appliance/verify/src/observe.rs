@@ -81,8 +81,18 @@ pub struct Mark {
     pub subject: String,
     /// Where it is: an offset, a key, a tensor, a member of an archive.
     pub place: String,
-    /// What it is, in words.
+    /// What it is, as the end of a sentence that may begin with the subject.
     pub detail: String,
+}
+
+impl Mark {
+    /// What it is, in words that name the subject.
+    pub fn sentence(&self) -> String {
+        match self.detail.contains(&self.subject) {
+            true => self.detail.clone(),
+            false => format!("{} {}", self.subject, self.detail),
+        }
+    }
 }
 
 impl Finding {

@@ -48,23 +48,28 @@ fn every_hostile_file_is_refused_with_its_code_file_and_place() {
     let document = run::outcome(&mut scene.verify()).expect_status(1).json();
     let document = json::conforming(&json::VERIFY, document);
     let reasons = by_case(&document);
+    let mut wrong = Vec::new();
     for case in cases() {
         let code = format!("content.{}", case.code);
         let about = reasons.get(case.name).map(Vec::as_slice).unwrap_or_default();
         let says = |reason: &Value| {
             let text = |key: &str| reason[key].as_str().unwrap_or_default().to_owned();
-            [text("place"), text("detail")].concat().contains(case.says)
+            let text = [text("place"), text("detail")].concat();
+            case.says.split([' ', ':']).all(|word| text.contains(word))
         };
         let told = about.iter().any(|reason| reason["code"] == code && says(reason));
-        assert!(told, "{}: expected {code} {:?}, found {about:#?}", case.name, case.says);
+        if !told {
+            wrong.push(format!("{}: expected {code} {:?}, found {about:?}", case.name, case.says));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn every_harmless_twin_is_let_in() {
     let scene = corpus(|case| &case.twin);
     let document = run::outcome(&mut scene.verify()).json();
-    assert_eq!(document["result"], "accepted", "{:#?}", by_case(&document));
+    assert_eq!(document["result"], "passed", "{:#?}", by_case(&document));
     assert_eq!(scene.ingested().len(), 1);
 }
 

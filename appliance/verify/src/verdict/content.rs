@@ -130,7 +130,7 @@ fn scanned(rules: &ContentRules, finding: &Finding) -> Option<Reason> {
 
 /// The reason for what is inside a file, by the policy's `rule`.
 fn marked(finding: &Finding, mark: &Mark, rule: &'static str) -> Reason {
-    let reason = Reason::new(mark.code, mark.detail.clone()).about(finding.path.as_str());
+    let reason = Reason::new(mark.code, mark.sentence()).about(finding.path.as_str());
     let placed = match mark.place.as_str() {
         "" => reason,
         place => reason.at(place),

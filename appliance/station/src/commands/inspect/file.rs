@@ -79,9 +79,9 @@ pub(super) fn show(
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let found = |mark: Mark| Found {
         code: mark.code.id(),
+        detail: mark.sentence(),
         subject: mark.subject,
         place: mark.place,
-        detail: mark.detail,
     };
     let document = Document {
         schema: "urn:oms-appliance:inspect-file:1",
