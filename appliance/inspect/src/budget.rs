@@ -155,10 +155,10 @@ impl Default for Budget {
             flatbuffer_tables: 262_144,
             flatbuffer_bytes: 256 * MIB,
             operator_bytes: 1024,
-            hdf5_objects: 131_072,
-            hdf5_ranges: 1_048_576,
+            hdf5_objects: 65_536,
+            hdf5_ranges: 524_288,
             hdf5_block: 4 * MIB,
-            hdf5_names: 16 * MIB,
+            hdf5_names: 8 * MIB,
             hdf5_depth: 64,
             keras_config: 64 * MIB,
         }

@@ -107,6 +107,13 @@ impl<'f, 'r, R: Read + Seek> File<'f, 'r, R> {
         if size == 0 {
             return Ok(());
         }
+        // What follows its neighbour needs no room of its own.
+        if let Some((_, last)) = self.ranges.last_mut()
+            && *last == at
+        {
+            *last = end;
+            return Ok(());
+        }
         if self.ranges.len() >= self.budget.hdf5_ranges {
             return Err(broken(Place::Offset(at), "the file has more parts than allowed"));
         }

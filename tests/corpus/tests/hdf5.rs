@@ -1,11 +1,11 @@
 //! HDF5 and Keras models that are cut short or changed: refused or read, and never a panic.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of tests fails them")]
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails them")]
 
 use std::io::Cursor;
 
 use oms_corpus::{cases, reseal_hdf5};
-use oms_inspect::{Budget, Identified, Inspection, describe};
+use oms_inspect::{Budget, Identified, Inspection, describe, inspect};
 
 fn look(bytes: &[u8]) -> Inspection {
     describe(&mut Cursor::new(bytes), bytes.len() as u64, &Budget::default()).unwrap().0
@@ -65,4 +65,31 @@ fn changed_files_are_inspected_without_a_panic() {
             look(&changed);
         }
     }
+}
+
+/// What is wrong with the twin of the case `name` within a budget.
+fn within(name: &str, budget: &Budget) -> Option<String> {
+    let case = cases().into_iter().find(|case| case.name == name).unwrap();
+    let (_, bytes) = case.twin.first().unwrap();
+    let found = inspect(&mut Cursor::new(bytes), bytes.len() as u64, budget).unwrap();
+    found.malformed.map(|cause| cause.to_string())
+}
+
+#[test]
+fn work_and_memory_are_bounded() {
+    let whole = Budget::default();
+    for (says, budget) in [
+        ("more links than allowed", Budget { hdf5_objects: 1, ..whole.clone() }),
+        ("more parts than allowed", Budget { hdf5_ranges: 2, ..whole.clone() }),
+        ("larger than allowed", Budget { hdf5_block: 64, ..whole.clone() }),
+        ("longer than allowed", Budget { hdf5_names: 4, ..whole.clone() }),
+        ("nested deeper than allowed", Budget { hdf5_depth: 0, ..whole.clone() }),
+    ] {
+        let found = within("hdf5-symbols-out-of-order", &budget).unwrap();
+        assert!(found.contains(says), "{found}");
+    }
+    let small = Budget { keras_config: 64, ..whole.clone() };
+    let found = within("keras-lambda-layer-in-hdf5", &small).unwrap();
+    assert!(found.contains("configurations are larger than allowed"), "{found}");
+    assert_eq!(within("hdf5-symbols-out-of-order", &whole), None);
 }
