@@ -2,9 +2,9 @@
 //! whatever a user sends. They are read and never compiled: an expression that may take time without
 //! bound is reported, and so is one that is not understood.
 //!
-//! What is bounded: how often the same text can be divided differently between two repetitions. One
-//! repetition in another divides it in exponentially many ways; some side by side in as many as their
-//! number is a power of. Tokenizers have two side by side.
+//! What is bounded: in how many ways the same text can be divided between repetitions. One in another
+//! divides it in exponentially many, unless each next character tells which of them goes on; some
+//! side by side in as many as their number is a power of. Tokenizers have two side by side.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -42,6 +42,90 @@ fn check(text: &str) -> Checked<()> {
     if parser.rest.next().is_some() { Err("has brackets that do not match") } else { Ok(()) }
 }
 
+/// Characters, as far as to tell that two sets have none in common: each of ASCII for itself, all
+/// others by the first letter of their general category. A set may hold more than what it stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Set {
+    ascii: u128,
+    others: u8,
+}
+
+const LETTER: u8 = 1;
+const MARK: u8 = 2;
+const NUMBER: u8 = 4;
+const PUNCTUATION: u8 = 8;
+const SYMBOL: u8 = 16;
+const SEPARATOR: u8 = 32;
+const CONTROL: u8 = 64;
+
+impl Set {
+    const NONE: Set = Set { ascii: 0, others: 0 };
+    const ALL: Set = Set { ascii: u128::MAX, others: u8::MAX };
+
+    fn of(ascii: impl Fn(u8) -> bool, others: u8) -> Set {
+        let ascii =
+            (0..128_u8).filter(|&byte| ascii(byte)).fold(0, |set, byte| set | 1_u128 << byte);
+        Set { ascii, others }
+    }
+
+    /// A character; a letter in either case. Of ASCII's, only K and S have a case beyond (the Kelvin
+    /// sign, the long s).
+    fn one(character: char) -> Set {
+        match u8::try_from(character).ok().filter(u8::is_ascii) {
+            Some(letter) if letter.is_ascii_alphabetic() => {
+                let others = if matches!(letter, b'k' | b'K' | b's' | b'S') { LETTER } else { 0 };
+                Set::of(|byte| byte.eq_ignore_ascii_case(&letter), others)
+            }
+            Some(byte) => Set { ascii: 1 << byte, others: 0 },
+            None => Set { ascii: 0, others: u8::MAX },
+        }
+    }
+
+    /// The characters from `first` to `last`.
+    fn range(first: char, last: char) -> Set {
+        if !last.is_ascii() {
+            return Set::ALL;
+        }
+        let within = |byte: u8| (first..=last).contains(&char::from(byte));
+        let cased =
+            |byte: u8| within(byte.to_ascii_lowercase()) || within(byte.to_ascii_uppercase());
+        let set = Set::of(|byte| within(byte) || cased(byte), 0);
+        let beyond = set.meets(Set::of(|byte| matches!(byte, b'k' | b's'), 0));
+        Set { others: if beyond { LETTER } else { 0 }, ..set }
+    }
+
+    /// The general category `name`.
+    fn category(name: &str) -> Set {
+        let mut letters = name.chars();
+        let group = letters.next();
+        if name.len() > 2 || letters.any(|letter| !letter.is_ascii_lowercase()) {
+            return Set::ALL;
+        }
+        match group {
+            Some('L') => Set::of(|byte| byte.is_ascii_alphabetic(), LETTER),
+            Some('M') => Set { ascii: 0, others: MARK },
+            Some('N') => Set::of(|byte| byte.is_ascii_digit(), NUMBER),
+            Some('P') => Set::of(|byte| byte.is_ascii_punctuation(), PUNCTUATION),
+            Some('S') => Set::of(|byte| byte.is_ascii_punctuation(), SYMBOL),
+            Some('Z') => Set::of(|byte| byte == b' ', SEPARATOR),
+            Some('C') => Set::of(|byte| byte.is_ascii_control(), CONTROL | u8::MAX << 7),
+            _ => Set::ALL,
+        }
+    }
+
+    fn space() -> Set {
+        Set::of(|byte| byte.is_ascii_whitespace() || byte == 0x0b, SEPARATOR | CONTROL)
+    }
+
+    fn and(self, other: Set) -> Set {
+        Set { ascii: self.ascii | other.ascii, others: self.others | other.others }
+    }
+
+    fn meets(self, other: Set) -> bool {
+        self.ascii & other.ascii != 0 || self.others & other.others != 0
+    }
+}
+
 /// What matching a part may cost.
 #[derive(Clone, Copy)]
 struct Part {
@@ -49,48 +133,58 @@ struct Part {
     endless: u64,
     /// The most that counted repetitions multiply to.
     counted: u64,
-    /// Whether the same part may match texts of several lengths.
-    varies: bool,
-    /// Whether it may match between characters.
+    /// Whether it may match without taking a character.
     empty: bool,
-    /// Whether two alternatives may match the same text.
-    overlaps: bool,
-    /// The first character, where there is only one.
-    first: Option<char>,
+    /// Whether the next character may leave open how the part goes on.
+    ambiguous: bool,
+    /// What it may start with.
+    first: Set,
+    /// What may go on with it where it could end, or start it where it could be left out.
+    tail: Set,
 }
 
 impl Part {
-    /// One character out of a set.
-    const ONE: Part =
-        Part { endless: 0, counted: 1, varies: false, empty: false, overlaps: false, first: None };
     /// What matches between characters.
-    const NONE: Part = Part { empty: true, ..Part::ONE };
+    const NONE: Part = Part {
+        endless: 0,
+        counted: 1,
+        empty: true,
+        ambiguous: false,
+        first: Set::NONE,
+        tail: Set::NONE,
+    };
 
-    fn literal(character: char) -> Part {
-        Part { first: Some(character), ..Part::ONE }
+    /// One character out of a set.
+    fn one(first: Set) -> Part {
+        Part { empty: false, first, ..Part::NONE }
     }
 
     fn then(self, next: Part) -> Part {
         Part {
             endless: self.endless.saturating_add(next.endless),
             counted: self.counted.max(next.counted),
-            varies: self.varies || next.varies,
             empty: self.empty && next.empty,
-            overlaps: self.overlaps || next.overlaps,
-            first: self.first,
+            ambiguous: self.ambiguous || next.ambiguous || self.tail.meets(next.first),
+            first: if self.empty { self.first.and(next.first) } else { self.first },
+            tail: if next.empty { self.tail.and(next.tail) } else { next.tail },
         }
     }
 
     fn or(self, other: Part) -> Part {
-        let apart = matches!((self.first, other.first), (Some(a), Some(b)) if a != b);
-        Part {
+        let part = Part {
             endless: self.endless.max(other.endless),
             counted: self.counted.max(other.counted),
-            varies: self.varies || other.varies,
             empty: self.empty || other.empty,
-            overlaps: self.overlaps || other.overlaps || !apart,
-            first: None,
-        }
+            ambiguous: self.ambiguous || other.ambiguous || self.first.meets(other.first),
+            first: self.first.and(other.first),
+            tail: self.tail.and(other.tail),
+        };
+        if part.empty { part.open() } else { part }
+    }
+
+    /// The same where it may also go on, or be left out.
+    fn open(self) -> Part {
+        Part { tail: self.tail.and(self.first), ..self }
     }
 }
 
@@ -103,18 +197,11 @@ struct Parser<'t> {
 impl Parser<'_> {
     /// `a|b|c`, up to the end or a closing parenthesis.
     fn alternatives(&mut self) -> Checked<Part> {
-        let mut firsts = Vec::new();
         let mut all = self.sequence()?;
-        firsts.push(all.first);
         while self.rest.next_if_eq(&'|').is_some() {
-            let next = self.sequence()?;
-            let apart =
-                next.first.is_some() && !firsts.contains(&next.first) && !firsts.contains(&None);
-            let overlaps = all.overlaps || next.overlaps || !apart;
-            firsts.push(next.first);
-            all = Part { overlaps, ..all.or(next) };
+            all = all.or(self.sequence()?);
         }
-        Ok(Part { first: if firsts.len() == 1 { all.first } else { None }, ..all })
+        Ok(all)
     }
 
     fn sequence(&mut self) -> Checked<Part> {
@@ -138,15 +225,12 @@ impl Parser<'_> {
     fn atom(&mut self) -> Checked<(Part, bool)> {
         match self.rest.next() {
             Some('(') => Ok((self.group()?, false)),
-            Some('[') => {
-                self.class(0)?;
-                Ok((Part::ONE, true))
-            }
+            Some('[') => Ok((Part::one(self.class(0)?), true)),
             Some('\\') => self.escape().map(|part| (part, true)),
-            Some('.') => Ok((Part::ONE, true)),
+            Some('.') => Ok((Part::one(Set::ALL), true)),
             Some('^' | '$') => Ok((Part::NONE, true)),
             Some('*' | '+' | '?') | None => Err("repeats nothing"),
-            Some(character) => Ok((Part::literal(character), true)),
+            Some(character) => Ok((Part::one(Set::one(character)), true)),
         }
     }
 
@@ -191,8 +275,10 @@ impl Parser<'_> {
         self.depth = self.depth.saturating_sub(1);
         self.looks = self.looks.saturating_sub(usize::from(look));
         self.rest.next_if_eq(&')').ok_or("has an open group")?;
-        // What is looked at is not taken, however long it is.
-        Ok(if look { Part { varies: false, empty: true, first: None, ..part } } else { part })
+        // What is looked at is not taken, but looking far again and again takes time.
+        let ambiguous = part.ambiguous || part.endless > 0;
+        let (endless, counted) = (part.endless, part.counted);
+        Ok(if look { Part { endless, counted, ambiguous, ..Part::NONE } } else { part })
     }
 
     /// The name of a group, up to `end`.
@@ -209,20 +295,35 @@ impl Parser<'_> {
     }
 
     /// What is between square brackets; classes may hold classes.
-    fn class(&mut self, depth: usize) -> Checked<()> {
+    fn class(&mut self, depth: usize) -> Checked<Set> {
         if depth > LOOKS {
             return Err("nests classes too deep");
         }
-        self.rest.next_if_eq(&'^');
+        let mut set = Set::NONE;
+        if self.rest.next_if_eq(&'^').is_some() {
+            set = Set::ALL;
+        }
+        let mut before = None;
         // Right at the start, the bracket is a character.
-        self.rest.next_if_eq(&']');
+        if self.rest.next_if_eq(&']').is_some() {
+            set = set.and(Set::one(']'));
+        }
         while let Some(character) = self.rest.next() {
-            match character {
-                ']' => return Ok(()),
-                '[' => self.class(depth.saturating_add(1))?,
-                '\\' => _ = self.escape()?,
-                _ => {}
-            }
+            let more = match (character, before) {
+                (']', _) => return Ok(set),
+                ('[', _) => self.class(depth.saturating_add(1))?,
+                ('\\', _) => self.escape()?.first,
+                ('-', Some(first)) => {
+                    match self.rest.next_if(|&next| !matches!(next, ']' | '[' | '\\')) {
+                        Some(last) => Set::range(first, last),
+                        // Up to an escape, or a dash at the end.
+                        None => Set::ALL,
+                    }
+                }
+                (character, _) => Set::one(character),
+            };
+            before = Some(character).filter(|one| !matches!(one, '[' | '\\' | '-'));
+            set = set.and(more);
         }
         Err("has an open class")
     }
@@ -230,17 +331,31 @@ impl Parser<'_> {
     /// What follows a backslash.
     fn escape(&mut self) -> Checked<Part> {
         let character = self.rest.next().ok_or("ends in a backslash")?;
-        match character {
-            '1'..='9' | 'k' | 'g' => Err("refers back to what it matched"),
+        let set = match character {
+            '1'..='9' | 'k' | 'g' => return Err("refers back to what it matched"),
             'p' | 'P' | 'x' | 'u' | 'U' | 'o' | 'N' if self.rest.next_if_eq(&'{').is_some() => {
-                let closed = self.rest.by_ref().take(64).any(|one| one == '}');
-                if closed { Ok(Part::ONE) } else { Err("has an open escape") }
+                let mut name = String::new();
+                loop {
+                    match self.rest.next() {
+                        Some('}') => break,
+                        Some(letter) if name.len() < 64 => name.push(letter),
+                        _ => return Err("has an open escape"),
+                    }
+                }
+                if character == 'p' { Set::category(&name) } else { Set::ALL }
             }
-            'b' | 'B' | 'A' | 'z' | 'Z' | 'G' | 'K' => Ok(Part::NONE),
-            'X' | 'R' => Ok(Part { endless: 1, varies: true, ..Part::ONE }),
-            _ if character.is_ascii_alphanumeric() => Ok(Part::ONE),
-            _ => Ok(Part::literal(character)),
-        }
+            'b' | 'B' | 'A' | 'z' | 'Z' | 'G' | 'K' => return Ok(Part::NONE),
+            'X' | 'R' => return Ok(Part { endless: 1, ..Part::one(Set::ALL).open() }),
+            's' | 'n' | 'r' | 't' | 'f' | 'v' => Set::space(),
+            'd' => Set::category("N"),
+            'w' => Set::of(
+                |byte| byte.is_ascii_alphanumeric() || byte == b'_',
+                LETTER | MARK | NUMBER | PUNCTUATION | SYMBOL,
+            ),
+            _ if character.is_ascii_alphanumeric() => Set::ALL,
+            _ => Set::one(character),
+        };
+        Ok(Part::one(set))
     }
 
     /// Takes what says how often `part` is repeated.
@@ -271,22 +386,17 @@ impl Parser<'_> {
             return Err("repeats a repetition");
         }
         let often = most.is_none_or(|most| most > 1);
-        let several = part.varies || part.empty && !single || part.overlaps;
-        if often && (part.endless > 0 || several) {
+        let several = part.ambiguous || part.empty && !single || part.tail.meets(part.first);
+        if often && several {
             return Err("repeats what may match the same text in several ways");
         }
         let counted = part.counted.saturating_mul(most.unwrap_or(least).max(least).max(1));
         if counted > COUNTED {
             return Err("counts to more than any tokenizer needs");
         }
-        Ok(Part {
-            endless: part.endless.saturating_add(u64::from(most.is_none())),
-            counted,
-            varies: part.varies || most != Some(least),
-            empty: part.empty || least == 0,
-            overlaps: part.overlaps,
-            first: if least > 0 { part.first } else { None },
-        })
+        let endless = part.endless.saturating_add(u64::from(most.is_none()));
+        let part = Part { endless, counted, empty: part.empty || least == 0, ..part };
+        Ok(if most != Some(least) || part.empty { part.open() } else { part })
     }
 
     /// Whether counts are next.
@@ -339,6 +449,9 @@ mod tests {
             r"\d{1,3}(?=(?:\d{3})*\b)",
             r"[!-/:-~]|[\p{Han}&&[^\p{L}]]+|[]a]",
             r"((?=[\p{L}])([^a-z]))*((?=[\p{L}])([^A-Z]))+",
+            r"[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}",
+            r"(?:[a-z]+[0-9])*(?:a|b\d)+",
+            r"(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z",
             r" {2,}",
             "",
         ] {
@@ -350,6 +463,12 @@ mod tests {
     fn what_backtracks_without_bound_is_refused() {
         for text in [
             "(a+)+",
+            "(?i:a|A)+",
+            "(?i:s|\u{17f})+",
+            "(?:[a-z]+|[m-p])+",
+            "(?:a+b?)*",
+            "(?:|a)+",
+            "(?:\\p{L}|\\w)*",
             "(a*)*$",
             "(?:a|a)*b",
             "(a|ab)+",

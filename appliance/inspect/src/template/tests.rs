@@ -1,3 +1,5 @@
+//! What the gate admits, what it refuses, and that it stays within bounds.
+
 use super::{LONGEST, suspicious};
 
 fn harmless(text: &str) {
