@@ -32,10 +32,19 @@ impl Machine<'_> {
         at: u64,
         scan: &mut Scan<'_, R>,
     ) -> Result<(), Fault> {
+        let start = scan.at();
         let module = input::line(scan)?;
+        let middle = scan.at();
         let name = input::line(scan)?;
         let target = match (module.name(), name.name()) {
-            (Some(module), Some(name)) => self.import(module, name, at),
+            (Some(module), Some(name)) => {
+                // Where a frame ends in a line, _pickle.c forgets what stands before.
+                let ends = [self.forgotten(start, module), self.forgotten(middle, name)];
+                if ends != [module, name] {
+                    self.import(ends[0], ends[1], at);
+                }
+                self.import(module, name, at)
+            }
             _ => {
                 let detail = format!("imports what is not UTF-8 or longer than {NAME} bytes");
                 self.call_finding(at, detail);
@@ -53,6 +62,12 @@ impl Machine<'_> {
             scan.need(1)?;
         }
         Ok(())
+    }
+
+    /// What is left of the line at `start` if the frame ends in it.
+    fn forgotten<'l>(&self, start: u64, line: &'l str) -> &'l str {
+        let cut = self.frame_end.and_then(|end| end.checked_sub(start));
+        cut.and_then(|cut| line.get(usize::try_from(cut).ok()?..)).unwrap_or(line)
     }
 
     /// The opcodes that take from the stack what they import or call.
