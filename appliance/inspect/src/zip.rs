@@ -140,6 +140,33 @@ mod tests {
     }
 
     #[test]
+    fn archives_are_named_by_their_members() {
+        let named = |names: &[&str]| {
+            let members: Vec<(&str, &[u8])> = names.iter().map(|&name| (name, &b""[..])).collect();
+            look(&stored(&members)).format
+        };
+        for (format, names) in [
+            (Format::Pytorch, &["m/version", "m/data.pkl"][..]),
+            (Format::Pytorch, &["m/Data.PKL"]),
+            (Format::Torchscript, &["m/data.pkl", "m/constants.pkl"]),
+            (Format::Torchscript, &["m/data.pkl", "m/code/a.py"]),
+            (Format::Torchscript, &["m/bytecode.pkl"]),
+            (Format::Keras, &["config.json"]),
+            (Format::Keras, &["config.json", "assets/a"]),
+            (Format::Keras, &["a", "config.json", "model.weights.npz"]),
+            (Format::Npz, &["a.npy", "b"]),
+            (Format::Npz, &["a.npy", "m/data.pkl"]),
+            (Format::Document, &["word/document.xml", "[content_types].xml"]),
+            (Format::Zip, &["data.pkl"]),
+            (Format::Zip, &["a", "m/data.pkl"]),
+            (Format::Zip, &["a.npy", "b", "c"]),
+            (Format::Zip, &["config.json", "model.safetensors"]),
+        ] {
+            assert_eq!(named(names), Identified::One(format), "{names:?}");
+        }
+    }
+
+    #[test]
     fn macros_of_documents_are_found_by_their_place() {
         let parts = |name: &str| {
             let found = look(&stored(&[("[Content_Types].xml", b"<Types/>\n"), (name, b"a\n")]));

@@ -33,9 +33,7 @@ pub(super) fn of(directory: &Directory) -> Format {
     if beneath("data.pkl") {
         return Format::Pytorch;
     }
-    if directory.get("config.json").is_some()
-        && (directory.get("metadata.json").is_some() || directory.get("model.weights.h5").is_some())
-    {
+    if is_keras(directory) {
         return Format::Keras;
     }
     let arrays = entries.iter().filter(|entry| entry.name.ends_with(".npy")).count();
@@ -46,6 +44,15 @@ pub(super) fn of(directory: &Directory) -> Format {
         return Format::Document;
     }
     Format::Zip
+}
+
+/// Keras builds a model from its configuration before it misses anything else. Other archives with a
+/// file of that name hold more.
+fn is_keras(directory: &Directory) -> bool {
+    let has = |name: &str| directory.get(name).is_some();
+    let names = ["metadata.json", "model.weights.h5", "model.weights.npz"];
+    let bare = |entry: &Entry| &*entry.name == "config.json" || entry.name.starts_with("assets/");
+    has("config.json") && (names.into_iter().any(has) || directory.entries().iter().all(bare))
 }
 
 /// Whether an office program opens the zip: a package of OOXML (ECMA-376, part 2), or of OpenDocument.

@@ -83,6 +83,13 @@ pub(super) fn cases() -> Vec<Case> {
             other(),
         ),
         Case::one(
+            "keras-asset-is-a-pickle",
+            (MEMBER, "assets/words.txt\": pickle is pickle, which keras has not there"),
+            "model.keras",
+            zip(&keras(RUNS)),
+            zip(&keras(b"word\n")),
+        ),
+        Case::one(
             "document-package-with-macros",
             ("macro", "word/vbaProject.bin\": word/vbaProject.bin carries macros"),
             "notes",
@@ -120,6 +127,16 @@ pub(super) fn cases() -> Vec<Case> {
             zip(&[&[Member::stored("model/data.pkl", PICKLE)], &npz()[..]].concat()),
             zip(&npz()),
         ),
+    ]
+}
+
+/// A model of Keras without a layer, and with that asset.
+fn keras(words: &[u8]) -> Vec<Member> {
+    let config = br#"{"module": "keras", "class_name": "Sequential", "config": {"layers": []}}"#;
+    vec![
+        Member::stored("metadata.json", br#"{"keras_version": "3.8.0"}"#),
+        Member::stored("config.json", config),
+        Member::stored("assets/words.txt", words),
     ]
 }
 
