@@ -29,13 +29,14 @@ const WEIGHT_MAP: &str = "weight_map";
 const METADATA: &str = "metadata";
 const TOTAL_SIZE: &str = "total_size";
 
-/// Reads JSON that is well-formed and notes what it says as an index, if it is one.
+/// Reads JSON that is well-formed and notes what it says as an index, if it is one. In an archive
+/// nobody looks for an index, and the files beside it are not those of the model.
 pub(crate) fn read<R: Read + Seek>(
     source: &mut Source<'_, R>,
     budget: &Budget,
     notes: &mut Notes,
 ) -> Result<(), Fault> {
-    if !may_be_index(source)? {
+    if notes.depth() > 0 || !may_be_index(source)? {
         return Ok(());
     }
     let mut slot = None;
@@ -274,7 +275,7 @@ impl<'de> Visitor<'de> for TotalSize {
 
 #[cfg(test)]
 mod tests {
-    use crate::sample::{look, look_within};
+    use crate::sample::{look, look_within, packed, safetensors};
     use crate::{Budget, Kind, Link};
 
     fn files(json: &str) -> Vec<(String, u64)> {
@@ -320,6 +321,19 @@ mod tests {
         ] {
             assert_eq!(files(json), [], "{json}");
         }
+    }
+
+    #[test]
+    fn what_lies_in_an_archive_says_nothing_of_the_files_beside_it() {
+        let index = br#"{"weight_map":{"t":"../a"}}"#;
+        let weights = safetensors(r#"{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, 1);
+        let files = [
+            ("index.json", 0, index.to_vec(), &index[..]),
+            ("a.safetensors", 0, weights.clone(), &weights),
+        ];
+        let found = look(&packed(&files));
+        assert_eq!((found.malformed, found.links), (None, Vec::new()));
+        assert!(found.findings.iter().all(|finding| finding.kind != Kind::Index));
     }
 
     #[test]

@@ -64,7 +64,10 @@ pub(crate) fn read<R: Read + Seek>(
     let Header { tensors, ranges } = header::read(&mut json, budget, notes)?;
     only_spaces(json)?;
     contiguous(ranges, present)?;
-    notes.link(Link::Holds { tensors: Box::new(tensors.finish()), bytes: present });
+    // No index names what lies in an archive.
+    if notes.depth() == 0 {
+        notes.link(Link::Holds { tensors: Box::new(tensors.finish()), bytes: present });
+    }
     Ok(())
 }
 
