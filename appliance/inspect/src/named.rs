@@ -306,6 +306,17 @@ mod tests {
     }
 
     #[test]
+    fn endings_are_listed_once_and_promise_formats_that_there_are() {
+        let mut known = std::collections::BTreeSet::new();
+        for (endings, formats) in super::ENDINGS {
+            assert!(endings.iter().all(|ending| known.insert(ending)), "{endings:?}");
+            for format in *formats {
+                assert!(crate::Format::from_name(format).is_some(), "{format}");
+            }
+        }
+    }
+
+    #[test]
     fn an_ending_that_another_format_has_is_found() {
         let text = b"a text\n";
         for (path, bytes, says) in [

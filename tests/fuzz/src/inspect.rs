@@ -17,7 +17,7 @@ pub const FORMATS: [(&str, &[&str]); 12] = [
     ("inspect-onnx", &["onnx"]),
     ("inspect-hdf5", &["hdf5"]),
     ("inspect-keras", &["keras"]),
-    ("inspect-tensorflow", &["savedmodel", "graphdef", "tensorflow-variables"]),
+    ("inspect-tensorflow", &["savedmodel", "graphdef"]),
     ("inspect-tflite", &["tflite"]),
 ];
 

@@ -33,6 +33,16 @@ fn every_target_comes_back_from_good_and_cut_inputs() {
 }
 
 #[test]
+fn targets_begin_with_formats_that_there_are() {
+    for (target, formats) in FORMATS {
+        assert!(TARGETS.iter().any(|(name, _)| *name == target), "{target}");
+        for format in formats {
+            assert!(oms_inspect::Format::from_name(format).is_some(), "{format}");
+        }
+    }
+}
+
+#[test]
 fn models_of_the_corpus_are_gone_through_whole_and_cut() {
     for case in oms_corpus::cases() {
         for (_, bytes) in case.files.into_iter().chain(case.twin) {

@@ -2,6 +2,7 @@
 
 use super::{padded, refused, with};
 use crate::Case;
+use crate::archive::build::{Member, zip};
 
 pub(super) fn cases() -> Vec<Case> {
     let pe = with(padded(b"MZ", 64), 0x3c, &64_u32.to_le_bytes());
@@ -91,6 +92,17 @@ pub(super) fn cases() -> Vec<Case> {
             ("macro", "carries macros"),
             "notes",
             compound(&["Root Entry", "WordDocument", "1Table", "Data", "Macros", "VBA"]),
+            text.clone(),
+        ),
+        Case::one(
+            "document-in-a-zip-with-a-macro",
+            ("macro", "word/vbaProject.bin carries macros"),
+            "notes",
+            zip(&[
+                Member::stored("[Content_Types].xml", b"<Types/>\n"),
+                Member::stored("word/document.xml", b"<document/>\n"),
+                Member::stored("word/vbaProject.bin", &compound(&["Root Entry", "VBA"])),
+            ]),
             text.clone(),
         ),
         Case::one(
