@@ -1,34 +1,39 @@
 //! Hostile models and their twins to begin with, each for the target of what it is.
 
 use std::io::Cursor;
+use std::sync::LazyLock;
 
-use oms_inspect::{Budget, Contents, Identified, Inspection, describe};
+use oms_inspect::{Budget, Identified, Inspection, describe};
 
 use super::seeds::longest;
 
 /// The target of whatever no other is about.
 const OTHERS: &str = "inspect-identify";
 
+/// A file of the corpus: its bytes, the targets that it belongs to, and the templates in it.
+type Seed = (Vec<u8>, Vec<&'static str>, Vec<String>);
+
+/// Every file of the corpus, looked into once for all targets.
+static FILES: LazyLock<Vec<Seed>> = LazyLock::new(|| {
+    let files = oms_corpus::cases().into_iter().flat_map(|case| [case.files, case.twin].concat());
+    let seed = |(_, bytes): (&str, Vec<u8>)| {
+        let length = bytes.len() as u64;
+        let (inspection, contents) =
+            describe(&mut Cursor::new(&bytes), length, &Budget::default()).ok()?;
+        let templates = contents.templates.into_iter().map(|template| template.text);
+        Some((bytes, targets(&inspection), templates.collect()))
+    };
+    files.filter_map(seed).collect()
+});
+
 /// The files of the corpus that belong to a target; for the one of templates, those in them.
 pub(super) fn seeds(name: &str) -> Vec<Vec<u8>> {
-    let cases = oms_corpus::cases();
-    let files = cases.into_iter().flat_map(|case| [case.files, case.twin].concat());
-    let files = files.filter_map(|(_, bytes)| {
-        let (inspection, contents) = look(&bytes)?;
-        Some((bytes, inspection, contents))
-    });
-    let seeds = files.flat_map(|(bytes, inspection, contents)| match name {
-        "inspect-template" => {
-            contents.templates.into_iter().map(|template| template.text.into_bytes()).collect()
-        }
-        _ if targets(&inspection).contains(&name) => vec![bytes],
+    let seeds = FILES.iter().flat_map(|(bytes, targets, templates)| match name {
+        "inspect-template" => templates.iter().map(|text| text.clone().into_bytes()).collect(),
+        _ if targets.contains(&name) => vec![bytes.clone()],
         _ => Vec::new(),
     });
     seeds.filter(|seed| seed.len() <= longest(name)).collect()
-}
-
-fn look(bytes: &[u8]) -> Option<(Inspection, Contents)> {
-    describe(&mut Cursor::new(bytes), bytes.len() as u64, &Budget::default()).ok()
 }
 
 /// The targets that a file belongs to.
