@@ -3,7 +3,10 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use crate::sample::{self, Gguf, look, npy, packed, samples, zip64};
+use crate::sample::{
+    self, Gguf, look, look_within, npy, onnx_graph, packed, samples, savedmodel_function,
+    tflite_tensor, zip64,
+};
 use crate::{CHECKS, Format, Identified, InspectError, Inspection, Malformed};
 
 /// A small generator (xorshift64*), so that every run sees the same bytes.
@@ -55,6 +58,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let inner = packed(&[("a.json", 0, b"{}".to_vec(), b"{}")]);
     seeds.push(packed(&[("inner.zip", 0, inner.clone(), &inner)]));
     seeds.push(br#"{"metadata":{"total_size":4.0},"weight_map":{"a":"1.st","b":"2.st"}}"#.to_vec());
+    seeds.extend([onnx_graph(), savedmodel_function(), tflite_tensor()]);
     seeds.push(br#"{"a":{"auto_map":{"x":[1,2,{"trust_remote_code":true}]}}}"#.to_vec());
     seeds.push(
         br#"{"chat_template":"{% macro f(a) %}{{ a['b'] | map('trim') }}{% endmacro %}{# c #}{{ f(x) }}"}"#
@@ -189,5 +193,69 @@ fn a_reader_that_ends_early_is_an_error_and_no_finding() {
         let length = bytes.len() as u64 + 1;
         let outcome = crate::inspect(&mut Cursor::new(&bytes), length, &crate::Budget::default());
         assert!(matches!(outcome, Err(InspectError::Read(_))));
+    }
+}
+
+#[test]
+fn weights_of_an_onnx_model_are_not_read() {
+    // 2^38 floats in the initializer of a graph.
+    let bytes = 1_u64 << 40;
+    let varint = |mut value: u64| {
+        let mut bytes = Vec::new();
+        while value > 0x7f {
+            bytes.push((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        [bytes, vec![value as u8]].concat()
+    };
+    let head = [&[0x08][..], &varint(1 << 38), b"\x10\x01\x42\x01w\x4a", &varint(bytes)].concat();
+    let tensor = head.len() as u64 + bytes;
+    let graph = [b"\x2a".to_vec(), varint(tensor)].concat();
+    let model = [b"\x08\x08\x42\x02\x10\x0d\x3a".to_vec(), varint(graph.len() as u64 + tensor)];
+    let header = [model.concat(), graph, head].concat();
+    let length = header.len() as u64 + bytes;
+    let found = headed(header, length);
+    assert_eq!(found.format, Identified::One(Format::Onnx));
+    assert_eq!(found.malformed, None);
+}
+
+#[test]
+fn a_graph_that_is_cut_is_not_sound() {
+    for whole in [onnx_graph(), savedmodel_function(), tflite_tensor()] {
+        assert_eq!(look(&whole).malformed, None);
+        for end in 0..whole.len() {
+            let found = look(&whole[..end]);
+            let graph = |format: &Format| {
+                matches!(format, Format::Onnx | Format::SavedModel | Format::Tflite)
+            };
+            if let Identified::One(format) = &found.format
+                && graph(format)
+            {
+                assert!(found.malformed.is_some(), "{end} bytes of {whole:02x?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn graphs_keep_to_their_budgets() {
+    let whole = crate::Budget::default;
+    let budgets = [
+        crate::Budget { graph_depth: 2, ..whole() },
+        crate::Budget { graph_fields: 9, ..whole() },
+        crate::Budget { graph_message: 4, ..whole() },
+        crate::Budget { graph_names: 60, ..whole() },
+        crate::Budget { operator_bytes: 2, ..whole() },
+    ];
+    for budget in budgets {
+        for bytes in [onnx_graph(), savedmodel_function()] {
+            assert!(look_within(&bytes, &budget).malformed.is_some(), "{budget:?}");
+        }
+    }
+    for budget in [
+        crate::Budget { flatbuffer_tables: 3, ..whole() },
+        crate::Budget { flatbuffer_bytes: 60, ..whole() },
+    ] {
+        assert!(look_within(&tflite_tensor(), &budget).malformed.is_some(), "{budget:?}");
     }
 }

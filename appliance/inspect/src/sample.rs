@@ -364,3 +364,43 @@ pub(crate) fn compound(names: &[&str]) -> Vec<u8> {
     bytes.resize(1024 + sectors * 512, 0);
     bytes
 }
+
+/// A field of a protocol buffer: its number, and a value of less than 128 bytes.
+fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, value.len() as u8], value].concat()
+}
+
+/// A model of one constant and one tensor of two floats. The graph comes last.
+pub(crate) fn onnx_graph() -> Vec<u8> {
+    let tensor = [&b"\x08\x02\x10\x01"[..], &field(8, b"w"), &field(9, &[0; 8])].concat();
+    let value = [field(1, b"value"), field(5, &tensor), b"\xa0\x01\x04".to_vec()].concat();
+    let node = [field(2, b"y"), field(4, b"Constant"), field(5, &value)].concat();
+    let graph = [field(1, &node), field(5, &tensor)].concat();
+    [&b"\x08\x08\x42\x02\x10\x0d"[..], &field(7, &graph)].concat()
+}
+
+/// A model whose graph calls a function.
+pub(crate) fn savedmodel_function() -> Vec<u8> {
+    let node = |op| [field(1, b"n"), field(2, op)].concat();
+    let function = [field(1, &field(1, b"__f_1")), field(3, &node(b"Identity"))].concat();
+    let graph = [field(1, &node(b"__f_1")), field(2, &field(1, &function))].concat();
+    [&b"\x08\x01"[..], &field(2, &field(2, &graph))].concat()
+}
+
+/// A model of one subgraph with one tensor, and of two buffers.
+pub(crate) fn tflite_tensor() -> Vec<u8> {
+    let two = |low: u32, high: u32| low | high << 16;
+    let words = [
+        vec![two(14, 16), 4, 8, 12],
+        // The model, from 24.
+        vec![16, 3, 8, 68],
+        // One subgraph, from 56.
+        vec![1, 12, two(6, 8), 4, 8, 4],
+        // One tensor, from 84, of shape 2 and buffer 1.
+        vec![1, 16, two(10, 12), 4, 8, 12, 8, 1, 1, 2],
+        // Two buffers, the second of eight bytes.
+        vec![2, 12, 20, two(4, 4), 4, two(6, 8), 4, 8, 4, 8, 0, 0],
+    ];
+    let words = words.concat().into_iter().flat_map(u32::to_le_bytes);
+    b"\x18\0\0\0TFL3".iter().copied().chain(words).collect()
+}

@@ -31,6 +31,15 @@ fn real_models_are_identified_and_well_formed() {
 }
 
 #[test]
+fn a_real_onnx_model_needs_the_operators_of_onnx_and_no_others() {
+    let Some(vectors) = vectors::dir() else { return };
+    let found = model(&vectors, "silero_vad_half.onnx").unwrap();
+    let domains: Vec<_> = found.findings.iter().map(|one| (one.kind, &*one.subject)).collect();
+    assert_eq!(domains, [(Kind::OperatorDomain, "ai.onnx")]);
+    assert!(found.links.is_empty());
+}
+
+#[test]
 fn a_real_model_cut_short_is_malformed() {
     let Some(vectors) = vectors::dir() else { return };
     let path = vectors.join("models/silero-vad/silero_vad_16k.safetensors");
