@@ -8,6 +8,7 @@
 //!                                                         file of the model
 //! ```
 
+mod calls;
 mod proto;
 mod schema;
 mod tensor;

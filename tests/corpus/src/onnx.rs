@@ -317,6 +317,20 @@ fn domains() -> Vec<Case> {
             model(&[own()], &[set(), function(&[relu()], &[])]),
             model(&[own()], &[set(), function(&[relu()], &[operators("", 17)])]),
         ),
+        {
+            let calls = |operator| {
+                let node = if operator == "Own" { own() } else { node(operator, &[]) };
+                let sets = [operators("", 17), operators("my.domain", 1)];
+                model(&[own()], &[set(), function(&[node], &sets)])
+            };
+            one(
+                "onnx-function-that-calls-itself",
+                "malformed",
+                "the function \"Own\" calls itself",
+                calls("Own"),
+                calls("Relu"),
+            )
+        },
         one(
             "onnx-two-versions-of-one-domain",
             "malformed",

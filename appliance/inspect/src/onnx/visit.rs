@@ -7,6 +7,7 @@ use crate::contents;
 use crate::finding::{Kind, Link, Place};
 use crate::malformed::{Fault, Malformed, broken, shown};
 use crate::notes::Notes;
+use crate::onnx::calls::Calls;
 use crate::onnx::proto::{
     Attribute, ElementType, Entry, Function, Model, Node, Opaque, OperatorSet, Sparse, Tensor,
 };
@@ -28,7 +29,7 @@ const NEWEST: i64 = 14;
 const MOST_SHOWN: usize = 16_384;
 
 /// An operator: domain and name.
-type Operator = (String, String);
+pub(super) type Operator = (String, String);
 
 /// Looks at the messages of a model.
 pub(super) struct Visitor<'n> {
@@ -41,6 +42,8 @@ pub(super) struct Visitor<'n> {
     nested: BTreeMap<Operator, Place>,
     /// The names of the initializers of the graphs that the walk is in.
     graphs: Vec<HashSet<String>>,
+    /// What functions use.
+    calls: Calls,
     /// The functions that the model defines, with their overloads.
     functions: BTreeSet<(Operator, String)>,
     /// Domains that functions import.
@@ -62,6 +65,7 @@ impl<'n> Visitor<'n> {
             scopes: vec![BTreeMap::new()],
             nested: BTreeMap::new(),
             graphs: Vec::new(),
+            calls: Calls::default(),
             functions: BTreeSet::new(),
             imported: BTreeSet::new(),
             opaque: BTreeSet::new(),
@@ -267,8 +271,10 @@ impl Visitor<'_> {
             return Err(message.broken("it has no name"));
         }
         let imported = self.import(message, &opset_import)?;
+        let mut used = BTreeSet::new();
         for (operator, place) in self.scopes.pop().unwrap_or_default() {
             unimported(&imported, &operator, &place)?;
+            used.insert(operator.clone());
             self.nested.entry(operator).or_insert(place);
         }
         self.imported.extend(imported);
@@ -276,6 +282,7 @@ impl Visitor<'_> {
         for name in [&name, &domain, &overload] {
             self.keep(name)?;
         }
+        self.calls.add((domain.clone(), name.clone()), used);
         let detail = format!("the function {:?} is defined twice", shown(&name));
         if !self.functions.insert(((domain, name), overload)) {
             return Err(message.broken(&detail));
@@ -339,6 +346,10 @@ impl Visitor<'_> {
             unimported(&imported, operator, place)?;
         }
         used.append(&mut self.nested);
+        if let Some((_, name)) = std::mem::take(&mut self.calls).circle() {
+            let detail = format!("the function {:?} calls itself, or one that does", shown(&name));
+            return Err(message.broken(&detail));
+        }
         let defined: BTreeSet<Operator> =
             self.functions.iter().map(|(operator, _)| operator.clone()).collect();
         for ((domain, name), place) in used {
