@@ -17,6 +17,7 @@ use oms_inspect::{Budget, Identified, InspectError, Inspection, Kind, Link, Mode
 use oms_sys::beneath::RegularFile;
 use oms_verify::name::ResourcePath;
 use oms_verify::observe::{Finding, Mark, Observed, Scan};
+use oms_verify::policy::ContentLimits;
 use oms_verify::reason::{Code, Reason};
 use oms_verify::statement::{Manifest, ManifestFile};
 use rayon::ThreadPoolBuilder;
@@ -183,10 +184,12 @@ pub fn look_inside(
     manifest: &Manifest,
     observed: &Observed,
     inspected: Inspected,
+    limits: ContentLimits,
     scanner: Option<&Scanner>,
     progress: &Progress,
 ) -> Result<Findings, Reason> {
-    let look = || look(place, manifest, observed, inspected, progress);
+    let budget = budget(limits);
+    let look = || look(place, manifest, observed, inspected, &budget, progress);
     let Some(scanner) = scanner else { return look() };
     let mut found = scanner.awake(look)?;
     found.scanner = Some(scanner.engine().to_owned());
@@ -251,6 +254,7 @@ fn look(
     manifest: &Manifest,
     observed: &Observed,
     inspected: Inspected,
+    budget: &Budget,
     progress: &Progress,
 ) -> Result<Findings, Reason> {
     let Inspected { found: mut all, mut checks, kept: _ } = inspected;
@@ -272,7 +276,7 @@ fn look(
             progress.check()?;
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((number, file, seen)) = left.get(at) else { break };
-            let inspected = inspect(place, manifest, &file.path, seen.size, &mut buffer);
+            let inspected = inspect(place, manifest, &file.path, seen.size, budget, &mut buffer);
             let inspection = inspected.inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
             checks.extend(inspection.checks);
             some.push((*number, kept.bound(found(&file.path, inspection))));
@@ -325,6 +329,7 @@ fn inspect(
     manifest: &Manifest,
     path: &ResourcePath,
     size: u64,
+    budget: &Budget,
     buffer: &mut Vec<u8>,
 ) -> Result<Inspection, Reason> {
     place.beat();
@@ -338,7 +343,7 @@ fn inspect(
                 .map_err(InspectError::from)
                 .and_then(|()| inspect_bytes(buffer))
         }
-        _ => oms_inspect::inspect(&mut Heard { file, place }, size, &Budget::default()),
+        _ => oms_inspect::inspect(&mut Heard { file, place }, size, budget),
     };
     inspection.map_err(|error| unreadable(place, &error).about(path.as_str()))
 }
@@ -353,7 +358,13 @@ fn unreadable(place: Place<'_>, error: &dyn std::error::Error) -> Reason {
     }
 }
 
-/// Looks into a file that is in memory.
+/// The limits of an inspection under a policy's.
+fn budget(limits: ContentLimits) -> Budget {
+    let ContentLimits { json_bytes, text_bytes, archive_ratio } = limits;
+    Budget { json_bytes, text_bytes, zip_ratio: archive_ratio, ..Budget::default() }
+}
+
+/// Looks into a file that is in memory. It is smaller than any limit that a policy may set.
 fn inspect_bytes(bytes: &[u8]) -> Result<Inspection, InspectError> {
     oms_inspect::inspect(&mut Cursor::new(bytes), bytes.len() as u64, &Budget::default())
 }
@@ -472,9 +483,17 @@ mod tests {
         let pulse = Pulse::default();
         let place = Place::InPlace(&source, &pulse);
         let inspected = Inspected::default();
-        let findings = look_inside(place, &signed, &observed, inspected, None, &Progress::hidden())
-            .unwrap()
-            .findings;
+        let findings = look_inside(
+            place,
+            &signed,
+            &observed,
+            inspected,
+            ContentLimits::default(),
+            None,
+            &Progress::hidden(),
+        )
+        .unwrap()
+        .findings;
         let codes: Vec<Vec<Code>> =
             findings.iter().map(|one| one.marks.iter().map(|mark| mark.code).collect()).collect();
         assert_eq!(codes, [vec![Code::ContentAutorun], vec![], vec![Code::ContentExtension]]);
@@ -511,6 +530,7 @@ mod tests {
             &signed,
             &observed,
             Inspected::default(),
+            ContentLimits::default(),
             None,
             &Progress::hidden(),
         )
@@ -527,6 +547,7 @@ mod tests {
             &unsigned,
             &observed,
             Inspected::default(),
+            ContentLimits::default(),
             None,
             &Progress::hidden(),
         )
@@ -551,6 +572,7 @@ mod tests {
             &signed,
             &observed,
             Inspected::default(),
+            ContentLimits::default(),
             None,
             &Progress::hidden(),
         )
@@ -568,6 +590,7 @@ mod tests {
                 &signed,
                 &observed,
                 Inspected::default(),
+                ContentLimits::default(),
                 None,
                 &Progress::hidden(),
             )
@@ -624,12 +647,28 @@ mod tests {
             }
             let pulse = Pulse::default();
             let place = Place::InPlace(&source, &pulse);
-            let findings =
-                look_inside(place, &manifest, &seen, inspected, None, &progress).unwrap();
+            let findings = look_inside(
+                place,
+                &manifest,
+                &seen,
+                inspected,
+                ContentLimits::default(),
+                None,
+                &progress,
+            )
+            .unwrap();
             let found = findings.findings.iter().map(|f| (f.path.as_str(), f.formats[0]));
             let expected = [("empty", "empty"), ("large", "json"), ("small", "json")];
             assert!(found.eq(expected.into_iter().skip(4 - listed)), "{method:?}");
-            let again = look_inside(place, &manifest, &seen, Inspected::default(), None, &progress);
+            let again = look_inside(
+                place,
+                &manifest,
+                &seen,
+                Inspected::default(),
+                ContentLimits::default(),
+                None,
+                &progress,
+            );
             assert_eq!(again.unwrap_err().code, Code::MediaUnreadable);
             for name in ["empty", "other", "small"] {
                 fs::rename(away.path().join(name), dir.path().join(name)).unwrap();
@@ -653,6 +692,7 @@ mod tests {
             &signed,
             &observed,
             Inspected::default(),
+            ContentLimits::default(),
             None,
             &Progress::hidden(),
         )
@@ -665,6 +705,7 @@ mod tests {
             &signed,
             &observed,
             Inspected::default(),
+            ContentLimits::default(),
             None,
             &Progress::hidden(),
         )

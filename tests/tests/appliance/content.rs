@@ -127,3 +127,17 @@ fn a_person_sees_what_a_model_file_holds() {
     assert_eq!(document["formats"], serde_json::json!(["torchscript"]));
     assert!(!document["contents"]["members"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_policy_says_how_much_of_a_file_is_looked_into() {
+    let limited = |limits: &str| {
+        let scene = Scene::with_policy(&format!("{POLICY}[content.limits]\n{limits}\n"));
+        files::folder(&scene.model);
+        let json = format!("{{\"k\": \"{}\"}}", "x".repeat(70 << 10));
+        files::public(scene.model.join("config.json"), json);
+        scene.sign(&scene.model, &scene.bundle(), &[]);
+        scene
+    };
+    limited("json-bytes = \"64KiB\"").refused(&["content.malformed"]);
+    assert_eq!(limited("json-bytes = \"80KiB\"").ingested().len(), 1);
+}

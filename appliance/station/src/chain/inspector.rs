@@ -80,11 +80,18 @@ fn look(
     let work = {
         let (source, manifest) = (source.clone(), Arc::clone(manifest));
         let aside = progress.aside();
-        let scanner = scanner.cloned();
+        let (scanner, limits) = (scanner.cloned(), means.content);
         move |pulse: &Pulse| {
             let place = Place::InPlace(&source, pulse);
-            let found =
-                look_inside(place, &manifest, &observed, inspected, scanner.as_deref(), &aside);
+            let found = look_inside(
+                place,
+                &manifest,
+                &observed,
+                inspected,
+                limits,
+                scanner.as_deref(),
+                &aside,
+            );
             found.map(|findings| Sight { observed, findings })
         }
     };

@@ -4,7 +4,7 @@
 use oms_verify::attestation::AttestationSource;
 use oms_verify::budget::Budget;
 use oms_verify::hash::Sha256Digest;
-use oms_verify::policy::MediaRules;
+use oms_verify::policy::{ContentLimits, MediaRules};
 use oms_verify::time::UnixTime;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,7 @@ pub(super) struct Means {
     pub(super) settings: Settings,
     pub(super) rules: MediaRules,
     pub(super) budget: Budget,
+    pub(super) content: ContentLimits,
 }
 
 impl Means {

@@ -87,7 +87,8 @@ pub struct Decided {
 impl Task<'_> {
     pub(super) fn means(&self) -> Means {
         let (settings, rules) = (self.settings, self.policy.media);
-        Means { settings, rules, budget: self.policy.budget.clone() }
+        let content = self.policy.content.limits;
+        Means { settings, rules, budget: self.policy.budget.clone(), content }
     }
 
     fn start(

@@ -119,10 +119,10 @@ impl<I: Iterator<Item = Result<BundleFile, Reason>>> Access for AtHand<'_, I> {
         let (seen, inspected) = intake::read_in_place(source, manifest, ignored, budget, reading)?;
         let (source, manifest) = (source.clone(), Arc::clone(manifest));
         let aside = reading.progress.aside();
-        let scanner = self.scanner.clone();
+        let (scanner, limits) = (self.scanner.clone(), self.policy.content.limits);
         let look = move |pulse: &Pulse| {
             let place = Place::InPlace(&source, pulse);
-            look_inside(place, &manifest, &seen, inspected, scanner.as_deref(), &aside)
+            look_inside(place, &manifest, &seen, inspected, limits, scanner.as_deref(), &aside)
                 .map(|found| (seen, found))
         };
         alone(reading, look)

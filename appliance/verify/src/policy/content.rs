@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 /// Rules for what is inside the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentRules {
@@ -25,6 +27,8 @@ pub struct ContentRules {
     /// `[content.templates] digests`: SHA-256 of templates that may do more than lay out text, in
     /// lowercase hex.
     pub template_digests: BTreeSet<String>,
+    /// `[content.limits]`: how much of a file is looked into.
+    pub limits: ContentLimits,
     /// `[content.scanner]`: what a virus scanner must have said.
     pub scanner: ScannerRules,
 }
@@ -45,8 +49,28 @@ impl ContentRules {
             tflite_operators: BTreeSet::new(),
             keras_classes: BTreeSet::new(),
             template_digests: BTreeSet::new(),
+            limits: ContentLimits::default(),
             scanner: ScannerRules::default(),
         }
+    }
+}
+
+/// How much of a file is looked into. A file that goes beyond is refused as malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContentLimits {
+    /// Bytes of a JSON file, from 64 KiB to 1 GiB.
+    pub json_bytes: u64,
+    /// Bytes of a text file, from 64 KiB to 1 TiB.
+    pub text_bytes: u64,
+    /// Bytes that the members of an archive may unpack to for each byte that they take, beyond the
+    /// first ones, from 1 to 10,000.
+    pub archive_ratio: u64,
+}
+
+impl Default for ContentLimits {
+    fn default() -> Self {
+        ContentLimits { json_bytes: 64 << 20, text_bytes: 1 << 30, archive_ratio: 100 }
     }
 }
 

@@ -33,7 +33,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use attestation::{AttestationRule, Condition, FieldPath, Scalar, Test};
-pub use content::{ContentRules, Names, RemoteCode, ScannerRules};
+pub use content::{ContentLimits, ContentRules, Names, RemoteCode, ScannerRules};
 pub use dn::DistinguishedName;
 pub use error::{PolicyError, PolicyErrorKind};
 pub use explain::explain;

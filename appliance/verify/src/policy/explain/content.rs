@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{ContentRules, Names, RemoteCode, ScannerRules};
+use super::super::sizes::show_size;
+use super::super::{ContentLimits, ContentRules, Names, RemoteCode, ScannerRules};
 use super::listed;
 
 /// Formats that are pickles or carry some.
@@ -76,8 +77,19 @@ pub(super) fn content(rules: &ContentRules) -> String {
             ),
         });
     }
+    sentences.push(limits(rules.limits));
     sentences.push(scanner(&rules.scanner));
     sentences.join(" ")
+}
+
+fn limits(limits: ContentLimits) -> String {
+    format!(
+        "Of a JSON file at most {} are read, of a text at most {}; what is packed may unpack to {} \
+         times its size beyond what is small.",
+        show_size(limits.json_bytes),
+        show_size(limits.text_bytes),
+        limits.archive_ratio
+    )
 }
 
 fn scanner(rules: &ScannerRules) -> String {

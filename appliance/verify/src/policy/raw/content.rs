@@ -6,7 +6,8 @@ use super::Vocabulary;
 use super::sections::section;
 use crate::policy::error::{PolicyError, PolicyErrorKind};
 use crate::policy::reader::{Table, Value};
-use crate::policy::{ContentRules, Names, RemoteCode, ScannerRules};
+use crate::policy::sizes::parse_size;
+use crate::policy::{ContentLimits, ContentRules, Names, RemoteCode, ScannerRules};
 
 /// Entries of one list of names.
 const NAMES_LIMIT: usize = 4096;
@@ -30,6 +31,7 @@ pub(super) fn content(
         "tflite",
         "keras",
         "templates",
+        "limits",
         "scanner",
     ])?;
     let allow = table.required("allow", ALLOW)?;
@@ -44,6 +46,9 @@ pub(super) fn content(
     }
     if let Some(scanner) = section(&table, "scanner", &["required", "skip"])? {
         rules.scanner = self::scanner(&scanner, vocabulary)?;
+    }
+    if let Some(limits) = section(&table, "limits", LIMITS)? {
+        rules.limits = self::limits(&limits)?;
     }
     let depth = Restricted { table: &table, restricted: rules.allow.is_some() };
     if let Some(value) = depth.value("names")? {
@@ -68,6 +73,30 @@ pub(super) fn content(
     const DIGEST: &str = "the SHA-256 of a template, in 64 lowercase hexadecimal digits";
     depth.names("templates", &["digests"], DIGEST, is_digest, &mut rules.template_digests)?;
     Ok(rules)
+}
+
+/// The keys of `[content.limits]`.
+const LIMITS: &[&str] = &["json-bytes", "text-bytes", "archive-ratio"];
+/// What is smaller is looked into whatever the policy says.
+const LEAST_BYTES: u64 = 64 << 10;
+
+fn limits(table: &Table<'_>) -> Result<ContentLimits, PolicyError> {
+    const JSON: &str = "a size from 64KiB to 1GiB";
+    const TEXT: &str = "a size from 64KiB to 1TiB";
+    let mut limits = ContentLimits::default();
+    for (key, limit, most, expected) in [
+        ("json-bytes", &mut limits.json_bytes, 1 << 30, JSON),
+        ("text-bytes", &mut limits.text_bytes, 1 << 40, TEXT),
+    ] {
+        if let Some(value) = table.optional(key) {
+            let in_range = |size: &u64| (LEAST_BYTES..=most).contains(size);
+            *limit = value.parsed(expected, |text| parse_size(text).filter(in_range))?;
+        }
+    }
+    if let Some(value) = table.optional("archive-ratio") {
+        limits.archive_ratio = value.integer(1..=10_000)?;
+    }
+    Ok(limits)
 }
 
 fn scanner(table: &Table<'_>, vocabulary: &Vocabulary<'_>) -> Result<ScannerRules, PolicyError> {

@@ -5,7 +5,7 @@ use crate::reason::Code;
 
 /// Line, column and message of the error of [`SMALLEST`] with the first `from` replaced.
 #[track_caller]
-fn fault(from: &str, to: &str) -> String {
+pub(super) fn fault(from: &str, to: &str) -> String {
     assert!(SMALLEST.contains(from), "{from}");
     let error = parse(&SMALLEST.replacen(from, to, 1)).unwrap_err();
     assert!(
@@ -18,7 +18,7 @@ fn fault(from: &str, to: &str) -> String {
 
 /// The error of [`SMALLEST`] with `text` added at its end; line 9 is the first added one.
 #[track_caller]
-fn fault_at_end(text: &str) -> String {
+pub(super) fn fault_at_end(text: &str) -> String {
     let error = parse(&format!("{SMALLEST}{text}")).unwrap_err();
     assert_eq!(error.code(), Code::PolicySyntax);
     error.to_string()
@@ -31,7 +31,7 @@ fn fault_in_signer(line: &str) -> String {
 }
 
 #[track_caller]
-fn assert_starts(error: &str, start: &str) {
+pub(super) fn assert_starts(error: &str, start: &str) {
     assert!(error.starts_with(start), "\n{error}\ndoes not start with\n{start}");
 }
 
@@ -439,93 +439,6 @@ fn limits_go_into_the_budget() {
     assert_eq!(budget.total_bytes, 5);
     assert_eq!(budget.bundle_bytes, 102_400);
     assert_eq!(budget.json_depth, crate::budget::Budget::default().json_depth);
-}
-
-#[test]
-fn content_names_formats_that_exist() {
-    assert_eq!(
-        fault("allow = []", "allow = [\"gguf\", \"GGML\"]"),
-        "line 8, column 18: content.allow[1]: found \"GGML\", expected \"safetensors\" or \"gguf\" \
-         or \"json\" or \"text\" or \"tokenizer\" or \"onnx\" or \"image\" or \"empty\" or \"pytorch\" \
-         or \"torch-legacy\" or \"pickle\" or \"numpy\" or \"npz\""
-    );
-    assert_starts(
-        &fault("allow = []", "allow = \"all\""),
-        "line 8, column 9: content.allow: found \"all\", expected a list of formats, or \"any\"",
-    );
-    assert_starts(
-        &fault("allow = []", "allow = [\"any\"]"),
-        "line 8, column 10: content.allow[0]: ",
-    );
-    assert_starts(
-        &fault("allow = []", "allow = [\"gguf\", \"gguf\"]"),
-        "line 8, column 18: content.allow[1]: ",
-    );
-    assert_starts(
-        &fault_at_end("remote-code = \"run\""),
-        "line 9, column 15: content.remote-code: ",
-    );
-    let any = SMALLEST.replace("allow = []", "allow = \"any\"");
-    let any = resolve(&any, &[anchor("root", &[Purpose::CodeSigning])]).unwrap();
-    assert_eq!(any.content.allow, None);
-}
-
-#[test]
-fn what_is_inside_is_listed_by_exact_names() {
-    let with = |tables: &str| fault_at_end(tables);
-    for (tables, rule) in [
-        ("names = \"all\"", "line 9, column 9: content.names: "),
-        ("[content.pickle]\n", "line 9, column 1: content.pickle: the key `globals` is missing"),
-        ("[content.pickle]\nglobal = []", "line 10, column 1: content.pickle: unknown key"),
-        (
-            "[content.pickle]\nglobals = [\"torch.*\"]",
-            "line 10, column 12: content.pickle.globals[0]: ",
-        ),
-        (
-            "[content.pickle]\nglobals = [\"a.b\", \"eval\"]",
-            "line 10, column 19: content.pickle.globals[1]: ",
-        ),
-        (
-            "[content.pickle]\nglobals = [\"a.b\", \"a.b\"]",
-            "line 10, column 19: content.pickle.globals[1]: ",
-        ),
-        ("[content.onnx]\ndomains = [\"\"]", "line 10, column 12: content.onnx.domains[0]: "),
-        (
-            "[content.tensorflow]\noperators = [\"Mat Mul\"]",
-            "line 10, column 14: content.tensorflow.operators[0]: ",
-        ),
-        (
-            "[content.templates]\ndigests = [\"ABCD\"]",
-            "line 10, column 12: content.templates.digests[0]: ",
-        ),
-        ("[content.scanner]\nrequired = 1", "line 10, column 12: content.scanner.required: "),
-        (
-            "[content.scanner]\nskip = [\"everything\"]",
-            "line 10, column 9: content.scanner.skip[0]: ",
-        ),
-    ] {
-        assert_starts(&with(tables), rule);
-    }
-    let rules = |tables: &str| {
-        let text = format!("{SMALLEST}{tables}");
-        resolve(&text, &[anchor("root", &[Purpose::CodeSigning])]).unwrap().content
-    };
-    assert_eq!(rules("").onnx_domains, ["ai.onnx", "ai.onnx.ml"].map(str::to_owned).into());
-    let named = rules("[content.onnx]\ndomains = [\"com.example\"]\n");
-    assert_eq!(named.onnx_domains, ["com.example".to_owned()].into());
-}
-
-#[test]
-fn lists_mean_nothing_where_content_is_not_restricted() {
-    for tables in ["names = \"any\"", "[content.pickle]\nglobals = [\"a.b\"]"] {
-        let any = format!("allow = \"any\"\n{tables}\n");
-        let error = parse(&SMALLEST.replace("allow = []", &any)).unwrap_err();
-        assert_eq!(error.code(), Code::PolicyContradiction);
-    }
-    let any = SMALLEST.replace("allow = []", "allow = \"any\"");
-    let scanned = format!("{any}[content.scanner]\nrequired = true\n");
-    let policy = resolve(&scanned, &[anchor("root", &[Purpose::CodeSigning])]).unwrap();
-    assert!(policy.content.scanner.required);
 }
 
 #[test]

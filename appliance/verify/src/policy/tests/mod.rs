@@ -1,5 +1,6 @@
 //! Tests of the policy as a whole; what each file of the module does alone is tested there.
 
+mod content;
 mod grammar;
 mod identity;
 mod resolution;
