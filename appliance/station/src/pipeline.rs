@@ -141,7 +141,7 @@ fn appraise_file<B: AsRef<[u8]>>(file: BundleFile<B>, terms: Terms<'_>) -> Bundl
     let context = terms.context();
     let BundleFile { name, in_model, content } = file;
     let (digest, result) = match content {
-        Err((digest, reason)) => (digest, Err(vec![reason])),
+        Err((digest, reason)) => (digest, Err(vec![*reason])),
         Ok(bytes) => match Bundle::parse(bytes.as_ref(), &policy.budget) {
             Ok(bundle) => {
                 drop(bytes);

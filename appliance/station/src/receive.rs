@@ -213,7 +213,7 @@ fn with_purpose(anchors: &[Anchor], purpose: Purpose) -> Vec<Anchor> {
 
 fn read(root: &Root, name: &str, budget: &Budget, missing: Code) -> Result<Vec<u8>, Reason> {
     let file = open(root, name, missing)?;
-    crate::pipeline::read_bundle(&file, name, budget, &|| Ok(()))?.map_err(|(_, reason)| reason)
+    crate::pipeline::read_bundle(&file, name, budget, &|| Ok(()))?.map_err(|(_, reason)| *reason)
 }
 
 fn open(root: &Root, name: &str, missing: Code) -> Result<RegularFile, Reason> {

@@ -150,13 +150,13 @@ impl Copier<'_> {
             content
         } else {
             let detail = format!("the bundles before it have {most} bytes or more together");
-            Err((None, Reason::new(Code::BundleTooLarge, detail).about(path)))
+            Err((None, Box::new(Reason::new(Code::BundleTooLarge, detail).about(path))))
         };
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();
         let in_model = self.model.inside(path).map(str::to_owned);
         let (bytes, without) = match content {
             Ok(bytes) => (Some(sealed_copy(&bytes)?), None),
-            Err((digest, reason)) => (None, Some((digest, WireReason(reason)))),
+            Err((digest, reason)) => (None, Some((digest, WireReason(*reason)))),
         };
         Ok((Answer::Bundle { name, in_model, without }, bytes))
     }

@@ -98,7 +98,7 @@ impl Access for Remote<'_> {
                 return Err(nonsense("copier"));
             };
             let content = match without {
-                Some((digest, reason)) => Err((digest, reason.0)),
+                Some((digest, reason)) => Err((digest, Box::new(reason.0))),
                 None => {
                     let bytes = with.sealed(MOST_SEALED)?;
                     let bytes = Arc::new(bytes);

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 const MAX_HASHED_BUNDLE: u64 = 1 << 30;
 
 /// The bytes of a bundle file, or why they are not at hand; with the digest when it is known.
-pub type Content<B = Vec<u8>> = Result<B, (Option<Sha256Digest>, Reason)>;
+pub type Content<B = Vec<u8>> = Result<B, (Option<Sha256Digest>, Box<Reason>)>;
 
 /// A bundle file as it was read.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl BundleFile {
                         let detail = "there is no such bundle";
                         return Err(Reason::new(Code::MediaNotFound, detail).about(shown));
                     }
-                    code if code.class() == Class::Refusal => Err((None, reason)),
+                    code if code.class() == Class::Refusal => Err((None, Box::new(reason))),
                     _ => return Err(reason),
                 }
             }
@@ -113,7 +113,9 @@ pub fn bundle_on(
                 Ok((file.size(), content))
             }
             Err(error) => match refusal_or_failure(error, &path) {
-                refusal if refusal.code.class() == Class::Refusal => Ok((0, Err((None, refusal)))),
+                refusal if refusal.code.class() == Class::Refusal => {
+                    Ok((0, Err((None, Box::new(refusal)))))
+                }
                 failure => Err(failure),
             },
         }
@@ -136,7 +138,7 @@ pub fn read_bundle(
     go_on: &dyn Fn() -> Result<(), Reason>,
 ) -> Result<Content, Reason> {
     let (size, limit) = (file.size(), budget.bundle_bytes);
-    let refusal = || Reason::from(&BundleError::TooLarge { size, limit }).about(path);
+    let refusal = || Box::new(Reason::from(&BundleError::TooLarge { size, limit }).about(path));
     let progress = Progress::hidden();
     let content = if size <= limit {
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
@@ -158,7 +160,9 @@ pub fn read_bundle(
         Ok(Err((None, refusal())))
     };
     match content {
-        Err(reason) if reason.code == Code::MediaChanged => Ok(Err((None, reason.about(path)))),
+        Err(reason) if reason.code == Code::MediaChanged => {
+            Ok(Err((None, Box::new(reason.about(path)))))
+        }
         Err(failure) => Err(failure.about(path)),
         Ok(content) => Ok(content),
     }
