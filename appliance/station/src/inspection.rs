@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use oms_inspect::{Budget, Identified, InspectError, Inspection, Kind, Link, Model};
+use oms_inspect::{Budget, Format, Identified, InspectError, Inspection, Kind, Link, Model};
 use oms_sys::beneath::RegularFile;
 use oms_verify::name::ResourcePath;
 use oms_verify::observe::{Finding, Mark, Observed, Scan};
@@ -311,6 +311,12 @@ fn together(all: Vec<(usize, Found)>, checks: BTreeSet<&str>, observed: &Observe
         let size = observed.files.get(&finding.path).map_or(0, |seen| seen.size);
         model.add(finding.path.as_str(), size, links);
         findings.push(finding);
+    }
+    let weights = model.weights();
+    for finding in findings.iter_mut().filter(|finding| finding.formats.is_empty()) {
+        if weights.contains(finding.path.as_str()) {
+            finding.formats.push(Format::Onnx.name());
+        }
     }
     for (path, found) in model.findings() {
         // The manifest is in the order of the paths.

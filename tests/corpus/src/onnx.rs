@@ -108,7 +108,24 @@ fn with(tensor: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [external(), hidden(), domains(), structure(), tensors()].concat()
+    [external(), weights(), hidden(), domains(), structure(), tensors()].concat()
+}
+
+/// Files that are nothing but weights, and that are not.
+fn weights() -> Vec<Case> {
+    let case = |name, hostile: &[u8]| {
+        let data = b"\x01\x80\x00\x3f\x02\x80\x00\x3f";
+        let files = |weights: Vec<u8>| vec![(FILE, with(&at("w.bin"))), ("w.bin", weights)];
+        let (files, twin) = (files([&data[..], hostile].concat()), files(data.to_vec()));
+        Case { name, code: "unknown", says: "", files, twin }
+    };
+    let mut far = vec![0; 65_536];
+    far.extend(b"\x01\x02\x03");
+    let stray = Case {
+        files: vec![(FILE, with(&at("w.bin"))), ("w.bin", vec![1; 8]), ("v.bin", vec![1; 8])],
+        ..case("onnx-weights-that-nothing-names", b"")
+    };
+    vec![case("onnx-weights-behind-which-something-lies", &far), stray]
 }
 
 /// External data that is not a file of the model.

@@ -35,6 +35,7 @@ impl Rules {
         let mut refusals = BTreeSet::new();
         let mut refuse = |code: &str, said: String| refusals.insert((code.to_owned(), said));
         let mut model = Model::default();
+        let mut unknown = Vec::new();
         for (path, bytes) in files {
             let length = bytes.len() as u64;
             let found = inspect(&mut Cursor::new(bytes), length, &Budget::default())
@@ -45,7 +46,7 @@ impl Rules {
                 Identified::Ambiguous(formats) => formats.iter().map(|one| one.name()).collect(),
             };
             match formats.as_slice() {
-                [] => _ = refuse("unknown", String::new()),
+                [] => unknown.push(*path),
                 [one] if self.lists(None, "allow", one) => {}
                 [one] => _ = refuse("format", format!("the format is {one}")),
                 several => _ = refuse("ambiguous", several.join(" and as ")),
@@ -60,6 +61,10 @@ impl Rules {
                 }
             }
             model.add(path, length, found.links);
+        }
+        let weights = model.weights();
+        if unknown.iter().any(|path| !weights.contains(*path)) {
+            refuse("unknown", String::new());
         }
         for (_, finding) in model.findings() {
             refuse(finding.kind.name(), said(&finding));
