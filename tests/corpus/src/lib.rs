@@ -1,8 +1,9 @@
 //! Hostile models and their harmless twins, made by the tests themselves.
 //!
 //! Each case is a model of one file or a few. It must be refused with one code, and its twin, which
-//! differs as little as possible, must pass, both under the widest rules that this crate's
-//! `widest.toml` holds: what passes there at all is refused for what it does, not for what it is.
+//! differs as little as possible, must pass, both under the widest rules that are shipped,
+//! those of `policies/frameworks.toml`: what passes there at all is refused for what it does, not for
+//! what it is.
 //! The same files are the seeds of `cargo xtask fuzz` and what `cargo xtask scanners` shows to other
 //! scanners.
 

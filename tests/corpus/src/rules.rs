@@ -7,7 +7,8 @@ use oms_inspect::{Budget, Finding, Identified, Kind, Model, inspect};
 
 use crate::File;
 
-/// The widest rules under which a model may be called harmless: those of `widest.toml`.
+/// The widest rules under which a model may be called harmless: those of
+/// `policies/frameworks.toml`.
 #[derive(Debug)]
 pub struct Rules(toml::Table);
 
@@ -18,12 +19,12 @@ impl Rules {
     /// The rules.
     ///
     /// # Errors
-    /// When `widest.toml` is no TOML or has no `[content]`.
+    /// When the policy is no TOML or has no `[content]`.
     pub fn widest() -> Result<Rules, Box<dyn std::error::Error>> {
-        let mut table: toml::Table = include_str!("../widest.toml").parse()?;
+        let mut table: toml::Table = include_str!("../../../policies/frameworks.toml").parse()?;
         match table.remove("content") {
             Some(toml::Value::Table(content)) => Ok(Rules(content)),
-            _ => Err("widest.toml has no [content]".into()),
+            _ => Err("frameworks.toml has no [content]".into()),
         }
     }
 

@@ -13,8 +13,8 @@ use serde_json::Value;
 /// The usual policy with the widest rules about content.
 fn widest() -> String {
     let (before, _) = POLICY.split_once("[content]").unwrap();
-    let widest = include_str!("../../corpus/widest.toml");
-    let (_, content) = widest.split_once("[content]").unwrap();
+    let widest = include_str!("../../../policies/frameworks.toml");
+    let (_, content) = widest.split_once("\n[content]").unwrap();
     format!("{before}[content]{content}")
 }
 

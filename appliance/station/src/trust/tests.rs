@@ -8,6 +8,7 @@ use oms_verify::pki::{Purpose, RevocationMode};
 const PROD: &str = include_str!("../../../../policies/prod.toml");
 const LAB: &str = include_str!("../../../../policies/lab.toml");
 const SIGSTORE: &str = include_str!("../../../../policies/sigstore.toml");
+const FRAMEWORKS: &str = include_str!("../../../../policies/frameworks.toml");
 
 struct Site(tempfile::TempDir);
 
@@ -34,13 +35,29 @@ impl Site {
 #[test]
 fn the_shipped_policies_name_formats_that_exist() {
     let site = Site::new();
-    for (name, text) in [("prod.toml", PROD), ("lab.toml", LAB), ("sigstore.toml", SIGSTORE)] {
+    for (name, text) in [
+        ("prod.toml", PROD),
+        ("lab.toml", LAB),
+        ("sigstore.toml", SIGSTORE),
+        ("frameworks.toml", FRAMEWORKS),
+    ] {
         read_policy(&site.file(name, text), &Guard::default()).unwrap();
         let wrong = text.replace("\"safetensors\"", "\"safetensor\"");
         assert_ne!(wrong, text);
         let reason = read_policy(&site.file(name, &wrong), &Guard::default()).unwrap_err();
         assert_eq!(reason.code, Code::PolicySyntax);
     }
+}
+
+#[test]
+fn a_laboratory_lists_no_name_that_the_widest_rules_lack() {
+    let names = |text: &str| {
+        let document: toml::Table = text.parse().unwrap();
+        let list = document["content"]["pickle"]["globals"].as_array().unwrap();
+        list.iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let widest = names(FRAMEWORKS);
+    assert!(names(LAB).iter().all(|name| widest.contains(name)));
 }
 
 #[test]
