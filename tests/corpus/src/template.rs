@@ -394,6 +394,13 @@ fn statements() -> Vec<Case> {
             "{{ bos_token }}{% if messages",
             "{{ bos_token }}{ % if messages",
         ),
+        // To Jinja every space of Unicode is one.
+        case(
+            "template-hides-the-end-of-a-raw-block",
+            "whose end is hidden",
+            "{% raw %}{%\u{a0}endraw %}{{ ''.__class__ }}{% raw %}{% endraw %}",
+            "{% raw %}{%\u{a0}end_raw %}{{ ''.__class__ }}{% raw %}{% endraw %}",
+        ),
     ]
 }
 

@@ -125,18 +125,32 @@ impl<'t> Lexer<'t> {
         Some(())
     }
 
-    /// Goes on behind `{% endraw %}`.
+    /// Goes on behind `{% endraw %}`. Jinja takes every space of Unicode for one, and so ends a block
+    /// where others see none: between the two anything could be hidden. So what may be such an end, and
+    /// is not written plainly, is refused.
     fn raw(&mut self) -> Result<(), Construct> {
         let open = |lexer: &Self| lexer.wrong("an open raw block");
+        let blank = |one: char| one.is_whitespace() || one.is_control();
         loop {
             self.pass("{%").ok_or_else(|| open(self))?;
             let inside = self.rest();
             let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
-            let Some(after) = inside.trim_ascii_start().strip_prefix("endraw") else { continue };
-            let after = after.trim_ascii_start();
-            if after.starts_with("%}") || after.starts_with("-%}") || after.starts_with("+%}") {
-                return self.pass("%}").ok_or_else(|| open(self));
+            let Some(after) = inside.trim_start_matches(blank).strip_prefix("endraw") else {
+                continue;
+            };
+            let end = after.trim_start_matches(blank);
+            if !["%}", "-%}", "+%}"].iter().any(|closing| end.starts_with(closing)) {
+                continue;
             }
+            let spaces = |text: &str, rest: &str| {
+                let count = text.len().saturating_sub(rest.len());
+                text.bytes().take(count).all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+            };
+            let word = inside.trim_start_matches(blank);
+            if !spaces(inside, word) || !spaces(after, end) {
+                return Err(self.wrong("a raw block whose end is hidden"));
+            }
+            return self.pass("%}").ok_or_else(|| open(self));
         }
     }
 
