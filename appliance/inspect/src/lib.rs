@@ -49,6 +49,7 @@ mod text;
 mod tflite;
 mod tokenizer;
 mod tokens;
+mod yaml;
 mod zip;
 
 use std::io::{self, Read, Seek};
@@ -75,6 +76,8 @@ pub struct Inspection {
     pub malformed: Option<Malformed>,
     /// What a text would be refused for if its name says that it is a template; see [`named()`].
     pub template: Option<Finding>,
+    /// What a text would be refused for if its name says that it is YAML; see [`named()`].
+    pub yaml: Option<Finding>,
     /// What else was found; at most some thousand.
     pub findings: Vec<Finding>,
     /// What the file says about other files of its model, for [`Model`].
@@ -132,9 +135,9 @@ pub fn describe<R: Read + Seek>(
 }
 
 fn finish(decided: Decided, mut notes: Notes) -> (Inspection, Option<Contents>) {
-    let template = notes.take_template();
+    let (template, yaml) = (notes.take_template(), notes.take_yaml());
     let (findings, links, contents) = notes.finish();
     let Decided { format, malformed } = decided;
     let checks = checks::ran(&format);
-    (Inspection { format, malformed, template, findings, links, checks }, contents)
+    (Inspection { format, malformed, template, yaml, findings, links, checks }, contents)
 }

@@ -50,6 +50,9 @@ pub fn named(path: &str, inspection: &Inspection) -> Vec<Finding> {
     if is_template(&plain, ending) {
         findings.extend(inspection.template.clone());
     }
+    if matches!(ending, "yaml" | "yml") {
+        findings.extend(inspection.yaml.clone());
+    }
     findings
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct Notes {
     too_many: bool,
     contents: Option<Contents>,
     template: Option<Finding>,
+    yaml: Option<Finding>,
     /// The members of archives that the walk is in, outermost first.
     members: Vec<String>,
 }
@@ -61,6 +62,18 @@ impl Notes {
     /// What [`Self::template`] kept.
     pub(crate) fn take_template(&mut self) -> Option<Finding> {
         self.template.take()
+    }
+
+    /// Keeps what the file would be refused for if it is YAML, which only its name can tell.
+    pub(crate) fn yaml(&mut self, finding: Finding) {
+        if self.members.is_empty() {
+            self.yaml = Some(finding);
+        }
+    }
+
+    /// What [`Self::yaml`] kept.
+    pub(crate) fn take_yaml(&mut self) -> Option<Finding> {
+        self.yaml.take()
     }
 
     /// Keeps what the file says about another.

@@ -5,13 +5,14 @@ use std::io::{self, Read, Seek};
 use crate::malformed::Fault;
 use crate::notes::Notes;
 use crate::source::{Scan, Source};
-use crate::template;
+use crate::{template, yaml};
 
-/// Reads a file that is text: it may be a template.
+/// Reads a file that is text: it may be a template, or YAML.
 pub(crate) fn read<R: Read + Seek>(
     source: &mut Source<'_, R>,
     notes: &mut Notes,
 ) -> Result<(), Fault> {
+    yaml::read_text(source, notes)?;
     Ok(template::read_text(source, notes)?)
 }
 

@@ -262,7 +262,29 @@ fn files() -> Vec<Case> {
     let mut bytecode = b"\xa7\x0d\r\n\0\0\0\0\x01\x02\x03\x04\x10\0\0\0".to_vec();
     let text = bytecode.iter().map(|_| b'x').collect();
     bytecode.extend(b"\xe3\0\0\0\0\0\0\0\0\0\0\0\0");
+    let yaml = |name, says, evil: &str, good: &str| {
+        let says = ("remote-code", says);
+        Case::one(name, says, "config.yaml", evil.into(), good.into())
+    };
     vec![
+        yaml(
+            "yaml-calls-by-a-tag",
+            "!!python/object/apply:os.system",
+            "rate: !!float 1\nname: !!python/object/apply:os.system [id]\n",
+            "rate: !!float 1\nname: python/object/apply:os.system [id]\n",
+        ),
+        yaml(
+            "yaml-gives-a-tag-another-handle",
+            "%TAG",
+            "%TAG !p! tag:yaml.org,2002:python/\n--- !p!name:os.system ''\n",
+            "# TAG p: tag:yaml.org,2002:python/\n--- p!name:os.system\n",
+        ),
+        yaml(
+            "yaml-has-hydra-call-a-name",
+            "_target_",
+            "model:\n  _target_: os.system\n  command: id\n",
+            "model:\n  target: os.system\n  command: id\n",
+        ),
         named(
             "python-code-lies-beside-the-model",
             "Python code",
