@@ -57,6 +57,8 @@ pub struct Budget {
     pub numpy_header: u64,
     /// Fields at the top of an ONNX model.
     pub onnx_fields: u64,
+    /// Nodes of an ONNX model when its functions stand in the place of their calls.
+    pub onnx_nodes: u64,
     /// Entries of the directory of a compound file.
     pub document_entries: u64,
     /// Bytes of the central directory of a zip.
@@ -139,6 +141,7 @@ impl Default for Budget {
             pickle_streams: 1_024,
             numpy_header: 65_536,
             onnx_fields: 65_536,
+            onnx_nodes: 4_194_304,
             document_entries: 65_536,
             zip_directory: 32 * MIB,
             zip_entries: 65_536,

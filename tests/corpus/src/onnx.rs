@@ -69,12 +69,16 @@ fn initializer(tensor: &[u8]) -> Vec<u8> {
 
 /// A function `Own` of the domain `my.domain`.
 fn function(nodes: &[Vec<u8>], imports: &[Vec<u8>]) -> Vec<u8> {
+    function_of("Own", nodes, imports)
+}
+
+fn function_of(name: &str, nodes: &[Vec<u8>], imports: &[Vec<u8>]) -> Vec<u8> {
     // In a function nodes are field 7, and in a graph field 1.
     let renumber =
         |node: &Vec<u8>| [varint(7 << 3 | 2), node.iter().copied().skip(1).collect()].concat();
     let nodes: Vec<u8> = nodes.iter().flat_map(renumber).collect();
     let imports: Vec<u8> = imports.iter().flat_map(|one| bytes(9, one)).collect();
-    bytes(25, [bytes(1, "Own"), nodes, imports, bytes(10, "my.domain")].concat())
+    bytes(25, [bytes(1, name), nodes, imports, bytes(10, "my.domain")].concat())
 }
 
 /// A case of one model.
@@ -346,6 +350,30 @@ fn domains() -> Vec<Case> {
                 "the function \"Own\" calls itself",
                 calls("Own"),
                 calls("Relu"),
+            )
+        },
+        {
+            // Each calls the one before it twice.
+            let chain = |length: usize| {
+                let sets = [operators("", 17), operators("my.domain", 1)];
+                let name = |at: usize| format!("Own{at}");
+                let step = |at: usize| {
+                    let node = match at.checked_sub(1) {
+                        Some(before) => node_of("my.domain", &name(before), &[]),
+                        None => relu(),
+                    };
+                    function_of(&name(at), &[node.clone(), node], &sets)
+                };
+                let functions: Vec<Vec<u8>> = (0..length).map(step).collect();
+                let last = node_of("my.domain", &name(length - 1), &[]);
+                model(&[last], &[set(), functions.concat()])
+            };
+            one(
+                "onnx-functions-that-double-one-another",
+                "malformed",
+                "its functions lay out 18446744073709551615 nodes",
+                chain(64),
+                chain(16),
             )
         },
         one(

@@ -7,7 +7,7 @@ use crate::contents;
 use crate::finding::{Kind, Link, Place};
 use crate::malformed::{Fault, Malformed, broken, shown};
 use crate::notes::Notes;
-use crate::onnx::calls::Calls;
+use crate::onnx::calls::{Calls, Counts};
 use crate::onnx::proto::{
     Attribute, ElementType, Entry, Function, Model, Node, Opaque, OperatorSet, Sparse, Tensor,
 };
@@ -37,7 +37,7 @@ pub(super) struct Visitor<'n> {
     budget: &'n Budget,
     /// The operators that the model's own graphs (first) and the function that the walk is in use,
     /// each with its first node.
-    scopes: Vec<BTreeMap<Operator, Place>>,
+    scopes: Vec<BTreeMap<Operator, (Place, u64)>>,
     /// The operators that functions use.
     nested: BTreeMap<Operator, Place>,
     /// The names of the initializers of the graphs that the walk is in.
@@ -151,7 +151,8 @@ impl Visitor<'_> {
             }
         }
         let operator = (normal(domain.as_deref()), op_type);
-        if self.scopes.last().is_some_and(|used| used.contains_key(&operator)) {
+        if let Some((_, count)) = self.scopes.last_mut().and_then(|used| used.get_mut(&operator)) {
+            *count = count.saturating_add(1);
             return Ok(());
         }
         self.report(&operator.0)?;
@@ -161,7 +162,7 @@ impl Visitor<'_> {
             None => Place::Offset(message.at),
         };
         if let Some(used) = self.scopes.last_mut() {
-            used.insert(operator, place);
+            used.insert(operator, (place, 1));
         }
         Ok(())
     }
@@ -271,10 +272,10 @@ impl Visitor<'_> {
             return Err(message.broken("it has no name"));
         }
         let imported = self.import(message, &opset_import)?;
-        let mut used = BTreeSet::new();
-        for (operator, place) in self.scopes.pop().unwrap_or_default() {
+        let mut used = Counts::new();
+        for (operator, (place, count)) in self.scopes.pop().unwrap_or_default() {
             unimported(&imported, &operator, &place)?;
-            used.insert(operator.clone());
+            used.insert(operator.clone(), count);
             self.nested.entry(operator).or_insert(place);
         }
         self.imported.extend(imported);
@@ -341,14 +342,24 @@ impl Visitor<'_> {
         self.show("producer_name".to_owned(), model.producer_name);
         self.show("producer_version".to_owned(), model.producer_version);
         let imported = self.import(message, &model.opset_import)?;
-        let mut used = self.scopes.pop().unwrap_or_default();
-        for (operator, place) in &used {
-            unimported(&imported, operator, place)?;
+        let (mut used, mut counts) = (BTreeMap::new(), Counts::new());
+        for (operator, (place, count)) in self.scopes.pop().unwrap_or_default() {
+            unimported(&imported, &operator, &place)?;
+            counts.insert(operator.clone(), count);
+            used.insert(operator, place);
         }
         used.append(&mut self.nested);
-        if let Some((_, name)) = std::mem::take(&mut self.calls).circle() {
-            let detail = format!("the function {:?} calls itself, or one that does", shown(&name));
-            return Err(message.broken(&detail));
+        match self.calls.laid_out(&counts) {
+            Ok(nodes) if nodes > self.budget.onnx_nodes => {
+                let detail = format!("its functions lay out {nodes} nodes");
+                return Err(message.broken(&detail));
+            }
+            Ok(_) => {}
+            Err((_, name)) => {
+                let name = shown(&name);
+                let detail = format!("the function {name:?} calls itself, or one that does");
+                return Err(message.broken(&detail));
+            }
         }
         let defined: BTreeSet<Operator> =
             self.functions.iter().map(|(operator, _)| operator.clone()).collect();
