@@ -9,7 +9,8 @@
 //! - `collections.OrderedDict` and other Python classes get attributes. A first state can set
 //!   `__setstate__` on the instance and a second one call it: only with a callable that was imported,
 //!   which is reported, or one that a call gave, which does no more than its class.
-//! - `numpy.ndarray` checks its state against the shape, but trusts its dtype.
+//! - `numpy.ndarray` checks bytes of its state against the shape, but trusts its dtype, and reads as many
+//!   objects from a list as the shape says. So the list must have them.
 //! - `numpy.dtype` trusts its state: flags that deny the objects of an object dtype make numpy take
 //!   bytes of the file for pointers. So its state must be one that numpy writes.
 //! - On the imported name itself `BUILD` would change the class for the whole process.
@@ -187,6 +188,12 @@ impl Machine<'_> {
                 let detail = "gives a numpy.dtype that cannot be told a state".to_owned();
                 self.call_finding(at, detail);
             }
+            Value::Instance(name)
+                if matches!(&*name.text, RECONSTRUCT | CORE_RECONSTRUCT) && !is_full(state) =>
+            {
+                let detail = "gives an array a state that does not fill it".to_owned();
+                self.call_finding(at, detail);
+            }
             Value::Instance(name) if &*name.text == joblib::WRAPPER => {
                 self.joblib = true;
                 if self.loader == Loader::Joblib {
@@ -243,6 +250,29 @@ fn subject(module: &str, name: &str) -> String {
     subject
 }
 
+/// Whether calling `name` may give an array, which no pickler fills by items.
+pub(super) fn is_array(name: &str) -> bool {
+    name.starts_with("numpy.") || name.starts_with("torch.")
+}
+
+/// Whether an array that gets `state` has no more objects than the list that brings them: numpy reads on
+/// behind its end. Shape, dtype, order and data come last, behind a version or not.
+fn is_full(state: &Value) -> bool {
+    let ([_, shape, dtype, _, data] | [shape, dtype, _, data]) = state.items().unwrap_or_default()
+    else {
+        return false;
+    };
+    let is_object = match dtype {
+        Value::Dtype(code) => Element::of(&code.text) == Some(Element::Object),
+        _ => return false,
+    };
+    let needed = || shape.sizes()?.into_iter().try_fold(1, u64::checked_mul);
+    match data {
+        Value::List(count) => is_object && needed().is_some_and(|needed| needed <= *count),
+        _ => !is_object,
+    }
+}
+
 /// Whether a function of numpy gets what numpy writes: with other types it would take bytes of the
 /// file for pointers to objects. `numpy.ndarray` itself is only named, never called.
 fn is_followed(name: &str, arguments: &[Value]) -> bool {
@@ -258,16 +288,30 @@ fn is_followed(name: &str, arguments: &[Value]) -> bool {
         }
         ("numpy.dtype", _) => false,
         (MULTIARRAY_SCALAR | CORE_SCALAR, [dtype, ..]) => plain(dtype),
-        (NUMERIC_FROMBUFFER | CORE_FROMBUFFER, [_, dtype, ..]) => plain(dtype),
-        (MULTIARRAY_SCALAR | CORE_SCALAR | NUMERIC_FROMBUFFER | CORE_FROMBUFFER, _) => false,
+        // Bytes out of the file. The memory of another array could be written to as what it is not, and
+        // is gone when that array gets a state.
+        (NUMERIC_FROMBUFFER | CORE_FROMBUFFER, [bytes, dtype, ..]) => {
+            matches!(bytes, Value::Data | Value::Text(_)) && plain(dtype)
+        }
+        // An array without elements, until its state brings them.
+        (RECONSTRUCT | CORE_RECONSTRUCT, [Value::Global(_), shape, _]) => {
+            matches!(shape.items(), Some([Value::Int(0)]))
+        }
+        (
+            MULTIARRAY_SCALAR | CORE_SCALAR | NUMERIC_FROMBUFFER | CORE_FROMBUFFER | RECONSTRUCT
+            | CORE_RECONSTRUCT,
+            _,
+        ) => false,
         _ => true,
     }
 }
 
 const MULTIARRAY_SCALAR: &str = "numpy._core.multiarray.scalar";
+const RECONSTRUCT: &str = "numpy._core.multiarray._reconstruct";
 const NUMERIC_FROMBUFFER: &str = "numpy._core.numeric._frombuffer";
 /// The same before numpy 2.
 const CORE_SCALAR: &str = "numpy.core.multiarray.scalar";
+const CORE_RECONSTRUCT: &str = "numpy.core.multiarray._reconstruct";
 const CORE_FROMBUFFER: &str = "numpy.core.numeric._frombuffer";
 
 /// Whether `state` is one that numpy gives a dtype of that code, without fields or a subarray:

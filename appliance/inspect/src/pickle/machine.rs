@@ -8,13 +8,14 @@
 use std::io::{Read, Seek};
 
 use super::Loader;
+use super::calls::is_array;
 use super::input::{self, Line};
 use super::stack::{Memo, Stack};
 use super::torch::Storages;
 use super::value::{self, Keeper, Value};
 use crate::budget::Budget;
 use crate::finding::{Kind, Place};
-use crate::malformed::{Fault, Malformed};
+use crate::malformed::{Fault, Malformed, shown};
 use crate::notes::Notes;
 use crate::source::Scan;
 
@@ -189,7 +190,7 @@ impl<'n> Machine<'n> {
             0x88 => Value::Bool(true),
             0x89 => Value::Bool(false),
             b')' => self.keeper.tuple(&[]),
-            b']' => Value::List,
+            b']' => Value::List(0),
             b'}' => self.keeper.dict(),
             0x8f => Value::Set,
             b'I' | b'L' => self.integer(input::whole_line(scan)?).ok_or_else(wrong)?,
@@ -356,7 +357,7 @@ impl<'n> Machine<'n> {
         let value = match opcode {
             b'l' => {
                 self.list(&items);
-                Value::List
+                Value::List(items.len() as u64)
             }
             b'd' => {
                 let dict = self.keeper.dict();
@@ -382,11 +383,22 @@ impl<'n> Machine<'n> {
         };
         let target = self.stack.top(at)?.clone();
         match (opcode, &target) {
-            (b'a' | b'e', Value::List) => self.list(&items),
-            (b's' | b'u', Value::Dict(_) | Value::Instance(_)) => {
-                self.set_items(&target, &items, at);
+            (b'a' | b'e', &Value::List(count)) => {
+                self.list(&items);
+                let count = count.saturating_add(items.len() as u64);
+                self.stack.replace_top(Value::List(count));
             }
-            (0x90, Value::Set) | (_, Value::Instance(_) | Value::Tensor(_)) => {}
+            (b's' | b'u', Value::Dict(_)) => self.set_items(&target, &items, at),
+            // An array takes what it is given for the description of memory, wherever that lies, if it
+            // has the attribute `__array_interface__`, and BUILD sets attributes.
+            (_, Value::Tensor(_)) => {
+                self.call_finding(at, "puts values into a tensor".to_owned());
+            }
+            (_, Value::Instance(name)) if is_array(&name.text) => {
+                self.call_finding(at, format!("puts values into what {} gave", shown(&name.text)));
+            }
+            (b's' | b'u', Value::Instance(_)) => self.set_items(&target, &items, at),
+            (0x90, Value::Set) | (_, Value::Instance(_)) => {}
             (_, Value::Global(_) | Value::Unknown | Value::Storage(_) | Value::Dtype(_)) => {
                 self.called |= self.imported;
                 self.call_finding(at, format!("puts values into {}", target.words()));

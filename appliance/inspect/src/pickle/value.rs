@@ -23,7 +23,9 @@ pub(super) enum Value {
     Int(i64),
     /// A number, bytes, or a container of which nothing is kept.
     Data,
-    List,
+    /// A list, and how many items it has at the least: what is put into it by another way than the top of
+    /// the stack is not counted.
+    List(u64),
     Set,
     /// A dictionary; with what it holds under texts, where that is kept.
     Dict(Option<Kept<Dict>>),

@@ -33,6 +33,19 @@ fn scalar(code: &str, flags: u8) -> Vec<u8> {
     dtype(pickle, code, flags).raw(b"C\x08AAAAAAAA").raw(TUPLE2).raw(REDUCE).stop()
 }
 
+/// An array of that many objects, with a list of one.
+fn objects(count: u8) -> Vec<u8> {
+    let pickle = reconstructed(Pickle::new(3)).raw(b"(").int(1).int(count).raw(TUPLE1);
+    let pickle = dtype(pickle, "O8", 63).raw(b"\x89](Ne");
+    pickle.raw(b"t").raw(BUILD).stop()
+}
+
+/// An array of one number on the memory that `owner` gives.
+fn view(owner: impl Fn(Pickle) -> Pickle) -> Vec<u8> {
+    let pickle = owner(Pickle::new(5).global("numpy._core.numeric", "_frombuffer").raw(b"("));
+    dtype(pickle, "f8", 0).int(1).raw(TUPLE1).text("C").raw(b"t").raw(REDUCE).stop()
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let made = || Pickle::new(2).call(HARMLESS);
     let named = || Pickle::new(2).global("collections", "OrderedDict");
@@ -73,6 +86,36 @@ pub(super) fn cases() -> Vec<Case> {
             "gives numpy.dtype \"O8\" a state that is not followed",
             array("O8", 0),
             array("f8", 0),
+        ),
+        // numpy reads on behind the end of the list.
+        case(
+            "pickle-array-of-more-objects-than-its-list-has",
+            "gives an array a state that does not fill it",
+            objects(2),
+            objects(1),
+        ),
+        case(
+            "pickle-array-on-the-memory-of-another",
+            "calls numpy._core.numeric._frombuffer as numpy does not",
+            view(reconstructed),
+            view(|pickle| pickle.raw(b"C\x08AAAAAAAA")),
+        ),
+        case(
+            "pickle-array-that-has-elements-before-its-state",
+            "calls numpy.core.multiarray._reconstruct as numpy does not",
+            {
+                let made = Pickle::new(3).global("numpy.core.multiarray", "_reconstruct");
+                let made = made.global("numpy", "ndarray").int(9).raw(TUPLE1).text("O");
+                made.raw(TUPLE3).raw(REDUCE).stop()
+            },
+            reconstructed(Pickle::new(3)).stop(),
+        ),
+        // What is put in can tell by an attribute that it lies anywhere in memory.
+        case(
+            "pickle-puts-items-into-an-array",
+            "puts values into what numpy.core.multiarray._reconstruct gave",
+            reconstructed(Pickle::new(3)).raw(b"N").call(HARMLESS).raw(b"s").stop(),
+            reconstructed(Pickle::new(3)).raw(b"N").call(HARMLESS).raw(TUPLE3).stop(),
         ),
         case(
             "pickle-dtype-of-fields-that-are-not-checked",
