@@ -316,7 +316,11 @@ impl<'n> Machine<'n> {
             b'r' => input::length(scan, 4)?,
             _ => self.memo.filled(),
         };
-        let top = self.stack.top(at)?.clone();
+        let top = match self.stack.top(at)? {
+            // A pickler writes each tuple into the memo, and hardly ever takes one out.
+            Value::Tuple(Some(_)) if self.keeper.is_crowded() => Value::Tuple(None),
+            top => top.clone(),
+        };
         if !self.memo.put(key, top, at)? {
             self.odd(at, format!("memo key {key} is not the next one"));
         }

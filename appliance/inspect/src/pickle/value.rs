@@ -199,6 +199,11 @@ impl Keeper {
         Some(Kept(Rc::new(Counted { value, bytes, live: Rc::clone(&self.live) })))
     }
 
+    /// Whether what can be told otherwise should no longer be kept.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.live.get() > self.limit / 2
+    }
+
     fn short(&self, text: &str, is_bytes: bool) -> Option<Kept<Text>> {
         self.keep(Text { text: text.into(), is_bytes }, text.len())
     }
