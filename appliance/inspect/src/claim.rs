@@ -105,7 +105,25 @@ fn read<R: Read + Seek>(
         Format::Numpy => numpy::read(source, budget, notes),
         Format::SavedModel | Format::GraphDef => tensorflow::read(format, source, budget, notes),
         Format::Tflite => tflite::read(source, budget, notes),
-        _ => Ok(()),
+        // Read to the end where it is identified, or in no list that anybody should write.
+        Format::Pickle
+        | Format::Notebook
+        | Format::Tokenizer
+        | Format::Elf
+        | Format::Pe
+        | Format::MachO
+        | Format::Java
+        | Format::Wasm
+        | Format::Bitcode
+        | Format::Script
+        | Format::Bytecode
+        | Format::Shortcut
+        | Format::Archive
+        | Format::Pdf
+        | Format::Html
+        | Format::Svg
+        | Format::Audio
+        | Format::Empty => Ok(()),
     }
 }
 
