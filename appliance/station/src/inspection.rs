@@ -166,9 +166,8 @@ impl Seek for Heard<'_> {
     }
 }
 
-/// Files that are looked into at once: each may take the memory of the largest header that the
-/// inspection's budget allows.
-const AT_ONCE: usize = 8;
+/// Files that are looked into at once, where there are as many processors: each may take 64 MiB.
+const AT_ONCE: usize = 4;
 
 /// Bytes of a file that is read once and looked into in memory.
 const SMALL: usize = 64 << 10;

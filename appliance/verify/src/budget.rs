@@ -54,8 +54,8 @@ pub struct Budget {
 
 impl Budget {
     /// The memory in bytes that verifying a model of this size in place may take, and signing and
-    /// receiving it, beside the buffers for reading (`[intake] memory`), the CRLs and the
-    /// attestations: twice the bundle, one half KiB for each of its files, and the program itself.
+    /// receiving it, beside the buffers for reading (`[intake] memory`), the CRLs, the
+    /// attestations and what a hostile file takes that is looked into: twice the bundle, one half KiB for each of its files, and the program itself.
     ///
     /// A bundle is held twice while its payload is decoded, then the payload with the list of what
     /// it names; a verdict takes the place of the bundle. For each further admitted bundle of one

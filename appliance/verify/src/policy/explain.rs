@@ -272,7 +272,7 @@ fn manifest(rules: &ManifestRules, budget: &Budget) -> String {
         "Manifest. Hashes admitted: {}. {unsigned} {ignored} Symbolic links are refused. {legacy} \
          Limits: {} files, {} a file, {} a model, {} a bundle. A model at the limits takes {} MiB of \
          memory at most, and {} MiB in all processes of a station together, besides the buffers \
-         for reading.",
+         for reading and 64 MiB for each of four files that are looked into.",
         hashes.join(", "),
         budget.resources,
         show_size(budget.file_bytes),
