@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use oms_inspect::Format;
 use oms_verify::pki::{Anchor, Certificate, Purpose};
 use oms_verify::policy::{Inputs, Policy, PolicyError, RawPolicy, Vocabulary, explain};
 
@@ -26,8 +27,8 @@ pub(crate) fn resolve(text: &str, key: &[u8]) -> Result<Policy, PolicyError> {
     raw.resolve(&Inputs { anchors: &ANCHORS, keys: &keys, trusted_roots })
 }
 
-const FORMATS: [&str; 9] =
-    ["safetensors", "gguf", "onnx", "json", "text", "tokenizer", "image", "empty", "pickle"];
+static FORMATS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| Format::ALL.iter().map(|format| format.name()).collect());
 
 /// An anchor for each purpose.
 static ANCHORS: LazyLock<Vec<Anchor>> = LazyLock::new(|| {
