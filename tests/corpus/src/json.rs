@@ -94,6 +94,13 @@ fn others() -> Vec<Case> {
             r#"{"peft_type": "LORA", "auto_mapping": {"base_model_class": "BertModel", "parent_library": "transformers.models.bert.modeling_bert"}}"#,
         ),
         code(
+            "json-adapter-imports-a-module-in-place-of-megatron",
+            "has the module imported \"setup_evil\"",
+            "adapter_config.json",
+            r#"{"peft_type": "LORA", "megatron_config": {"a": 1}, "megatron_core": "setup_evil"}"#,
+            r#"{"peft_type": "LORA", "megatron_config": {"a": 1}, "megatron_core": "megatron.core"}"#,
+        ),
+        code(
             "json-sentence-model-is-built-from-its-own-module",
             "is built from \"custom_st.Transformer\"",
             "modules.json",

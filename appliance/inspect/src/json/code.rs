@@ -51,6 +51,7 @@ const NAMING: &[&str] = &[
     "attn_implementation",
     "class_name",
     "experts_implementation",
+    "megatron_core",
     "parent_library",
     "path",
     "sbert_ce_default_activation_function",
@@ -122,8 +123,11 @@ pub(super) fn asked(key: &str, parent: Option<&str>, value: &Value) -> Option<As
             let name = names.iter().find(|name| name.contains('/'))?;
             Asked::to_run(name, "has kernels loaded from")
         }
-        // peft imports the module.
+        // peft imports these modules.
         ("parent_library", Value::Text(name)) if !within(name, &["transformers"]) => {
+            Asked::to_run(name, "has the module imported")
+        }
+        ("megatron_core", Value::Text(name)) if !within(name, &["megatron.core"]) => {
             Asked::to_run(name, "has the module imported")
         }
         // Hydra, and what NeMo builds with it, calls anything.
