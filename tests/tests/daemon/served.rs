@@ -19,7 +19,7 @@ fn carriers_are_served_one_after_the_other_whatever_is_on_them() {
     let empty = files::folder(scene.path("empty"));
     let daemon = Daemon::start(&scene);
     let status = daemon.until("waiting", |status| status["state"] == "waiting");
-    assert_eq!(status["health"]["checks"].as_array().unwrap().len(), 13, "{status:#}");
+    assert_eq!(status["health"]["checks"].as_array().unwrap().len(), 14, "{status:#}");
 
     let good = daemon.served(&bring(&scene.carrier, &hot, "good"));
     assert_eq!((&good["passed"], &good["refused"]), (&1.into(), &0.into()));
