@@ -357,7 +357,7 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// The same as an error of a reader; [`Fault`] takes it out again.
+/// The same as an error of a reader; `Fault` takes it out again.
 impl From<Malformed> for io::Error {
     fn from(cause: Malformed) -> Self {
         io::Error::new(io::ErrorKind::InvalidData, cause)
