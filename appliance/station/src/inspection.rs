@@ -318,9 +318,8 @@ fn together(all: Vec<(usize, Found)>, checks: BTreeSet<&str>, observed: &Observe
         }
     }
     for (path, found) in model.findings() {
-        // The manifest is in the order of the paths.
-        let at = findings.binary_search_by(|one| one.path.as_str().cmp(&path));
-        if let Some(finding) = at.ok().and_then(|at| findings.get_mut(at)) {
+        // There are few of these, and none may be lost for the order of the files.
+        if let Some(finding) = findings.iter_mut().find(|one| one.path.as_str() == path) {
             finding.marks.push(mark(found));
         }
     }

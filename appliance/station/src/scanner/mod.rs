@@ -40,7 +40,7 @@ const STEP: Duration = Duration::from_secs(5);
 /// How often a session is woken that has nothing to do: `clamd` closes one after 30 seconds.
 const WAKE: Duration = Duration::from_secs(10);
 /// How the names of what is no virus but a limit of `clamd` start.
-const LIMITS: [&str; 2] = ["Heuristics.Limits.Exceeded", "Heuristics.Limits"];
+const LIMITS: &str = "Heuristics.Limits";
 
 /// Where the scanner is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl Scanner {
         self.freed.notify_one();
         Ok(match answer? {
             Answer::Ok => Scan::Clean,
-            Answer::Found(name) if LIMITS.iter().any(|limit| name.starts_with(limit)) => {
+            Answer::Found(name) if name.starts_with(LIMITS) => {
                 Scan::NotScanned(format!("the scanner stopped at its own limit: {name}"))
             }
             Answer::Found(name) => Scan::Found(name),
